@@ -1,8 +1,8 @@
 """What every ring shares: where things are, which tools a test needs, and an honest account of what was not run.
 
-A test that needs a tool says so, `@pytest.mark.needs("node", "strace")`. On a machine without it the test is skipped and
-named under "Not run" at the end. With CI=true nothing may be left out: any skip or expected failure fails the run. The one
-exception is `needs("shared")`, material that lies beside this repository for those who keep it and for nobody else.
+A test that needs a tool says so, `@pytest.mark.needs("node", "strace")`. On a machine without it the test is skipped
+and named under "Not run" at the end. With CI=true nothing may be left out: any skip or expected failure fails the run.
+The one exception is `needs("shared")`, material that lies beside the repository and that not everybody has.
 """
 
 from __future__ import annotations
@@ -31,15 +31,14 @@ def _node() -> str | None:
     missing = _command("node", "nodejs")()
     if missing:
         return missing
-    answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
-    major = answer.strip().removeprefix("v").partition(".")[0]
-    return None if major.isdigit() and int(major) >= OLDEST_NODE else f"Node {OLDEST_NODE} or later is needed, not {answer.strip()}"
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    major = version.removeprefix("v").partition(".")[0]
+    return None if major.isdigit() and int(major) >= OLDEST_NODE else f"Node {OLDEST_NODE} or later, not {version}"
 
 
 def _compat() -> str | None:
-    return _node() or (
-        None if (ROOT / "tests/compat/node_modules").is_dir() else "tests/compat/node_modules is missing (make test installs it)"
-    )
+    installed = (ROOT / "tests/compat/node_modules").is_dir()
+    return _node() or (None if installed else "tests/compat/node_modules is missing (make test installs it)")
 
 
 TOOLS: Mapping[str, Callable[[], str | None]] = {
@@ -108,9 +107,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        unknown = _needed(item) - TOOLS.keys()
-        if unknown:
-            raise pytest.UsageError(f"{item.nodeid} needs {', '.join(sorted(unknown))}: tests/conftest.py knows no such tool")
+        for tool in _needed(item) - TOOLS.keys():
+            raise pytest.UsageError(f"{item.nodeid} needs {tool!r}: tests/conftest.py knows no such tool")
 
 
 def _needed(item: pytest.Item) -> set[str]:
@@ -146,8 +144,10 @@ class Omission:
 
 def _omissions(config: pytest.Config) -> Iterator[Omission]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    for kind in ("skipped", "xfailed", "xpassed"):
-        yield from map(Omission, reporter.stats.get(kind, ()) if reporter else ())
+    for reports in list(reporter.stats.values()) if reporter else ():
+        for report in reports:
+            if getattr(report, "outcome", "") == "skipped" or hasattr(report, "wasxfail"):
+                yield Omission(report)
 
 
 def _strict() -> bool:
