@@ -1,0 +1,13 @@
+"""Settings: typed, frozen, read once from `undercroft.toml` (or a Supabase `config.toml`) and `UNDERCROFT_*`."""
+
+from __future__ import annotations
+
+from undercroft.base.settings.postgrest import from_postgrest
+from undercroft.base.settings.problems import Problem, SettingsFault
+from undercroft.base.settings.sections import Api, ApiTls, Auth, AuthEmail, Database, Log, Server
+from undercroft.base.settings.settings import Settings
+
+__all__ = [
+    "Api", "ApiTls", "Auth", "AuthEmail", "Database", "Log", "Problem", "Server", "Settings", "SettingsFault",
+    "from_postgrest",
+]  # fmt: skip

@@ -1,0 +1,208 @@
+"""Every setting there is, with its type, unit and default: the sections of `undercroft.toml`.
+
+Where Supabase CLI's `config.toml` has a word for a thing, it is that word, in that section; the other names are ours.
+A field marked by `later` is understood but nothing honours it yet: whoever sets it is told so at start-up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from undercroft.base.secret import Secret
+from undercroft.base.settings.units import Bytes, Seconds
+
+LATER = "not used yet"
+
+
+def later(default: Any, **limits: Any) -> Any:
+    """A setting that is accepted and not used yet."""
+    return Field(default, json_schema_extra={LATER: True}, **limits)
+
+
+def _unbounded(value: object) -> object:
+    """0, as Supabase CLI writes "no limit", is None."""
+    return None if value in (0, "0") else value
+
+
+Limit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_unbounded)]
+"""A bound of 1 and more, or None (in a file: 0) for no bound."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """What all sections share: nothing changes after start, nothing unknown is let in, no error repeats a value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class ApiTls(Section):
+    """`[api.tls]`: HTTPS from files."""
+
+    enabled: bool = False
+    cert_path: Path | None = None
+    key_path: Path | None = None
+
+    @model_validator(mode="after")
+    def _both_files(self) -> ApiTls:
+        if self.enabled and (self.cert_path is None or self.key_path is None):
+            raise ValueError("enabled = true needs cert_path and key_path: no certificate is made up for you")
+        return self
+
+
+class Api(Section):
+    """`[api]`: what the data API serves, and to whom."""
+
+    enabled: bool = later(True)
+    port: Port = 8000
+    schemas: tuple[str, ...] = Field(default=("public",), min_length=1)
+    """Names a caller may give as `Accept-Profile`; the first is the one served when none is given."""
+    extra_search_path: tuple[str, ...] = later(())
+    max_rows: Limit = 1000
+    """At most so many rows in one answer."""
+    auto_expose_new_tables: bool = later(False)
+    external_url: str | None = None
+    """The address that callers use, for what is printed and for OpenAPI; never taken from a request's headers."""
+    tls: ApiTls = ApiTls()
+
+    anon: Literal["none", "read"] = "none"
+    """With an existing database and no app file: what somebody without a user's token may do."""
+    anon_role: str | None = "anon"
+    """The role of a request without a token; None (in a file: "") refuses such requests."""
+    max_affected: Limit = None
+    """At most so many rows changed by one request."""
+    tx_end: Literal["commit", "commit-allow-override", "rollback", "rollback-allow-override"] = "commit"
+    """How a transaction ends, and whether `Prefer: tx=` may say otherwise. `rollback` is for tests."""
+    aggregates: bool = False
+    """Whether `select=amount.sum()` and its like are allowed."""
+    plan: bool = False
+    """Whether `Accept: application/vnd.pgrst.plan` shows query plans."""
+    openapi: Literal["follow-privileges", "disabled"] = "follow-privileges"
+
+    @field_validator("anon_role", "external_url")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+
+class AuthEmail(Section):
+    """`[auth.email]`: signing in by e-mail."""
+
+    enable_signup: bool = later(True)
+    double_confirm_changes: bool = later(True)
+    enable_confirmations: bool = later(False)
+    secure_password_change: bool = later(False)
+    max_frequency: Seconds = later(1.0, ge=0)
+    otp_length: int = later(6, ge=6, le=10)
+    otp_expiry: int = later(3600, ge=1, le=86400)
+
+
+class Auth(Section):
+    """`[auth]`: which tokens are believed, and how our own are made."""
+
+    enabled: bool = later(True)
+    site_url: str = later("http://localhost:3000")
+    external_url: str | None = later(None)
+    additional_redirect_urls: tuple[str, ...] = later(())
+    jwt_expiry: int = Field(default=3600, ge=1, le=604800)
+    """Seconds for which a token made here is good; at most a week."""
+    jwt_issuer: str = "undercroft"
+    """The `iss` of tokens made here."""
+    signing_keys_path: Path | None = later(None)
+    enable_refresh_token_rotation: bool = later(True)
+    refresh_token_reuse_interval: int = later(10, ge=0)
+    enable_signup: bool = later(True)
+    enable_anonymous_sign_ins: bool = later(False)
+    enable_manual_linking: bool = later(False)
+    minimum_password_length: int = later(6, ge=6)
+    password_requirements: Literal[
+        "", "letters_digits", "lower_upper_letters_digits", "lower_upper_letters_digits_symbols"
+    ] = later("")
+    jwt_secret: Secret | None = None
+    """The HS256 key, at least 32 bytes; without it, the one made at first start in the data directory."""
+    anon_key: Secret | None = None
+    """Shown and accepted in place of the generated `anon` key; a token that `jwt_secret` signed."""
+    service_role_key: Secret | None = None
+    """Shown and accepted in place of the generated `service_role` key; a token that `jwt_secret` signed."""
+    publishable_key: Secret | None = None
+    """An opaque key (`sb_publishable_…`) that stands for the anonymous role."""
+    secret_key: Secret | None = None
+    """An opaque key (`sb_secret_…`) that stands for `service_role`."""
+    email: AuthEmail = AuthEmail()
+
+    jwt_secret_is_base64: bool = False
+    jwks: Secret | None = None
+    """A JWK or a set of them, as JSON: further keys whose tokens are believed (RS256, ES256, EdDSA, HS256)."""
+    jwks_file: Path | None = None
+    """The same, in a file."""
+    jwks_issuer: str | None = None
+    """When set, a token that a key of the set verifies must carry exactly this `iss`."""
+    jwt_audience: tuple[str, ...] = ()
+    """When set, a token that names an audience must name one of these; one that names none is let pass."""
+    jwt_leeway: int = Field(default=30, ge=0, le=300)
+    """Seconds by which clocks may differ when `exp`, `nbf` and `iat` are checked."""
+    jwt_role_claim: str = ".role"
+    """Where in the claims the role stands, as a PostgREST path: `.app_metadata.roles[0]`."""
+    jwt_cache_entries: int = Field(default=4096, ge=0)
+    """Verified tokens remembered per worker until they expire; 0 remembers none."""
+
+
+class Server(Section):
+    """`[server]`: the process."""
+
+    host: str = "127.0.0.1"
+    workers: Count = 1
+    unix_socket: Path | None = None
+    """Listen here instead of on a port."""
+    unix_socket_mode: str = Field(default="660", pattern="^[0-7]{3}$")
+    body_limit: Bytes = Field(default=10 * 1024**2, ge=1024)
+    """Bytes of a request's body."""
+    url_limit: Bytes = Field(default=16 * 1024, ge=256)
+    """Bytes of path and query together."""
+    json_depth: Annotated[int, Field(ge=4, le=500)] = 64
+    """Levels of nesting in a JSON body."""
+    max_requests: Count = 256
+    """Requests worked on at once, per worker."""
+    max_queue: int = Field(default=1024, ge=0)
+    """Requests that wait for a place; one more is answered 503."""
+    drain: Seconds = Field(default=10.0, ge=0)
+    """Seconds that running requests get after SIGTERM."""
+    trace_header: str | None = None
+    """A header whose value is copied from request to answer, such as `X-Request-Id`."""
+    timing: bool = False
+    """Whether answers carry `Server-Timing`."""
+    cors_allowed_origins: tuple[str, ...] = ()
+    """Origins that browsers may call from; empty for all."""
+
+
+class Database(Section):
+    """`[database]`: where the data is, and how long one may work on it."""
+
+    url: Secret | None = None
+    """`sqlite:///file.db`; without it, a file in the data directory. May hold a password, so it is never shown."""
+    data: Path = Path("undercroft-data")
+    """The data directory: keys, and the database when no url is given."""
+    read_budget_steps: Count = 200_000
+    """Virtual-machine steps that a read may take on the event loop before it moves to a reader thread."""
+    statement_timeout: Seconds = Field(default=8.0, gt=0)
+    """Seconds for one statement."""
+    hook_timeout: Seconds = Field(default=5.0, gt=0)
+    """Seconds for which a write whose hooks await Python may hold the writer."""
+    readers: Count = 4
+    """Reader threads per worker."""
+    write_queue: Count = 1024
+    """Writes that wait for the writer; one more is answered 503."""
+
+
+class Log(Section):
+    """`[log]`: what is told, and in which form."""
+
+    format: Literal["auto", "json", "pretty"] = "auto"
+    """`auto` is pretty on a terminal and JSON elsewhere."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    requests: bool = True
+    """Whether every request is a line."""
