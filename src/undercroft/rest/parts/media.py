@@ -1,0 +1,110 @@
+"""Accept and Content-Type: which of our media types a caller wants, and in which the body came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from undercroft.rest.errors import BodyFault, MediaFault, shown
+
+MediaKind = Literal["json", "object", "csv", "plan", "openapi"]
+BodyKind = Literal["json", "csv", "form"]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A media type that we produce. `stripped` leaves nulls out; `text` is the Content-Type without its charset."""
+
+    kind: MediaKind
+    text: str
+    stripped: bool = False
+
+
+JSON = Media("json", "application/json")
+JSON_STRIPPED = Media("json", "application/vnd.pgrst.array+json;nulls=stripped", stripped=True)
+OBJECT = Media("object", "application/vnd.pgrst.object+json")
+OBJECT_STRIPPED = Media("object", "application/vnd.pgrst.object+json;nulls=stripped", stripped=True)
+CSV = Media("csv", "text/csv")
+PLAN = Media("plan", "application/vnd.pgrst.plan+text")
+PLAN_JSON = Media("plan", "application/vnd.pgrst.plan+json")
+OPENAPI = Media("openapi", "application/openapi+json")
+
+_PLANS = {
+    "application/vnd.pgrst.plan": PLAN,
+    "application/vnd.pgrst.plan+text": PLAN,
+    "application/vnd.pgrst.plan+json": PLAN_JSON,
+}
+_ANY = frozenset({"*/*", "application/*", "application/json"})
+_ARRAYS = frozenset({"application/vnd.pgrst.array+json", "application/vnd.pgrst.array"})
+_OBJECTS = frozenset({"application/vnd.pgrst.object+json", "application/vnd.pgrst.object"})
+_BODIES: dict[str, BodyKind] = {
+    "": "json",
+    "application/json": "json",
+    "application/vnd.pgrst.object+json": "json",
+    "application/vnd.pgrst.object": "json",
+    "application/vnd.pgrst.array+json": "json",
+    "application/vnd.pgrst.array": "json",
+    "text/csv": "csv",
+    "application/x-www-form-urlencoded": "form",
+}
+
+
+def read_accept(header: bytes, plans: bool = False) -> Media:
+    """The first type, by quality and then by place, that we produce for a table.
+
+    Raises MediaFault (PGRST107) where there is none. `application/geo+json` and, unless `plans`,
+    `application/vnd.pgrst.plan` are among those that are not produced.
+    """
+    text = header.decode("latin-1").strip()
+    if not text:
+        return JSON
+    ranges = [_range(index, piece) for index, piece in enumerate(text.split(",")) if piece.strip()]
+    for quality, _, name, parameters in sorted(ranges):
+        found = _produced(name, parameters, plans)
+        if found and quality < 0:
+            return found
+    names = ", ".join(piece.split(";")[0].strip() for piece in text.split(","))
+    raise MediaFault(f"None of these media types are available: {shown(names)}")
+
+
+def read_content_type(header: bytes) -> BodyKind:
+    """How the body is written. Raises BodyFault (PGRST102) for a type that is not read."""
+    name = header.decode("latin-1").split(";", 1)[0].strip().lower()
+    kind = _BODIES.get(name)
+    if kind is None:
+        raise BodyFault(f"Content-Type not acceptable: {shown(name)}")
+    return kind
+
+
+def _range(index: int, piece: str) -> tuple[float, int, str, tuple[str, ...]]:
+    """One member of an Accept header, so that sorting puts the wanted first: minus its quality, and its place."""
+    name, *rest = (part.strip().lower() for part in piece.split(";"))
+    quality = 1.0
+    parameters: list[str] = []
+    for part in rest:
+        key, _, value = part.partition("=")
+        if key.strip() == "q":
+            quality = _quality(value.strip())
+            break
+        parameters.append(f"{key.strip()}={value.strip()}")
+    return -quality, index, name, tuple(parameters)
+
+
+def _quality(text: str) -> float:
+    whole, _, fraction = text.partition(".")
+    if whole not in ("0", "1") or len(fraction) > 3 or (fraction and not (fraction.isascii() and fraction.isdigit())):
+        return 0.0
+    return min(1.0, float(f"{whole}.{fraction or 0}"))
+
+
+def _produced(name: str, parameters: tuple[str, ...], plans: bool) -> Media | None:
+    stripped = "nulls=stripped" in parameters
+    if name in _ANY:
+        return JSON
+    if name in _OBJECTS:
+        return OBJECT_STRIPPED if stripped else OBJECT
+    if name in _ARRAYS:
+        return JSON_STRIPPED if stripped else JSON
+    if name in ("text/csv", "text/*"):
+        return CSV
+    return _PLANS.get(name) if plans else None

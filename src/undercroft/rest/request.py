@@ -1,0 +1,158 @@
+"""A REST request, in two steps: its shape and values at every request, and the ask behind the shape when it is new.
+
+`Reader.shape` splits a request into a hashable key and the texts that stood in it; `Reader.parse` turns a key into the
+ask, whose slots are numbered as the values are. Two requests of one key differ in values only, so a plan made for one
+serves both.
+Protocol: PostgREST 14's "tables and views" and "preferences" pages.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from undercroft.rest.errors import MethodFault, PathFault, RequestFault, SchemaFault, UrlTooLong, shown
+from undercroft.rest.parts.asks import Parsed, parse_key
+from undercroft.rest.parts.media import JSON, BodyKind, Media, read_accept, read_content_type
+from undercroft.rest.parts.parameters import ALL_ROWS, Parameters
+from undercroft.rest.parts.prefer import NO_PREFERENCES, Preferences, read_prefer
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from undercroft.rest.parts.limits import Limits
+    from undercroft.rest.parts.ranges import Rows
+
+Verb = Literal["read", "write", "update", "replace", "delete", "options"]
+Key = tuple[str, ...]
+
+_VERBS: dict[str, Verb] = {
+    "GET": "read",
+    "HEAD": "read",
+    "POST": "write",
+    "PATCH": "update",
+    "PUT": "replace",
+    "DELETE": "delete",
+    "OPTIONS": "options",
+}
+_HEADERS = frozenset({b"prefer", b"accept", b"content-type", b"range", b"accept-profile", b"content-profile"})
+
+
+class RestRequest(NamedTuple):
+    """What a request is, with nothing looked up. `values` are what the slots of the ask index."""
+
+    verb: Verb
+    table: str
+    function: bool
+    """The path was `rpc/<table>`."""
+    schema: str | None
+    """The profile that was named, one of the served schemas; None means the first."""
+    key: Key
+    values: list[str]
+    preferences: Preferences
+    accept: Media
+    content: BodyKind
+    rows: Rows
+    """Offset and limit of the whole answer, as numbers; the same stand in `values` where they were given."""
+
+
+class Reader:
+    """Reads requests under one set of limits, with bounded caches of the texts that come again."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        schemas: tuple[str, ...] = ("public",),
+        timezones: Container[str] = (),
+        plans: bool = False,
+    ) -> None:
+        """`schemas` may be named in profile headers, `timezones` in Prefer; `plans` allows the plan media type."""
+        self.limits = limits
+        self._schemas = schemas
+        size = limits.cache_entries
+        self._prefer = lru_cache(size)(partial(read_prefer, timezones=timezones))
+        self._accept = lru_cache(size)(partial(read_accept, plans=plans))
+        self._content_type = lru_cache(size)(read_content_type)
+        self._target = lru_cache(size)(read_target)
+        self._parameters = Parameters(limits)
+
+    def shape(self, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> RestRequest:
+        """The key, values and preferences of a request.
+
+        `path` is what follows the mount point (`/posts`), still percent-encoded, as is `query`; header names are lower
+        case, as ASGI gives them. Raises RequestFault (400), UrlTooLong, and the faults of the header parts.
+        """
+        if len(query) + len(path) > self.limits.url_bytes:
+            raise UrlTooLong(f"The path and query may be at most {self.limits.url_bytes} bytes long")
+        verb = _VERBS.get(method)
+        if verb is None:
+            raise MethodFault(f"Unsupported HTTP method: {shown(method)}")
+        prefer, accept, content, span, profile = self._headers(headers, verb)
+        function, table = self._target(path) if len(path) < 256 else read_target(path)
+        items: list[str] = ["rpc" if function else verb, table, profile or "", prefer.shape, accept.text]
+        values: list[str] = []
+        rows = self._parameters.read(query, items, values, span) if query or span else ALL_ROWS
+        return RestRequest(verb, table, function, profile, tuple(items), values, prefer, accept, content, rows)
+
+    def parse(self, request: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
+        """The ask behind a request's key; `columns` are those of its body. Needed only when key or columns are new.
+
+        Raises ParseFault (PGRST100), EmbedFault (PGRST108), PutFault (PGRST105, PGRST114).
+        """
+        return parse_key(request.key, self.limits, columns)
+
+    def _headers(
+        self, headers: Iterable[tuple[bytes, bytes]], verb: Verb
+    ) -> tuple[Preferences, Media, BodyKind, bytes | None, str | None]:
+        prefer = accept = content = span = profile = None
+        reading = verb == "read"
+        for name, value in headers:
+            if name not in _HEADERS:
+                continue
+            if len(value) > self.limits.header_bytes:
+                raise RequestFault(f"The header {name.decode()} may be at most {self.limits.header_bytes} bytes long")
+            if name == b"accept":
+                accept = value if accept is None else accept + b"," + value
+            elif name == b"prefer":
+                prefer = value if prefer is None else prefer + b"," + value
+            elif name == b"content-type":
+                content = value
+            elif name == b"range":
+                span = value if reading else None
+            elif reading is (name == b"accept-profile"):
+                profile = value
+        return (
+            self._prefer(prefer) if prefer else NO_PREFERENCES,
+            self._accept(accept) if accept else JSON,
+            self._content_type(content) if content and not reading else "json",
+            span,
+            self._profile(profile) if profile is not None else None,
+        )
+
+    def _profile(self, header: bytes) -> str:
+        name = header.decode("utf-8", "replace")
+        if name not in self._schemas:
+            raise SchemaFault(
+                f"Invalid schema: {shown(name)}",
+                hint=f"Only the following schemas are exposed: {', '.join(self._schemas)}",
+            )
+        return name
+
+
+def read_target(path: bytes) -> tuple[bool, str]:
+    """Whether the path names a function, and the name of the table or function ("" for the root).
+
+    Raises PathFault (PGRST125) for any other path.
+    """
+    if path in (b"", b"/"):
+        return False, ""
+    segments = path.strip(b"/").split(b"/")
+    try:
+        names = [unquote_to_bytes(segment).decode() for segment in segments]
+    except UnicodeDecodeError:
+        names = []
+    function = len(names) == 2 and names[0] == "rpc"
+    if "\0" in "".join(names) or not (function or len(names) == 1) or not names[-1]:
+        raise PathFault("Invalid path specified in request URL")
+    return function, names[-1]
