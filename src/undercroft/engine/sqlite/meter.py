@@ -1,0 +1,49 @@
+"""What stops a statement: progress handlers, set once per connection and read by SQLite every so many steps.
+
+SQLite counts virtual-machine steps per statement and goes on counting from one run to the next, so a handler is called about
+once per `STRIDE` steps in the long run, also across many short runs. Each run therefore sets what it may use.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+STRIDE = 5_000
+"""Steps between two calls of a handler."""
+
+FOREVER = float("inf")
+
+
+class StepMeter:
+    """Interrupts a statement after a number of steps: for reads on the loop, where counting is cheaper than a clock."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = 0
+        """Calls that the present run may still see."""
+
+    def attach(self, connection: Any) -> None:
+        connection.set_progress_handler(self._tick, STRIDE)
+
+    def _tick(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+class Deadline:
+    """Interrupts a statement at a time, or when told to."""
+
+    __slots__ = ("at", "stopped")
+
+    def __init__(self) -> None:
+        self.at = FOREVER
+        """On the monotonic clock, in seconds."""
+        self.stopped = False
+
+    def attach(self, connection: Any) -> None:
+        connection.set_progress_handler(self._tick, STRIDE)
+
+    def _tick(self) -> bool:
+        return self.stopped or monotonic() > self.at

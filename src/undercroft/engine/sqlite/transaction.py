@@ -1,0 +1,82 @@
+"""`Transaction` on SQLite: statements, units and the session on a leased connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from undercroft.engine.sqlite.leased import Leased
+from undercroft.engine.sqlite.session import SessionMaker
+from undercroft.engine.types import Cursor, Row
+
+T = TypeVar("T")
+
+
+class SQLiteTransaction:
+    """See `engine.types.Transaction`. Used on the loop's thread only."""
+
+    def __init__(
+        self, leased: Leased, sessions: SessionMaker, callbacks: list[Callable[[], None]], *, read_only: bool
+    ) -> None:
+        self._leased = leased
+        self._sessions = sessions
+        self._callbacks = callbacks
+        self._session: AsyncSession | None = None
+        self._connection: Connection | None = None
+        self._depth = 0
+        self._read_only = read_only
+
+    @property
+    def read_only(self) -> bool:
+        return self._read_only
+
+    def all(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        return self._leased.all(text, args)
+
+    def one(self, text: str, args: Sequence[object] = ()) -> Row:
+        return self._leased.one(text, args)
+
+    def run(self, work: Callable[[Cursor], T]) -> T:
+        self._depth += 1
+        name = f"undercroft_part_{self._depth}"
+        try:
+            self._leased.all(f"SAVEPOINT {name}")
+            try:
+                value = work(self._leased)
+            except BaseException:
+                if not self._leased.over:
+                    self._leased.all(f"ROLLBACK TO {name}")
+                    self._leased.all(f"RELEASE {name}")
+                raise
+            self._leased.all(f"RELEASE {name}")
+            return value
+        finally:
+            self._depth -= 1
+
+    def session(self) -> AsyncSession:
+        if self._session is None:
+            self._session, self._connection = self._sessions.session(self._leased)
+        return self._session
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    async def complete(self) -> None:
+        """Write what the session still holds. Raises what its flush raises."""
+        if self._session is not None and not self._leased.over:
+            await self._session.commit()
+
+    async def close(self) -> None:
+        """Let go of the session; what it still held is forgotten."""
+        if self._session is None or self._connection is None:
+            return
+        self._session.sync_session.expunge_all()
+        try:
+            if not self._leased.over:
+                await self._session.close()
+        finally:
+            self._connection.close()
+            self._session = self._connection = None

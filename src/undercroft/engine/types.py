@@ -1,0 +1,128 @@
+"""What the rest of the house may ask of a database, whichever one it is: the two protocols, `Engine` and `Transaction`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncSession
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Cursor(Protocol):
+    """Given to a unit of work: statements run at once, inside the unit's own savepoint."""
+
+    def all(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        """Every row of a statement. Raises `DatabaseFault`."""
+        ...
+
+    def one(self, text: str, args: Sequence[object] = ()) -> Row:
+        """The first row of a statement that gives exactly one. Raises `DatabaseFault`."""
+        ...
+
+
+class Transaction(Protocol):
+    """For Python logic: the lease of the writer, or a snapshot when `read_only`. Statements run inline, on the loop's thread.
+
+    After the end, or after the time limit, every call raises a `DatabaseFault`.
+    """
+
+    @property
+    def read_only(self) -> bool: ...
+
+    def all(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        """Every row of a statement. Raises `DatabaseFault`."""
+        ...
+
+    def one(self, text: str, args: Sequence[object] = ()) -> Row:
+        """The first row of a statement that gives exactly one. Raises `DatabaseFault`."""
+        ...
+
+    def run(self, work: Callable[[Cursor], T]) -> T:
+        """A unit of work inside a savepoint of its own: if it raises, what it wrote is undone and the transaction goes on."""
+        ...
+
+    def session(self) -> AsyncSession:
+        """The SQLAlchemy session on this very transaction; made at the first call, the same at every later one.
+
+        `commit()` on it writes what is pending and lets go of a savepoint; it never ends the transaction.
+        """
+        ...
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Have `callback` run on the loop once the commit has returned; never if it does not."""
+        ...
+
+
+@dataclass(slots=True)
+class EngineStats:
+    """Counters for metrics; they only grow, except `waiting`."""
+
+    commits: int = 0
+    """Commits that reached the disk."""
+    acknowledged: int = 0
+    """Writes and leases that were answered after such a commit."""
+    refused: int = 0
+    """Writes and leases that failed: by their own fault or with their commit."""
+    largest_batch: int = 0
+    over_budget: int = 0
+    """Reads that were interrupted on the loop and run again on a reader thread."""
+    overloaded: int = 0
+    waiting: int = 0
+    """Writes and leases that are queued or running at this moment."""
+
+
+class Engine(Protocol):
+    """One database: reads, writes that are on disk when they are answered, and transactions for Python logic."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLAlchemy's dialect of this engine, by which `sql` compiles."""
+        ...
+
+    @property
+    def stats(self) -> EngineStats: ...
+
+    async def start(self) -> None:
+        """Open the database, on the loop that will use it. Raises `SetupFault`."""
+        ...
+
+    async def close(self) -> None:
+        """Answer what is queued, then close. May be called again."""
+        ...
+
+    def read_now(self, text: str, args: Sequence[object]) -> Row | None:
+        """The one row of a short read, without waiting; None where it is not short: then await `read_slow`."""
+        ...
+
+    async def read_slow(self, text: str, args: Sequence[object]) -> Row:
+        """The one row of a long read, under the statement time limit. Raises `DatabaseFault`, `Overloaded`."""
+        ...
+
+    async def read(self, text: str, args: Sequence[object]) -> Row:
+        """`read_now`, then `read_slow` where needed."""
+        ...
+
+    async def write(self, work: Callable[[Cursor], T], *, rollback: bool = False) -> T:
+        """Run `work` in a savepoint and answer only when its commit has returned; `rollback` answers and undoes it.
+
+        Writes that wait at the same time share one commit. `work` runs on another thread; it may be run a second time when a
+        neighbour's failure has undone the shared transaction, so it must have no effect but through its cursor.
+        What it raises undoes its savepoint and comes out here. Raises also `DatabaseFault` and `Overloaded`.
+        """
+        ...
+
+    def transaction(
+        self, *, read_only: bool = False, seconds: float | None = None
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction for Python logic: commits on exit, undoes everything on an exception.
+
+        Writing, it holds the database's writer alone for at most `seconds` (None: the settings' limit): past that it is undone
+        and its exit raises.
+        """
+        ...
