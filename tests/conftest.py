@@ -117,13 +117,15 @@ def _needed(item: pytest.Item) -> set[str]:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     known = item.config.stash[LACKS]
+    reasons = []
     for tool in sorted(_needed(item)):
         if tool not in known:
             known[tool] = TOOLS[tool]()
-        lack = known[tool]
-        if lack:
+        if known[tool]:
             item.user_properties.append(("lacks", tool))
-            pytest.skip(f"needs {tool}: {lack}")
+            reasons.append(f"needs {tool}: {known[tool]}")
+    if reasons:
+        pytest.skip("; ".join(reasons))
 
 
 # ---------------------------------------------------------------- the account
@@ -169,7 +171,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("Not run")
     for (why, allowed), places in sorted(reasons.items()):
         fatal = _strict() and not allowed
-        terminalreporter.write_line(f"{why} ({len(places)} tests)", red=fatal, yellow=not fatal)
+        terminalreporter.write_line(f"{why} ({len(places)})", red=fatal, yellow=not fatal)
         for place in sorted(places):
             terminalreporter.write_line(f"    {place}")
     if _strict() and not all(allowed for _, allowed in reasons):
