@@ -20,7 +20,7 @@ class Actor:
 
     role: str = ANON
     uid: str | None = None
-    claims: Mapping[str, Any] = field(default=NO_CLAIMS, hash=False, compare=False)
+    claims: Mapping[str, Any] = field(default_factory=lambda: NO_CLAIMS, hash=False, compare=False)
 
 
 ANONYMOUS = Actor()

@@ -1,0 +1,84 @@
+"""`auth.uid`, `auth.role`, `auth.claim(...)`: the caller's identity inside a policy, as parameters bound anew for each request.
+
+A claim that is absent, null or of the wrong type is NULL in SQL, so that a comparison with it is never true.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import BindParameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.types import TypeEngine
+
+    from undercroft.access.actor import Actor
+
+
+class ClaimParameter(BindParameter[Any]):
+    """A bound parameter whose value comes from the actor. It takes the type of what it is compared with."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str, path: tuple[str, ...], type_: TypeEngine[Any] | None = None, *, many: bool = False) -> None:
+        super().__init__(f"auth_{name}", None, type_=type_, unique=True)
+        self.name = name
+        self.path = path
+        self.many = many
+
+    def typed(self, type_: TypeEngine[Any]) -> ClaimParameter:
+        """The same claim as a value of that type, under a parameter of its own."""
+        return ClaimParameter(self.name, self.path, type_, many=self.many)
+
+    def _with_binary_element_type(self, type_: TypeEngine[Any]) -> ClaimParameter:
+        return self.typed(type_)
+
+    def operate(self, op: Any, *other: Any, **kwargs: Any) -> Any:
+        # On the left of a comparison SQLAlchemy would leave the type open, and the value unconverted.
+        if self.type._isnull and other:
+            theirs = getattr(other[0], "type", None)
+            if theirs is not None and not theirs._isnull:
+                return self.typed(theirs).operate(op, *other, **kwargs)
+        return super().operate(op, *other, **kwargs)
+
+    def read(self, actor: Actor) -> object:
+        """The raw value of this claim for one actor; None when there is none."""
+        match self.name:
+            case "uid":
+                return actor.uid
+            case "role":
+                return actor.role
+            case _:
+                value: Any = actor.claims
+                for step in self.path:
+                    value = value.get(step) if hasattr(value, "get") else None
+                return value
+
+
+class Auth:
+    """The caller, in the vocabulary of policies and defaults. `undercroft.auth` is the one instance that apps use."""
+
+    @property
+    def uid(self) -> ClaimParameter:
+        """The user's id: the token's `sub`. NULL for an anonymous caller."""
+        return ClaimParameter("uid", ())
+
+    @property
+    def role(self) -> ClaimParameter:
+        """The caller's role: `anon`, `authenticated`, `service_role` or one of the app's own."""
+        return ClaimParameter("role", (), sa.Text())
+
+    def claim(self, *path: str) -> ClaimParameter:
+        """A verified claim of the token, by its path: `auth.claim("app_metadata", "org_id")`."""
+        return ClaimParameter("claim", path)
+
+    def claims(self, *path: str) -> Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]:
+        """Membership in a claim that is a list: `auth.claims("orgs")(post.org_id)`. False when it is absent or no list."""
+        parameter = ClaimParameter("claim", path, sa.Text(), many=True)
+        return lambda column: column.in_(sa.select(sa.column("value")).select_from(sa.func.json_each(parameter)))
+
+
+auth = Auth()

@@ -1,0 +1,144 @@
+"""The one place that enforces policies: a plan goes in, the same plan comes out with each table's policy at its node.
+
+Nothing else writes a policy into a statement, and `sql` refuses a plan that did not pass here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.util import _deep_deannotate
+
+from undercroft.access.claims import ClaimParameter
+from undercroft.access.errors import column_refused, row_refused
+from undercroft.access.policy import Command, Predicate, Rules
+from undercroft.catalog.types import Table
+from undercroft.query.plan import Embed, Node, Preset, ReadPlan, WritePlan
+
+Clause = sa.ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The rules as they apply to one role."""
+
+    rules: Rules
+    role: str
+
+    @property
+    def bypasses(self) -> bool:
+        return self.role in self.rules.bypass
+
+    def read(self, plan: ReadPlan) -> ReadPlan:
+        """Put the role's `select` policies at every node of a read."""
+        return replace(plan, node=self.node(plan.node))
+
+    def node(self, node: Node) -> Node:
+        """One node and all below it."""
+        return replace(
+            node,
+            policy=self.using(node.table, "select", node.source),
+            outputs=tuple(self._embed(output) if isinstance(output, Embed) else output for output in node.outputs),
+            conditions=node.conditions,
+            guarded=True,
+        )
+
+    def _embed(self, embed: Embed) -> Embed:
+        junction = embed.junction
+        if junction is not None:
+            junction = replace(junction, policy=self.using(junction.table, "select", junction.source))
+        return replace(embed, node=self.node(embed.node), junction=junction)
+
+    def write(self, plan: WritePlan) -> WritePlan:
+        """Put the role's policies on a write: which rows it may touch, and what the rows may become.
+
+        As in PostgreSQL, rows must also be readable to be updated, deleted or returned.
+
+        Raises:
+            PolicyFault: 42501 for a column that the role may not write, or a table it may not insert into.
+        """
+        table, target = plan.table, plan.table.element
+        self._check_columns(plan)
+        visible = self.using(table, "select", target)
+        guarded = replace(plan, node=self.node(plan.node), visible=visible, presets=self._presets(plan), guarded=True)
+        if plan.verb in ("update", "delete"):
+            command: Command = "update" if plan.verb == "update" else "delete"
+            guarded = replace(guarded, using=_both(self.using(table, command, target), visible))
+        if plan.verb in ("insert", "upsert", "replace"):
+            if not self.bypasses and not self.rules.policies_for(table.name, self.role, "insert"):
+                raise row_refused(table.name)
+            guarded = replace(guarded, insert_check=self._check(table, "insert", target))
+        if plan.verb == "update":
+            guarded = replace(guarded, update_check=_both(self._check(table, "update", target), visible))
+        if plan.verb in ("upsert", "replace") and plan.resolution != "ignore":
+            guarded = replace(
+                guarded,
+                using=_both(self.using(table, "update", target), visible),
+                update_check=_both(self._check(table, "update", target), visible),
+            )
+        return guarded
+
+    def using(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
+        """Which existing rows the role may reach by `command`; None means every row."""
+        return self._any(table, command, source, [p.using for p in self.rules.policies_for(table.name, self.role, command)])
+
+    def _check(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
+        return self._any(table, command, source, [p.check for p in self.rules.policies_for(table.name, self.role, command)])
+
+    def _any(self, table: Table, command: Command, source: sa.FromClause, predicates: list[Predicate]) -> Clause | None:
+        if self.bypasses:
+            return None
+        clauses = [as_clause(predicate(rows_of(table, source))) for predicate in predicates]
+        if any(clause is None for clause in clauses):
+            return None
+        return sa.or_(sa.false(), *(clause for clause in clauses if clause is not None))
+
+    def _check_columns(self, plan: WritePlan) -> None:
+        refused = self.rules.columns_for(plan.table.name, self.role, "read_only")
+        refused |= self.rules.columns_for(plan.table.name, self.role, "preset")
+        for column in plan.columns:
+            if column.name in refused or column.generated:
+                raise column_refused(plan.table.name, column.name)
+
+    def _presets(self, plan: WritePlan) -> tuple[Preset, ...]:
+        if self.bypasses or plan.verb == "delete":
+            return ()
+        command: Command = "update" if plan.verb == "update" else "insert"
+        columns = plan.table.element.c
+        return tuple(
+            Preset(columns[name], typed(rule.value, columns[name].type))
+            for rule in self.rules.columns.get(plan.table.name, ())
+            if rule.kind == "preset" and rule.speaks_for(self.role) and command in rule.commands and rule.value is not None
+            for name in sorted(rule.columns)
+        )
+
+
+def rows_of(table: Table, source: sa.FromClause) -> Any:
+    """What a policy function is given: the mapped class over this alias, or the bare columns of a reflected table."""
+    if table.entity is None:
+        return source.c
+    return table.entity if source is table.element else aliased(table.entity, source)
+
+
+def as_clause(value: Any) -> Clause | None:
+    """A policy's answer as plain Core; None when it is simply true."""
+    if value is True or isinstance(value, sa.True_):
+        return None
+    if value is False or value is None:
+        return sa.false()
+    # The models' marks on the expression would make the statement an ORM query.
+    clause: Clause = _deep_deannotate(value)
+    return clause
+
+
+def typed(value: Any, type_: Any) -> Any:
+    """A claim takes the type of the column that it is written to."""
+    return value.typed(type_) if isinstance(value, ClaimParameter) else value
+
+
+def _both(one: Clause | None, other: Clause | None) -> Clause | None:
+    clauses = [clause for clause in (one, other) if clause is not None]
+    return sa.and_(*clauses) if clauses else None

@@ -1,0 +1,56 @@
+"""The part of the catalog that a role may know of: closed tables and hidden columns are not in it at all.
+
+Names are bound against this, so "forbidden" and "missing" cannot be told apart: not by status, text, hint or time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from undercroft.access.policy import Rules
+from undercroft.catalog.types import Catalog, Relation, Table
+
+
+def catalog_for(role: str, catalog: Catalog, rules: Rules) -> Catalog:
+    """What `role` may know of: tables on which it has some permission, without the columns hidden from it."""
+    if role in rules.bypass:
+        return catalog
+    tables = {
+        name: _without(table, rules.columns_for(name, role, "hide"))
+        for name, table in catalog.tables.items()
+        if rules.commands_for(name, role)
+    }
+    relations = {
+        name: tuple(relation for relation in found if _is_known(relation, tables))
+        for name, found in catalog.relations.items()
+        if name in tables
+    }
+    return replace(catalog, tables=tables, relations=relations)
+
+
+def _without(table: Table, hidden: frozenset[str]) -> Table:
+    if not hidden:
+        return table
+    columns = {name: column for name, column in table.columns.items() if name not in hidden}
+    visible_unique = tuple(unique for unique in table.unique if not hidden.intersection(unique))
+    return replace(table, columns=columns, unique=visible_unique)
+
+
+def _is_known(relation: Relation, tables: dict[str, Table]) -> bool:
+    """Both ends, the junction and all columns of the keys are known: an embed would tell which hidden values match."""
+    if relation.target not in tables:
+        return False
+    source, target, junction = tables[relation.source], tables[relation.target], relation.junction
+    if junction is None:
+        return _has(source, (own for own, _ in relation.pairs)) and _has(target, (other for _, other in relation.pairs))
+    return (
+        junction.table in tables
+        and _has(source, (own for own, _ in junction.source_pairs))
+        and _has(target, (own for own, _ in junction.target_pairs))
+        and _has(tables[junction.table], (key for _, key in (*junction.source_pairs, *junction.target_pairs)))
+    )
+
+
+def _has(table: Table, names: Iterable[str]) -> bool:
+    return all(name in table.columns for name in names)

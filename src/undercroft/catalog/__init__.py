@@ -1,0 +1,1 @@
+"""What there is: tables, columns and relations, as a thin frozen view over SQLAlchemy's MetaData."""

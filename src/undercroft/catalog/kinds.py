@@ -1,0 +1,77 @@
+"""The kinds of data that the protocols distinguish, read off SQLAlchemy's types: how a value is written in a URL, in JSON, in a row."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import types as sa
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+
+class Kind(StrEnum):
+    """A kind of data; the value is PostgreSQL's name for it, which messages and OpenAPI use on every engine."""
+
+    BOOLEAN = "boolean"
+    SMALLINT = "smallint"
+    INTEGER = "integer"
+    BIGINT = "bigint"
+    NUMERIC = "numeric"
+    REAL = "real"
+    DOUBLE = "double precision"
+    TEXT = "text"
+    VARCHAR = "character varying"
+    UUID = "uuid"
+    DATE = "date"
+    TIME = "time without time zone"
+    TIMESTAMP = "timestamp without time zone"
+    TIMESTAMPTZ = "timestamp with time zone"
+    INTERVAL = "interval"
+    JSON = "json"
+    JSONB = "jsonb"
+    BYTES = "bytea"
+    ENUM = "enum"
+    OTHER = "unknown"
+    """A type that we know nothing of: values are handed to the database as they are and shown as it stores them."""
+
+
+INTEGERS = frozenset({Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT})
+FLOATS = frozenset({Kind.REAL, Kind.DOUBLE})
+NUMBERS = INTEGERS | FLOATS | {Kind.NUMERIC}
+TEXTS = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.ENUM})
+JSONS = frozenset({Kind.JSON, Kind.JSONB})
+
+# The first match wins, so that subclasses stand before what they derive from.
+_BY_TYPE: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
+    (sa.Boolean, Kind.BOOLEAN),
+    (sa.SmallInteger, Kind.SMALLINT),
+    (sa.BigInteger, Kind.BIGINT),
+    (sa.Integer, Kind.INTEGER),
+    (sa.REAL, Kind.REAL),
+    (sa.Float, Kind.DOUBLE),
+    (sa.Numeric, Kind.NUMERIC),
+    (sa.Uuid, Kind.UUID),
+    (sa.Enum, Kind.ENUM),
+    (sa.Date, Kind.DATE),
+    (sa.Time, Kind.TIME),
+    (sa.Interval, Kind.INTERVAL),
+    (sa.JSON, Kind.JSON),
+    (sa.LargeBinary, Kind.BYTES),
+    (sa.VARCHAR, Kind.VARCHAR),
+    (sa.String, Kind.TEXT),
+)
+
+
+def kind_of(type_: TypeEngine[Any]) -> Kind:
+    """The kind of a column's type; `Kind.OTHER` for a type that has none of SQLAlchemy's generic types below it."""
+    bare = type_.impl_instance if isinstance(type_, sa.TypeDecorator) else type_
+    if bare.__visit_name__ == "JSONB":
+        return Kind.JSONB
+    if isinstance(bare, sa.DateTime):
+        return Kind.TIMESTAMPTZ if bare.timezone else Kind.TIMESTAMP
+    for cls, kind in _BY_TYPE:
+        if isinstance(bare, cls):
+            return kind
+    return Kind.OTHER

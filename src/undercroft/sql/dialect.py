@@ -1,0 +1,103 @@
+"""What an engine must say for the writers to write its SQL: one method a construct, so that no writer asks which engine it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
+
+from undercroft.catalog.kinds import Kind
+from undercroft.query.ask import Aggregate, JsonStep, Slot
+from undercroft.query.plan import Compare
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect as SqlDialect
+    from sqlalchemy.types import TypeEngine
+
+Expression = sa.ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar:
+    """An expression with what is known of its type: `type_` is a column's own, None after a cast, a path or an aggregate."""
+
+    element: Expression
+    kind: Kind
+    type_: TypeEngine[Any] | None = None
+
+
+class Dialect(Protocol):
+    """Declared differences of one engine."""
+
+    name: str
+    sqlalchemy: SqlDialect
+
+    def json_value(self, scalar: Scalar) -> Expression:
+        """The scalar as JSON text; the text `null` for NULL."""
+        ...
+
+    def csv_value(self, scalar: Scalar) -> Expression:
+        """The scalar as one field of a CSV line; the empty text for NULL."""
+        ...
+
+    def without_nulls(self, json_text: Expression) -> Expression:
+        """JSON text with the null members of its objects left out."""
+        ...
+
+    def json_path(self, scalar: Scalar, path: Sequence[JsonStep]) -> Scalar:
+        """What stands at the end of a JSON path."""
+        ...
+
+    def cast(self, scalar: Scalar, name: str) -> Scalar:
+        """`::name`. Raises `NotSupported`, or 42704 for a type that nobody knows."""
+        ...
+
+    def aggregate(self, function: Aggregate, scalar: Scalar | None) -> Scalar:
+        """`sum()` and its kin; None counts rows."""
+        ...
+
+    def join_lines(self, text: Expression, separator: str) -> Expression:
+        """An aggregate: the texts of all rows with a separator between; NULL for no rows."""
+        ...
+
+    def compare(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        """A filter, without its negation. Raises `NotSupported`."""
+        ...
+
+    def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
+        """A LIMIT from the request's own limit and the greatest allowed one; None for no limit."""
+        ...
+
+    def offset(self, slot: Slot) -> Expression:
+        """An OFFSET from the request."""
+        ...
+
+    def row_key(self, source: sa.FromClause, *, has_rowid: bool, primary_key: Sequence[str]) -> Expression:
+        """One value that names a row of a table within a transaction."""
+        ...
+
+    def among_keys(self, key: Expression, keys: Expression) -> tuple[sa.FromClause, sa.ColumnElement[bool], Expression]:
+        """A list of row keys as a source: (the source, its join with `key`, the position in the list)."""
+        ...
+
+    def key_list(self, keys: Sequence[object]) -> object:
+        """Row keys as one driver value for `among_keys`."""
+        ...
+
+    def collected(self, key: Expression) -> Expression:
+        """An aggregate: all keys of the rows, as `among_keys` takes them."""
+        ...
+
+    def rows_in(self, columns: Sequence[Expression], values: Expression) -> sa.ColumnElement[bool]:
+        """The columns' values are among a list of rows, each row a list of the driver's values."""
+        ...
+
+    def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
+        """A converter of a body's value to the driver's; `text_rows` when the body was CSV or a form."""
+        ...
+
+    def upsert(self, insert: sa.Insert, conflict: Sequence[sa.Column[Any]], updates: Sequence[str] | None) -> sa.Insert:
+        """The insert with its answer to duplicate keys: update these columns, or (None) leave the old row."""
+        ...

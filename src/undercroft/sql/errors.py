@@ -1,0 +1,29 @@
+"""What writing SQL, or turning a caller's text into a value, may refuse."""
+
+from __future__ import annotations
+
+from undercroft.base.faults import Fault
+
+
+class ValueFault(Fault):
+    """A text that is no value of the column's type: SQLSTATE class 22."""
+
+    default_code = "22P02"
+
+
+class NotSupported(Fault):
+    """A construct that this engine does not have: refused by name, never answered differently."""
+
+    default_code = "0A000"
+
+
+def invalid_text(type_name: str, text: object) -> ValueFault:
+    return ValueFault(f'invalid input syntax for type {type_name}: "{text}"')
+
+
+def out_of_range(type_name: str, text: object) -> ValueFault:
+    return ValueFault(f'value "{text}" is out of range for type {type_name}', code="22003")
+
+
+def not_supported(what: str, engine: str) -> NotSupported:
+    return NotSupported(f"{what} is not supported on {engine}", hint="PostgreSQL has it: see the page on engines in the documentation.")

@@ -1,0 +1,118 @@
+"""A compiled statement: its text, and for every parameter a function that fetches its value from the request.
+
+Everything that depends on the shape of a request is done once; what is left per request is one call per parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import BindParameter
+
+from undercroft.access.actor import Actor
+from undercroft.access.claims import ClaimParameter
+from undercroft.base.faults import Fault
+from undercroft.catalog.kinds import kind_of
+from undercroft.sql.codecs import from_claim
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.types import TypeEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a request hands to a statement: the values of its slots, one row of its body, and results of earlier steps."""
+
+    values: Sequence[str]
+    actor: Actor
+    row: Mapping[str, Any] | None = None
+    carried: Mapping[str, Any] | None = None
+
+
+Fetch = Callable[[Given], object]
+
+
+class Handed(BindParameter[Any]):
+    """A bound parameter whose value is fetched from what the request gives."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str, fetch: Fetch, type_: TypeEngine[Any] | None = None) -> None:
+        super().__init__(name, None, type_=type_ or sa.types.NullType(), unique=True)
+        self.fetch = fetch
+
+    def _with_binary_element_type(self, type_: TypeEngine[Any]) -> Handed:
+        # The value is converted when it is fetched; the other side of a comparison has no say in it.
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """Text for the driver and the recipes of its positional parameters."""
+
+    text: str
+    fetches: tuple[Fetch, ...]
+
+    def arguments(self, given: Given) -> list[object]:
+        """The driver's values for one request. Raises `ValueFault` for a text that is no value of its column's type."""
+        return [fetch(given) for fetch in self.fetches]
+
+
+def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
+    """Compile once, for good. Constants of policies and of the shape become part of the recipes."""
+    compiled: Any = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    constants = compiled.construct_params(_check=False)
+    processors = compiled._bind_processors
+    names = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
+    return Statement(
+        str(compiled), tuple(_recipe(compiled.binds.get(name), name, constants, processors, dialect) for name in names)
+    )
+
+
+def _recipe(
+    bind: BindParameter[Any] | None, name: str, constants: Mapping[str, Any], processors: Mapping[str, Any], dialect: Dialect
+) -> Fetch:
+    if isinstance(bind, Handed):
+        return bind.fetch
+    if isinstance(bind, ClaimParameter):
+        return _claim_recipe(bind, dialect)
+    value = constants[name]
+    processor = processors.get(name)
+    constant = processor(value) if processor is not None and value is not None else value
+    return lambda given: constant
+
+
+def _claim_recipe(bind: ClaimParameter, dialect: Dialect) -> Fetch:
+    read = bind.read
+    convert = from_claim(kind_of(bind.type), many=bind.many)
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+
+    def fetch(given: Given) -> object:
+        value = read(given.actor)
+        if value is None:
+            return None
+        try:
+            value = convert(value)
+            return process(value) if process is not None and value is not None else value
+        except (Fault, TypeError, ValueError, ArithmeticError):
+            # A claim of another type matches nothing; it is the token's fault and no error of this request.
+            return None
+
+    return fetch
+
+
+def processor_for(type_: TypeEngine[Any], dialect: Dialect, convert: Callable[[Any], Any]) -> Callable[[Any], object]:
+    """`convert` (the caller's text or JSON to Python), then the driver's own form of it."""
+    process = type_.dialect_impl(dialect).bind_processor(dialect)
+    if process is None:
+        return convert
+
+    def both(value: Any) -> object:
+        converted = convert(value)
+        return None if converted is None else process(converted)
+
+    return both

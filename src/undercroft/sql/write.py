@@ -1,0 +1,235 @@
+"""The one writer of writes: from a guarded plan to the few statements that carry it out within one savepoint.
+
+The order in which they run, and what must hold between them, is `pipeline/write.py`. Every statement returns row keys or a
+body put together in the database; rows never pass through Python on their way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+
+from undercroft.access.guard import typed
+from undercroft.catalog.kinds import kind_of
+from undercroft.query.plan import Node, WritePlan
+from undercroft.sql.dialect import Dialect, Expression
+from undercroft.sql.read import ReadWriter, Rendering, require_guard
+from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement
+
+Row = Mapping[str, Any]
+KEYS = "keys"
+"""Results of earlier steps that later ones take: the keys of the rows written,"""
+EXISTING = "existing"
+"""and the keys of the rows that an upsert found there before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteProgram:
+    """The statements of one write, compiled.
+
+    `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their keys).
+    `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written.
+    `verify` counts the rows that break a check too rich to stand in a RETURNING clause. `before` and `after` give a body.
+    """
+
+    plan: WritePlan
+    mutation: Callable[[tuple[str, ...]], Statement]
+    existing: Statement | None = None
+    verify: Statement | None = None
+    before: Statement | None = None
+    after: Statement | None = None
+    conflict_key: Callable[[Row], list[object]] | None = None
+    key_list: Callable[[Sequence[object]], object] = field(repr=False, default=list)
+
+    @property
+    def writes_nothing(self) -> bool:
+        """An update without a column to set."""
+        return self.plan.verb == "update" and not self.plan.columns and not self.plan.presets
+
+
+def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, text_rows: bool = False) -> WriteProgram:
+    """Write the statements of a guarded write. `text_rows` says that the body's values are texts (CSV, forms)."""
+    require_guard(plan.guarded and plan.node.guarded)
+    writer = _ProgramWriter(plan, dialect, rendering, text_rows)
+    upserts = plan.verb in ("upsert", "replace") and bool(plan.conflict)
+    rich = _has_query(writer.check)
+    statements: dict[tuple[str, ...], Statement] = {}
+
+    def mutation(columns: tuple[str, ...]) -> Statement:
+        statement = statements.get(columns)
+        if statement is None:
+            element = writer.mutation(columns, None if rich else writer.check)
+            statement = statements[columns] = compile_statement(element, dialect.sqlalchemy)
+        return statement
+
+    return WriteProgram(
+        plan=plan,
+        mutation=mutation,
+        existing=writer.compiled(writer.existing()) if upserts else None,
+        verify=writer.compiled(writer.verify()) if rich else None,
+        before=writer.compiled(writer.shown_targets()) if plan.verb == "delete" and plan.returning else None,
+        after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
+        conflict_key=writer.conflict_key() if upserts else None,
+        key_list=dialect.key_list,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ProgramWriter:
+    plan: WritePlan
+    dialect: Dialect
+    rendering: Rendering
+    text_rows: bool
+
+    @property
+    def reads(self) -> ReadWriter:
+        return ReadWriter(self.dialect, self.rendering)
+
+    @property
+    def target(self) -> Node:
+        """The table itself as a node, for the conditions that find the rows to touch."""
+        return Node(self.plan.table, self.plan.table.element, (), guarded=True)
+
+    def compiled(self, element: sa.ClauseElement) -> Statement:
+        return compile_statement(element, self.dialect.sqlalchemy)
+
+    def key(self, source: sa.FromClause) -> Expression:
+        table = self.plan.table
+        primary = [column.name for column in table.element.primary_key.columns]
+        return self.dialect.row_key(source, has_rowid=table.has_rowid, primary_key=primary)
+
+    # --- what must hold of the rows as written ---
+
+    @property
+    def check(self) -> sa.ColumnElement[bool] | None:
+        plan = self.plan
+        if plan.verb in ("upsert", "replace") and plan.resolution != "ignore":
+            return self._and(plan.insert_check, self._unless_new(plan.update_check), self._shown_check())
+        if plan.verb == "update":
+            return plan.update_check
+        return self._and(plan.insert_check, self._shown_check()) if plan.verb != "delete" else None
+
+    def _shown_check(self) -> sa.ColumnElement[bool] | None:
+        """Rows that are to be returned must be readable."""
+        return self.plan.visible if self.plan.returning else None
+
+    def _unless_new(self, check: sa.ColumnElement[bool] | None) -> sa.ColumnElement[bool] | None:
+        """The checks of updates hold for rows that were there before."""
+        if check is None:
+            return None
+        each, join, _ = self.dialect.among_keys(self.key(self.plan.table.element), self._carried(EXISTING))
+        was_there = sa.exists(sa.select(sa.literal_column("1")).select_from(each).where(join))
+        return sa.or_(sa.not_(was_there), check)
+
+    def _and(self, *clauses: sa.ColumnElement[bool] | None) -> sa.ColumnElement[bool] | None:
+        present = [clause for clause in clauses if clause is not None]
+        return sa.and_(*present) if present else None
+
+    def _carried(self, name: str) -> Handed:
+        return Handed(name, lambda given: (given.carried or {})[name])
+
+    # --- the statements ---
+
+    def mutation(self, columns: tuple[str, ...], check: sa.ColumnElement[bool] | None) -> sa.ClauseElement:
+        table = self.plan.table.element
+        held = sa.literal_column("1") if check is None else sa.func.coalesce(sa.case((check, 1), else_=0), 0)
+        returned = (self.key(table), held)
+        if self.plan.verb == "delete":
+            return sa.delete(table).where(*self._found()).returning(self.key(table))
+        values = {**self._defaults(columns), **self._payload(columns), **{p.column.name: p.value for p in self.plan.presets}}
+        if self.plan.verb == "update":
+            return sa.update(table).where(*self._found()).values(values).returning(*returned)
+        insert = sa.insert(table).values(values)
+        if self.plan.verb in ("upsert", "replace"):
+            merges = self.plan.resolution != "ignore"
+            elements = [column.element for column in self.plan.conflict]
+            updates = [name for name in columns if name not in {element.name for element in elements}] if merges else None
+            insert = self.dialect.upsert(insert, elements, updates) if elements or not merges else insert
+        return insert.returning(*returned)
+
+    def _found(self) -> list[sa.ColumnElement[bool]]:
+        clauses = [self.reads.condition(self.target, term) for term in self.plan.targets]
+        return clauses if self.plan.using is None else [self.plan.using, *clauses]
+
+    def _payload(self, columns: tuple[str, ...]) -> dict[str, Any]:
+        known = self.plan.table.columns
+        return {name: Handed(f"row_{index}", self._row_fetch(known[name].element)) for index, name in enumerate(columns)}
+
+    def _row_fetch(self, column: sa.Column[Any]) -> Fetch:
+        name, convert = column.name, self._convert(column)
+        return lambda given: convert((given.row or {}).get(name))
+
+    def _convert(self, column: sa.Column[Any]) -> Callable[[Any], object]:
+        return self.dialect.row_value(kind_of(column.type), column.type, text_rows=self.text_rows)
+
+    def _defaults(self, given: Sequence[str]) -> dict[str, Any]:
+        """The models' own defaults, for the columns that the body leaves out."""
+        updating = self.plan.verb == "update"
+        found: dict[str, Any] = {}
+        for column in self.plan.table.element.columns:
+            default: Any = column.onupdate if updating else column.default
+            if default is None or column.name in given or default.is_sequence:
+                continue
+            if default.is_callable:
+                found[column.name] = Handed("default", _call(default.arg, column, self.dialect))
+            elif default.is_clause_element:
+                found[column.name] = typed(default.arg, column.type)
+            else:
+                found[column.name] = sa.literal(default.arg, column.type)
+        return found
+
+    def existing(self) -> sa.Select[Any]:
+        table = self.plan.table.element
+        columns = [column.element for column in self.plan.conflict]
+        using = self.plan.using
+        refused = sa.literal_column("0") if using is None else sa.func.coalesce(sa.func.sum(sa.case((using, 0), else_=1)), 0)
+        met = self.dialect.rows_in(columns, self._carried(KEYS))
+        return sa.select(sa.func.count(), refused, self.dialect.collected(self.key(table))).select_from(table).where(met)
+
+    def conflict_key(self) -> Callable[[Row], list[object]]:
+        convert = [(column.name, self._convert(column.element)) for column in self.plan.conflict]
+        return lambda row: [read(row.get(name)) for name, read in convert]
+
+    def verify(self) -> sa.Select[Any]:
+        table = self.plan.table.element
+        each, join, _ = self.dialect.among_keys(self.key(table), self._carried(KEYS))
+        check = self.check
+        assert check is not None  # there is a verify statement only where there is a check
+        broken = sa.case((check, 0), else_=1) == 1
+        return sa.select(sa.func.count()).select_from(each, table).where(join, broken)
+
+    def shown_keys(self) -> sa.Select[Any]:
+        """The rows of a list of keys, as the caller may see them, in the order of the list."""
+        node = self.plan.node
+        each, join, position = self.dialect.among_keys(self.key(node.source), self._carried(KEYS))
+        return self._shown(lambda select: select.select_from(each).where(join).order_by(position))
+
+    def shown_targets(self) -> sa.Select[Any]:
+        """The rows that a delete will take, before it does."""
+        found = sa.select(self.key(self.plan.table.element)).where(*self._found())
+        return self._shown(lambda select: select.where(self.key(self.plan.node.source).in_(found)))
+
+    def _shown(self, narrow: Callable[[sa.Select[Any]], sa.Select[Any]]) -> sa.Select[Any]:
+        reads, node = self.reads, self.plan.node
+        header, line = reads.line(node)
+        rows = narrow(reads.rows(node, [line.label("j")], grouped=True)).subquery("r")
+        return sa.select(reads.body(rows.c.j, header), sa.func.count()).select_from(rows)
+
+
+def _call(function: Callable[[Any], Any], column: sa.Column[Any], dialect: Dialect) -> Fetch:
+    process = column.type.dialect_impl(dialect.sqlalchemy).bind_processor(dialect.sqlalchemy)
+
+    def fetch(given: Given) -> object:
+        value = function(None)
+        return process(value) if process is not None else value
+
+    return fetch
+
+
+def _has_query(clause: sa.ClauseElement | None) -> bool:
+    """A check with a query inside cannot stand in RETURNING: the query would not see the row."""
+    return clause is not None and any(isinstance(part, sa.Select) for part in visitors.iterate(clause))
