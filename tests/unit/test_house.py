@@ -63,7 +63,7 @@ def test_no_file_holds_a_path_of_somebodys_machine() -> None:
     ("pattern", "text"),
     [
         (REGISTRIES, "https://files.py" + "thonhosted.org/x.whl"),
-        (REGISTRIES, '"resolved": "https://regi' + 'stry.npm' + 'js.org/x.tgz"'),
+        (REGISTRIES, '"resolved": "https://regi' + "stry.npm" + 'js.org/x.tgz"'),
         (REGISTRIES, "--in" + "dex-url https://example.org/simple"),
         (MACHINES, "cd /wo" + "rk/main"),
         (MACHINES, 'open("/ho' + 'me/ada/x")'),
