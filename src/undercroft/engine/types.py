@@ -1,4 +1,4 @@
-"""What the rest of the house may ask of a database, whichever one it is: the two protocols, `Engine` and `Transaction`."""
+"""What the house may ask of a database, whichever it is: the protocols `Engine` and `Transaction`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Cursor(Protocol):
 
 
 class Transaction(Protocol):
-    """For Python logic: the lease of the writer, or a snapshot when `read_only`. Statements run inline, on the loop's thread.
+    """For Python logic: the lease of the writer, or a snapshot when `read_only`. Statements run on the loop's thread.
 
     After the end, or after the time limit, every call raises a `DatabaseFault`.
     """
@@ -44,7 +44,7 @@ class Transaction(Protocol):
         ...
 
     def run(self, work: Callable[[Cursor], T]) -> T:
-        """A unit of work inside a savepoint of its own: if it raises, what it wrote is undone and the transaction goes on."""
+        """A unit of work in a savepoint of its own: if it raises, what it wrote is undone, no more."""
         ...
 
     def session(self) -> AsyncSession:
@@ -111,8 +111,8 @@ class Engine(Protocol):
     async def write(self, work: Callable[[Cursor], T], *, rollback: bool = False) -> T:
         """Run `work` in a savepoint and answer only when its commit has returned; `rollback` answers and undoes it.
 
-        Writes that wait at the same time share one commit. `work` runs on another thread; it may be run a second time when a
-        neighbour's failure has undone the shared transaction, so it must have no effect but through its cursor.
+        Writes that wait at the same time share one commit. `work` runs on another thread; it may be run a second time
+        when a neighbour's failure has undone the shared transaction, so it must have no effect but through its cursor.
         What it raises undoes its savepoint and comes out here. Raises also `DatabaseFault` and `Overloaded`.
         """
         ...
@@ -122,7 +122,7 @@ class Engine(Protocol):
     ) -> AbstractAsyncContextManager[Transaction]:
         """A transaction for Python logic: commits on exit, undoes everything on an exception.
 
-        Writing, it holds the database's writer alone for at most `seconds` (None: the settings' limit): past that it is undone
-        and its exit raises.
+        Writing, it holds the database's writer alone for at most `seconds` (None: the settings' limit): past that it is
+        undone and its exit raises.
         """
         ...

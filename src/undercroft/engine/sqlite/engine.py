@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -40,11 +39,11 @@ class SQLiteEngine:
         self.settings = settings
         self.library: Library = choose(settings.library)
         self.stats = EngineStats()
-        self.dialect = UndercroftSQLiteDialect(self.library.module)  # type: ignore[arg-type]  # a module, as DB-API's are
+        self.dialect = UndercroftSQLiteDialect(self.library.module)
         self._prepare = prepare
         self._lock = FileLock(settings.path)
         self._sessions = SessionMaker(self.dialect)
-        self._holder: ContextVar[Leased | None] = ContextVar("undercroft_lease", default=None)
+        self._holder: asyncio.Task[Any] | None = None
         self._inline: InlineReader | None = None
         self._pool: ReaderPool | None = None
         self._writer: Writer | None = None
@@ -63,11 +62,10 @@ class SQLiteEngine:
             self._writer = writer  # first: it recovers the log, and readers may not
             self._inline = InlineReader(self._open_reader, self.settings, self.library.module.Error)
             self._pool = ReaderPool(self._open_reader, self.settings, self.stats)
-        except self.library.module.Error as error:
+        except BaseException as error:
             await self.close()
-            raise SetupFault(f"the database {self.settings.path.name} cannot be opened: {error}") from error
-        except BaseException:
-            self._lock.release()
+            if isinstance(error, self.library.module.Error):
+                raise SetupFault(f"the database {self.settings.path.name} cannot be opened: {error}") from error
             raise
         self.read_now = self._inline.read_now
 
@@ -84,7 +82,7 @@ class SQLiteEngine:
 
     @contextmanager
     def migration_connection(self, *, foreign_keys: bool = False) -> Iterator[Connection]:
-        """An ordinary SQLAlchemy connection with real transactions, for schema changes; only while the engine is not started.
+        """An SQLAlchemy connection with real transactions, for schema changes; only while the engine is not started.
 
         `foreign_keys` are off unless asked for, since a table rebuild would delete child rows.
         Raises `SetupFault` where another process has the file open and may not share it.
@@ -132,14 +130,14 @@ class SQLiteEngine:
         _started(self._writer).enqueue(lease)
         try:
             leased = await lease.granted
-            token = self._holder.set(leased)
+            self._holder = asyncio.current_task()
             transaction = SQLiteTransaction(leased, self._sessions, lease.after_commit, read_only=False)
             try:
                 async with asyncio.timeout(seconds):
                     yield transaction
                     await transaction.complete()
             finally:
-                self._holder.reset(token)
+                self._holder = None
                 await transaction.close()
         except TimeoutError as error:
             lease.finish(keep=False)
@@ -182,8 +180,7 @@ class SQLiteEngine:
 
     def _refuse_within_lease(self) -> None:
         """The writer waits for the lease, so a write that waits for the writer inside of it would never come."""
-        held = self._holder.get()
-        if held is not None and not held.over:
+        if self._holder is not None and self._holder is asyncio.current_task():
             raise DatabaseFault(
                 "a write was asked for inside of a transaction that holds the writer",
                 code=INTERNAL,

@@ -1,7 +1,7 @@
 """SQLite's errors as faults with PostgreSQL's codes.
 
-SQLite says what happened in its message only (pysqlite3 does not report extended result codes), so messages are read here
-and nowhere else. No fault carries a stored value, and none the text of a statement.
+SQLite says what happened in its message only (pysqlite3 does not report extended result codes), so messages are read
+here and nowhere else. No fault carries a stored value, and none the text of a statement.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from undercroft.base.faults import Fault
 from undercroft.engine import errors as sqlstate
 from undercroft.engine.errors import DatabaseFault, timed_out
 
-_UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)", re.S)
-_NOT_NULL = re.compile(r"NOT NULL constraint failed: (.*)\.([^.]*)", re.S)
-_CHECK = re.compile(r"CHECK constraint failed: (.*)", re.S)
-_STRICT_TYPE = re.compile(r"cannot store (\w+) value in (\w+) column (.*)\.([^.]*)", re.S)
+_UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)", re.DOTALL)
+_NOT_NULL = re.compile(r"NOT NULL constraint failed: (.*)\.([^.]*)", re.DOTALL)
+_CHECK = re.compile(r"CHECK constraint failed: (.*)", re.DOTALL)
+_STRICT_TYPE = re.compile(r"cannot store (\w+) value in (\w+) column (.*)\.([^.]*)", re.DOTALL)
 _PLAIN = {
     "interrupted": (sqlstate.CANCELED, "canceling statement due to statement timeout"),
     "database or disk is full": (sqlstate.DISK_FULL, "the disk is full: nothing was written"),
@@ -74,8 +74,10 @@ def _caused(fault: DatabaseFault, error: BaseException) -> DatabaseFault:
 def _fault(message: str, connection: Any) -> DatabaseFault:
     if message in _PLAIN:
         code, text = _PLAIN[message]
-        return timed_out() if code == sqlstate.CANCELED else DatabaseFault(
-            text, code=code, retry_after=_RETRY_AFTER.get(code)
+        return (
+            timed_out()
+            if code == sqlstate.CANCELED
+            else DatabaseFault(text, code=code, retry_after=_RETRY_AFTER.get(code))
         )
     if found := _UNIQUE.fullmatch(message):
         return _unique(found[1], connection)
@@ -91,9 +93,7 @@ def _fault(message: str, connection: Any) -> DatabaseFault:
             f'invalid input syntax for type {found[2].lower()} in column "{found[4]}"', code=sqlstate.BAD_TEXT
         )
     if "is locked" in message or "database schema is locked" in message:
-        return DatabaseFault(
-            "another process holds the database's write lock", code=sqlstate.LOCKED, retry_after=1
-        )
+        return DatabaseFault("another process holds the database's write lock", code=sqlstate.LOCKED, retry_after=1)
     if message.startswith("too many") or "too large" in message or "parser stack overflow" in message:
         return DatabaseFault("the statement is too large for the database", code=sqlstate.TOO_BIG)
     return DatabaseFault("the database could not carry out the statement", code=sqlstate.INTERNAL)
@@ -101,9 +101,7 @@ def _fault(message: str, connection: Any) -> DatabaseFault:
 
 def _unique(columns: str, connection: Any) -> DatabaseFault:
     if columns.startswith("index '"):
-        return DatabaseFault(
-            f'duplicate key value violates unique constraint "{columns[7:-1]}"', code=sqlstate.UNIQUE
-        )
+        return DatabaseFault(f'duplicate key value violates unique constraint "{columns[7:-1]}"', code=sqlstate.UNIQUE)
     table, names = _table_and_columns(columns)
     name = _constraint_name(connection, table, names) or f"{_bare(table)}_{'_'.join(names)}_key"
     return DatabaseFault(
@@ -145,7 +143,7 @@ def _constraint_name(connection: Any, table: str, columns: list[str]) -> str | N
     sql = "".join(row[0] or "" for row in _ask(connection, "SELECT sql FROM sqlite_master WHERE name = ?", table))
     kind = r"PRIMARY\s+KEY" if is_primary else "UNIQUE"
     listed = r"\s*,\s*".join(rf'"?{re.escape(column)}"?' for column in columns)
-    named = re.search(rf'CONSTRAINT\s+(?:"([^"]+)"|(\w+))\s+{kind}\s*\(\s*{listed}\s*\)', sql, re.I)
+    named = re.search(rf'CONSTRAINT\s+(?:"([^"]+)"|(\w+))\s+{kind}\s*\(\s*{listed}\s*\)', sql, re.IGNORECASE)
     if named:
         return named[1] or named[2]
     return f"{_bare(table)}_pkey" if is_primary else None

@@ -33,7 +33,10 @@ class FileLock:
 
     def acquire(self, library: Library) -> None:
         """Raises `SetupFault` when another process (or engine) holds the file in a way that excludes this one."""
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SetupFault(f"the lock file {self._path} cannot be made: {error.strerror}") from error
         mode = fcntl.LOCK_EX if library.guarded else fcntl.LOCK_SH
         try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)

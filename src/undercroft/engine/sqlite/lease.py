@@ -8,16 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 from undercroft.engine.errors import timed_out, transaction_lost
-from undercroft.engine.sqlite.meter import FOREVER, Deadline
+from undercroft.engine.sqlite.errors import translate
 from undercroft.engine.sqlite.leased import Leased
+from undercroft.engine.sqlite.meter import FOREVER, Deadline
 from undercroft.engine.sqlite.unit import KEEP, SAVE, UNDO
 
 
 class Lease:
     """Granted by the writer's thread, used and finished by the loop's.
 
-    `granted` is resolved with the connection; `future` with the end of the batch: None after the commit or after an undo that
-    was asked for, else a fault.
+    `granted` is resolved with the connection; `future` at the end of the batch: None after the commit, or after an undo
+    that was asked for, else a fault.
     """
 
     repeatable = False
@@ -45,16 +46,13 @@ class Lease:
         leased = Leased(connection, deadline, self._seconds)
         self._loop.call_soon_threadsafe(self._grant, leased)
         in_time = self._finished.wait(self._seconds)
-        lost = leased.over  # ended from within, by SQLite or by the borrower
         leased.end()
         deadline.at = FOREVER
         if not connection.in_transaction:
-            self.fault = timed_out() if not in_time else transaction_lost() if self._keep else None
+            self.fault = translate(leased.lost_by) if leased.lost_by else transaction_lost()
             return
         if not in_time:
             self.fault = timed_out()
-        elif lost and self._keep:
-            self.fault = transaction_lost()
         if self.fault is not None or not self._keep:
             connection.execute(UNDO)
         connection.execute(KEEP)

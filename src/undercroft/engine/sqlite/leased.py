@@ -13,7 +13,7 @@ from undercroft.engine.sqlite.errors import translate
 from undercroft.engine.sqlite.meter import Deadline
 from undercroft.engine.types import Row
 
-_CONTROL = re.compile(r"\s*(?:begin|commit|end|rollback(?!\s+to\b)|attach|detach|vacuum)\b", re.I)
+_CONTROL = re.compile(r"\s*(?:begin|commit|end|rollback(?!\s+to\b)|attach|detach|vacuum)\b", re.IGNORECASE)
 
 
 class Leased:
@@ -23,6 +23,8 @@ class Leased:
         self._lock = threading.Lock()
         self._deadline = deadline
         self._over = False
+        self.lost_by: Exception | None = None
+        """The driver's error with which SQLite undid the whole transaction."""
         self.connection = connection
         deadline.at = monotonic() + seconds
 
@@ -36,7 +38,7 @@ class Leased:
             self._over = True
 
     def execute(self, text: str, args: Sequence[object] = ()) -> Any:
-        """The driver's cursor after a statement. Raises the driver's errors, and `DatabaseFault` when the lease is over."""
+        """The driver's cursor after a statement. Raises the driver's errors; `DatabaseFault` when the lease is over."""
         return self._guarded(self.connection.execute, text, args)
 
     def execute_many(self, text: str, args: Sequence[Sequence[object]]) -> Any:
@@ -66,9 +68,13 @@ class Leased:
             if self._over:
                 raise timed_out() if monotonic() > self._deadline.at else lease_over()
             if _CONTROL.match(text):
-                raise DatabaseFault("a statement must not begin or end the transaction that it is part of", code="2D000")
+                raise DatabaseFault(
+                    "a statement must not begin or end the transaction that it is part of", code="2D000"
+                )
             try:
                 return run(text, args)
-            finally:
+            except Exception as error:
                 if not self.connection.in_transaction:
-                    self._over = True  # SQLite undid everything; a later statement would commit by itself
+                    self._over = True  # a later statement would commit by itself
+                    self.lost_by = error
+                raise

@@ -1,7 +1,7 @@
 """What stops a statement: progress handlers, set once per connection and read by SQLite every so many steps.
 
-SQLite counts virtual-machine steps per statement and goes on counting from one run to the next, so a handler is called about
-once per `STRIDE` steps in the long run, also across many short runs. Each run therefore sets what it may use.
+SQLite counts virtual-machine steps per statement and goes on counting from one run to the next, so a handler is called
+about once per `STRIDE` steps in the long run, also across many short runs. Each run therefore sets what it may use.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class InlineReader:
 
 
 class PooledConnection:
-    """A reader connection that may be lent to a thread or to a read-only transaction, with what stops its statements."""
+    """A reader connection that may be lent, to a thread or to a read-only transaction, and what stops it."""
 
     __slots__ = ("connection", "deadline")
 
@@ -111,7 +111,7 @@ class ReaderPool:
         self._places.release()
 
     async def read(self, text: str, args: Sequence[object]) -> Row:
-        """One row, read on a thread. A cancelled wait stops the statement; its connection comes back when it has stopped."""
+        """One row, read on a thread. A cancelled wait stops the statement; the connection comes back once it has."""
         lent = await self.borrow()
         lent.deadline.at = monotonic() + self._settings.statement_seconds
         loop = asyncio.get_running_loop()
@@ -129,10 +129,11 @@ class ReaderPool:
             raise
 
     async def close(self) -> None:
+        """Stop what runs, and wait for every connection to come back."""
         for lent in self._lent:
             lent.deadline.stopped = True
-        while self._lent:
-            await asyncio.sleep(0.005)
+        for _ in range(self._settings.readers):
+            await self._places.acquire()
         self._threads.shutdown()
         for pooled in self._idle:
             pooled.connection.close()

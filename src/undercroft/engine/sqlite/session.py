@@ -67,7 +67,7 @@ class LeasedConnection:
 
 
 class LeasedCursor:
-    """A DB-API cursor that has read everything when `execute` returns, so that no statement stays open across an await."""
+    """A DB-API cursor that has read all when `execute` returns: no statement stays open across an await."""
 
     arraysize = 1
 
@@ -108,6 +108,6 @@ def _as_awaited(leased: Leased) -> Leased:
     """Refuse what PostgreSQL's driver would refuse too: a hidden query, such as a lazy load, outside of an await."""
     if not in_greenlet():
         raise MissingGreenlet(
-            "a query was made outside of an await, by a lazy load perhaps; load it with the query, or with awaitable_attrs"
+            "a query was made outside of an await, perhaps by a lazy load: load it with the query or by awaitable_attrs"
         )
     return leased

@@ -24,7 +24,7 @@ class SQLiteSettings:
     """Longest hold of the writer by Python logic."""
     snapshot_seconds: float = 30.0
     """Longest life of a read-only transaction: a snapshot keeps the log from being cut back."""
-    readers: int = 2
+    readers: int = 4
     """Reader threads; also the connections for read-only transactions."""
     read_queue: int = 64
     """Long reads and snapshots that may wait for a reader."""

@@ -20,7 +20,7 @@ KEEP = "RELEASE undercroft_unit"
 
 
 class Member(Protocol):
-    """What takes part in a batch: a `Unit`, or a lease. `attempt` runs on the writer's thread, the rest on the loop's."""
+    """What takes part in a batch: a `Unit` or a lease. `attempt` is called by the writer, the rest by the loop."""
 
     future: Future[Any]
     fault: BaseException | None
@@ -109,4 +109,3 @@ class UnitCursor:
 
 def _refuse(text: str, args: Sequence[object]) -> Any:
     raise transaction_lost()
-

@@ -1,8 +1,8 @@
 """The one writer: a thread that takes all waiting work into one transaction and answers after its commit.
 
-Each piece of work has a savepoint of its own, so what fails undoes only itself. Nobody is told that a write was done before
-COMMIT has returned. When SQLite undoes the whole transaction (a full disk, an I/O error, an interrupted write), everybody in it
-is either run again or told so.
+Each piece of work has a savepoint of its own, so what fails undoes only itself. Nobody is told that a write was done
+before COMMIT has returned. When SQLite undoes the whole transaction (a full disk, an I/O error, an interrupted write),
+everybody in it is either run again or told so.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
@@ -49,6 +50,7 @@ class Writer:
         self._connection: Any = None
         self._last_size = 0
         self._closing = False
+        self._deferred_keys = False
         self._thread = threading.Thread(target=self._work, name="undercroft-writer", daemon=True)
 
     def start(self) -> None:
@@ -75,8 +77,7 @@ class Writer:
         """Answer everything that is queued, then checkpoint and close."""
         self._closing = True
         self._inbox.put(None)
-        while self._thread.is_alive():
-            await asyncio.sleep(0.002)
+        await asyncio.to_thread(self._thread.join)
 
     # --- on the writer's thread -------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Writer:
             self._connection.close()
 
     def _gather(self, first: Member) -> list[Member]:
-        """All that waits; and, where several came last time, a moment's patience for those who have just been answered."""
+        """All that waits; and, where several came last time, a moment's patience for those just answered."""
         batch = [first]
         until = monotonic() + self._settings.gather_seconds
         expected = min(self._last_size, self._settings.batch_size)
@@ -126,7 +127,7 @@ class Writer:
         until = monotonic() + self._settings.batch_seconds
         done: list[Member] = []
         for index, member in enumerate(members):
-            if done and monotonic() > until:
+            if done and (monotonic() > until or self._apart(done[-1], member)):
                 break
             if member.future.cancelled():
                 done.append(member)
@@ -177,11 +178,16 @@ class Writer:
     def _after_failed_commit(self, done: list[Member], fault: BaseException) -> None:
         """Nobody is acknowledged. A deferred foreign key is one member's fault: then each gets a commit of its own."""
         self._rollback(fault)
+        self._deferred_keys |= getattr(fault, "code", None) == FOREIGN_KEY
         if len(done) > 1 and getattr(fault, "code", None) == FOREIGN_KEY:
             for member in self._again(done):
                 self._transact([member])
         else:
             self._answer(done, fault)
+
+    def _apart(self, before: Member, member: Member) -> bool:
+        """Whether two members must not share a commit: leases, once a commit has been refused for a member's keys."""
+        return self._deferred_keys and not (before.repeatable and member.repeatable)
 
     def _again(self, done: list[Member]) -> list[Member]:
         """Those of an undone transaction that can be run again; the others are told."""
@@ -206,19 +212,16 @@ class Writer:
         for member in members:
             if fault is not None and member.fault is None:
                 member.fault = fault
-            if member.fault is None:
-                self._stats.acknowledged += 1
-            else:
-                self._stats.refused += 1
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._settle, members)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
 
     # --- on the loop's thread ---------------------------------------------------------------------------------------
 
     def _settle(self, members: list[Member]) -> None:
         self._stats.waiting -= len(members)
         for member in members:
+            if member.fault is not None:
+                self._stats.refused += 1
+            elif not member.future.cancelled():
+                self._stats.acknowledged += 1
             member.settle()
-
