@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from undercroft.rest.errors import MethodFault, PathFault, RequestFault, SchemaFault, UrlTooLong, shown
 from undercroft.rest.parts.asks import Parsed, parse_key
 from undercroft.rest.parts.media import JSON, BodyKind, Media, read_accept, read_content_type
-from undercroft.rest.parts.parameters import ALL_ROWS, Parameters
+from undercroft.rest.parts.parameters import NOTHING_ELSE, Parameters
 from undercroft.rest.parts.prefer import NO_PREFERENCES, Preferences, read_prefer
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _VERBS: dict[str, Verb] = {
     "OPTIONS": "options",
 }
 _HEADERS = frozenset({b"prefer", b"accept", b"content-type", b"range", b"accept-profile", b"content-profile"})
+_PATH = 256
 
 
 class RestRequest(NamedTuple):
@@ -49,12 +50,14 @@ class RestRequest(NamedTuple):
     schema: str | None
     """The profile that was named, one of the served schemas; None means the first."""
     key: Key
-    values: list[str]
+    values: tuple[str, ...]
     preferences: Preferences
     accept: Media
     content: BodyKind
     rows: Rows
     """Offset and limit of the whole answer, as numbers; the same stand in `values` where they were given."""
+    arguments: tuple[tuple[str, str], ...]
+    """For a function called by GET: the parameters that are neither reserved nor filters, in their order."""
 
 
 class Reader:
@@ -73,9 +76,9 @@ class Reader:
         size = limits.cache_entries
         self._prefer = lru_cache(size)(partial(read_prefer, timezones=timezones))
         self._accept = lru_cache(size)(partial(read_accept, plans=plans))
-        self._content_type = lru_cache(size)(read_content_type)
         self._target = lru_cache(size)(read_target)
         self._parameters = Parameters(limits)
+        self._shaped = lru_cache(size)(self._shape)
 
     def shape(self, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> RestRequest:
         """The key, values and preferences of a request.
@@ -83,30 +86,8 @@ class Reader:
         `path` is what follows the mount point (`/posts`), still percent-encoded, as is `query`; header names are lower
         case, as ASGI gives them. Raises RequestFault (400), UrlTooLong, and the faults of the header parts.
         """
-        if len(query) + len(path) > self.limits.url_bytes:
-            raise UrlTooLong(f"The path and query may be at most {self.limits.url_bytes} bytes long")
-        verb = _VERBS.get(method)
-        if verb is None:
-            raise MethodFault(f"Unsupported HTTP method: {shown(method)}")
-        prefer, accept, content, span, profile = self._headers(headers, verb)
-        function, table = self._target(path) if len(path) < 256 else read_target(path)
-        items: list[str] = ["rpc" if function else verb, table, profile or "", prefer.shape, accept.text]
-        values: list[str] = []
-        rows = self._parameters.read(query, items, values, span) if query or span else ALL_ROWS
-        return RestRequest(verb, table, function, profile, tuple(items), values, prefer, accept, content, rows)
-
-    def parse(self, request: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
-        """The ask behind a request's key; `columns` are those of its body. Needed only when key or columns are new.
-
-        Raises ParseFault (PGRST100), EmbedFault (PGRST108), PutFault (PGRST105, PGRST114).
-        """
-        return parse_key(request.key, self.limits, columns)
-
-    def _headers(
-        self, headers: Iterable[tuple[bytes, bytes]], verb: Verb
-    ) -> tuple[Preferences, Media, BodyKind, bytes | None, str | None]:
         prefer = accept = content = span = profile = None
-        reading = verb == "read"
+        reading = method in ("GET", "HEAD")
         for name, value in headers:
             if name not in _HEADERS:
                 continue
@@ -116,18 +97,62 @@ class Reader:
                 accept = value if accept is None else accept + b"," + value
             elif name == b"prefer":
                 prefer = value if prefer is None else prefer + b"," + value
-            elif name == b"content-type":
-                content = value
             elif name == b"range":
-                span = value if reading else None
+                span = value if method == "GET" else None
+            elif name == b"content-type":
+                content = None if reading else value
             elif reading is (name == b"accept-profile"):
                 profile = value
-        return (
-            self._prefer(prefer) if prefer else NO_PREFERENCES,
-            self._accept(accept) if accept else JSON,
-            self._content_type(content) if content and not reading else "json",
-            span,
-            self._profile(profile) if profile is not None else None,
+        size = len(query) + len(path)
+        if size > self.limits.url_bytes:
+            raise UrlTooLong(f"The path and query may be at most {self.limits.url_bytes} bytes long")
+        make = self._shaped if size < self.limits.cached_text else self._shape
+        return make(method, path, query, prefer, accept, content, span, profile)
+
+    def parse(self, request: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
+        """The ask behind a request's key; `columns` are those of its body. Needed only when key or columns are new.
+
+        Raises ParseFault (PGRST100), EmbedFault (PGRST108), PutFault (PGRST105, PGRST114).
+        """
+        return parse_key(request.key, self.limits, columns)
+
+    def _shape(
+        self,
+        method: str,
+        path: bytes,
+        query: bytes,
+        prefer: bytes | None,
+        accept: bytes | None,
+        content: bytes | None,
+        span: bytes | None,
+        profile: bytes | None,
+    ) -> RestRequest:
+        """The request behind everything in it that matters: the same for the same arguments, so it may be cached."""
+        verb = _VERBS.get(method)
+        if verb is None:
+            raise MethodFault(f"Unsupported HTTP method: {shown(method)}")
+        function, table = self._target(path) if len(path) < _PATH else read_target(path)
+        preferences = self._prefer(prefer) if prefer else NO_PREFERENCES
+        media = self._accept(accept) if accept else JSON
+        schema = self._profile(profile) if profile is not None else None
+        items: list[str] = ["rpc" if function else verb, table, schema or "", preferences.shape, media.text]
+        values: list[str] = []
+        taken = NOTHING_ELSE
+        if query or span:
+            taken = self._parameters.read(query, items, values, span, function and verb == "read")
+        rows, arguments = taken
+        return RestRequest(
+            verb=verb,
+            table=table,
+            function=function,
+            schema=schema,
+            key=tuple(items),
+            values=tuple(values),
+            preferences=preferences,
+            accept=media,
+            content=read_content_type(content) if content else "json",
+            rows=rows,
+            arguments=arguments,
         )
 
     def _profile(self, header: bytes) -> str:

@@ -79,6 +79,11 @@ def split_filter(text: str) -> tuple[str, str | None]:
     return text.lower(), None
 
 
+def is_filter(text: str) -> bool:
+    """Whether the value of a parameter is a filter; where functions are called, what is not is an argument."""
+    return OPERATOR.match(text) is not None
+
+
 def no_operator(text: str) -> ParseFault:
     place = 4 if text.startswith("not.") else 0
     return parse_fault("filter", text, place, "operator (eq, gt, ...)" if place else NO_OPERATOR)

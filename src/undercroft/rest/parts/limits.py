@@ -27,4 +27,4 @@ class Limits:
     """Columns in the body of one write (PostgreSQL's own limit)."""
     cached_text: int = 2_048
     """Texts longer than this many characters are parsed anew each time, so that caches stay small."""
-    cache_entries: int = 2_048
+    cache_entries: int = 1_024

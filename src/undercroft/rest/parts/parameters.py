@@ -7,11 +7,11 @@ they are; logic trees are split once per text.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
 from undercroft.rest.errors import ParseFault, RequestFault, shown
-from undercroft.rest.parts.filters import PLAIN, split_filter
+from undercroft.rest.parts.filters import PLAIN, is_filter, split_filter
 from undercroft.rest.parts.logic import Tree, read_logic
 from undercroft.rest.parts.ranges import Rows, embedded_number, root_rows
 
@@ -20,7 +20,27 @@ if TYPE_CHECKING:
 
 ALL_ROWS = Rows()
 _FILTER, _TEXT, _LOGIC, _NUMBER, _EMBED_NUMBER = range(5)
+_KINDS = {
+    "select": _TEXT,
+    "columns": _TEXT,
+    "on_conflict": _TEXT,
+    "order": _TEXT,
+    "limit": _NUMBER,
+    "offset": _NUMBER,
+    "and": _LOGIC,
+    "or": _LOGIC,
+    "not.and": _LOGIC,
+    "not.or": _LOGIC,
+}
 _SHORT = 32
+
+
+class Taken(NamedTuple):
+    """What a query string held, beside the items and values that it added."""
+
+    rows: Rows
+    arguments: tuple[tuple[str, str], ...]
+    """The parameters of a function that were no filters."""
 
 
 class Parameters:
@@ -29,17 +49,17 @@ class Parameters:
     def __init__(self, limits: Limits) -> None:
         size = limits.cache_entries
         self._limits = limits
-        self._kind = lru_cache(size)(parameter_kind)
         self._decode = lru_cache(size)(decode)
         self._split = lru_cache(size)(split_filter)
         self._tree = lru_cache(size)(self._read_tree)
 
     def read(  # noqa: C901 -- one loop, in line: a call per parameter would cost a third of the whole
-        self, query: bytes, items: list[str], values: list[str], span: bytes | None
-    ) -> Rows:
+        self, query: bytes, items: list[str], values: list[str], span: bytes | None, function: bool
+    ) -> Taken:
         """Append the name and shape of every parameter to `items`, and what it holds to `values`.
 
-        `span` is the Range header. The root's limit and offset come last, as numbers that heed it.
+        `span` is the Range header. The root's limit and offset come last, as numbers that heed it. For a `function`,
+        what is neither reserved nor a filter is an argument.
         """
         text = query.decode("latin-1")
         encoded = "%" in text or "+" in text or not text.isascii()
@@ -48,13 +68,15 @@ class Parameters:
         pieces = text.split("&")
         if len(pieces) > self._limits.parameters:
             raise RequestFault(f"A request may have at most {self._limits.parameters} parameters")
-        most = self._limits.cached_text
         numbers: dict[str, str] = {}
+        arguments: list[tuple[str, str]] = []
         for piece in pieces:
             name, _, value = piece.partition("=")
             if encoded:
-                name = self._decode(name) if len(name) < most else decode(name)
-            kind = self._kind(name) if len(name) < most else parameter_kind(name)
+                name = self._short(name)
+            kind = _KINDS.get(name)
+            if kind is None:
+                kind = parameter_kind(name) if "." in name else _FILTER
             if kind == _FILTER:
                 if encoded:
                     value = decode(value)
@@ -62,38 +84,47 @@ class Parameters:
                 if dot and operator in PLAIN:
                     items += (name, operator)
                     values.append(rest)
-                elif piece:
+                elif not piece:
+                    continue
+                elif function and not is_filter(value):
+                    arguments.append((name, value))
+                else:
                     shape, rest_or_none = self._split(value) if len(value) < _SHORT else split_filter(value)
                     items += (name, shape)
                     if rest_or_none is not None:
                         values.append(rest_or_none)
                 continue
             if encoded:
-                value = self._decode(value) if len(value) < most else decode(value)
+                value = self._short(value)
             if kind == _TEXT:
                 items += (name, value)
             elif kind == _NUMBER:
                 if name in numbers:
                     raise given_twice(name)
                 numbers[name] = value
+            elif kind == _LOGIC:
+                tree = (
+                    self._tree(name, value) if len(value) < self._limits.cached_text else self._read_tree(name, value)
+                )
+                items += (name, tree.shape)
+                values += tree.values
             else:
-                self._rare(kind, name, value, items, values)
+                items += (name, "")
+                values.append(embedded_number(name.rpartition(".")[2], value))
         if not numbers and span is None:
-            return ALL_ROWS
-        return _rows(numbers, span, items, values)
+            return Taken(ALL_ROWS, tuple(arguments)) if arguments else NOTHING_ELSE
+        return Taken(_rows(numbers, span, items, values), tuple(arguments))
 
-    def _rare(self, kind: int, name: str, value: str, items: list[str], values: list[str]) -> None:
-        if kind == _LOGIC:
-            tree = self._tree(name, value) if len(value) < self._limits.cached_text else self._read_tree(name, value)
-            items += (name, tree.shape)
-            values += tree.values
-        else:
-            items += (name, "")
-            values.append(embedded_number(name.rpartition(".")[2], value))
+    def _short(self, text: str) -> str:
+        """Decode a name, or a text that is likely to come again."""
+        return self._decode(text) if len(text) < self._limits.cached_text else decode(text)
 
     def _read_tree(self, name: str, text: str) -> Tree:
         operator, negated, _ = logic_name(name)
         return read_logic(operator, negated, text, self._limits)
+
+
+NOTHING_ELSE = Taken(ALL_ROWS, ())
 
 
 def _rows(numbers: dict[str, str], span: bytes | None, items: list[str], values: list[str]) -> Rows:
@@ -108,17 +139,12 @@ def _rows(numbers: dict[str, str], span: bytes | None, items: list[str], values:
 
 
 def parameter_kind(name: str) -> int:
-    """What a parameter is, by its name: the last word of a dotted one decides."""
-    if name in ("select", "columns", "on_conflict"):
-        return _TEXT
-    _, dot, last = name.rpartition(".")
-    if last == "order":
-        return _TEXT
-    if last in ("and", "or"):
-        return _LOGIC
-    if last in ("limit", "offset"):
-        return _EMBED_NUMBER if dot else _NUMBER
-    return _FILTER
+    """What a dotted parameter is: its last word decides."""
+    last = name[name.rindex(".") + 1 :]
+    kind = _KINDS.get(last, _FILTER)
+    if kind == _NUMBER:
+        return _EMBED_NUMBER
+    return kind if last == "order" or kind == _LOGIC else _FILTER
 
 
 def logic_name(name: str) -> tuple[Literal["and", "or"], bool, str]:

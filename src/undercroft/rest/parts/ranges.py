@@ -9,6 +9,7 @@ from undercroft.rest.errors import ParseFault, RangeFault, RequestFault, parse_f
 
 NOT_SATISFIABLE = "Requested range not satisfiable"
 _RANGE = re.compile(rb"\s*(?:items=)?([0-9]{1,18})-([0-9]{1,18})?\s*")
+_LONG = 18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -21,6 +22,8 @@ class Rows(NamedTuple):
 
 def read_number(name: str, text: str) -> int:
     """The value of a limit or offset parameter. Raises ParseFault for anything but an integer of up to 18 digits."""
+    if len(text) < _LONG and text.isdecimal() and text.isascii():  # nearly always: a tenth of the pattern's cost
+        return int(text)
     if not _NUMBER.fullmatch(text):
         found = re.match(r"[+-]?[0-9]*", text)
         raise _no_number(name, text, found.end() if found else 0)
