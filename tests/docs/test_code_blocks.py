@@ -49,6 +49,7 @@ def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> Non
             "AssertionError",
         ),
     ],
+    ids=["run", "no-run", "bash", "bash run", "console", "file"],
 )
 def test_a_wrong_block_is_found_and_its_place_named(text: str, complaint: str, tmp_path: Path) -> None:
     result = played(page_of(tmp_path, text), tmp_path)

@@ -68,6 +68,7 @@ def test_no_file_holds_a_path_of_somebodys_machine() -> None:
         (MACHINES, "cd /wo" + "rk/main"),
         (MACHINES, 'open("/ho' + 'me/ada/x")'),
     ],
+    ids=["wheel", "tarball", "index", "root", "home"],
 )
 def test_the_patterns_find_what_they_look_for(pattern: re.Pattern[str], text: str) -> None:
     assert pattern.search(text)
