@@ -269,13 +269,26 @@ def test_secrets_compare_by_value_and_only_with_secrets() -> None:
 def test_postgrest_names_find_their_place() -> None:
     settings = from_postgrest(
         {
-            "db-max-rows": 2, "db-anon-role": "web_anon", "db-schemas": "test, other",
-            "db-tx-end": "rollback-allow-override", "db-aggregates-enabled": True, "db-plan-enabled": True, "jwt-secret": SHOP,
-            "jwt-aud": "youraudience", "jwt-role-claim-key": "$.role", "jwt-cache-max-entries": 10,
-            "server-trace-header": "X-Request-Id", "server-timing-enabled": True, "server-cors-allowed-origins": "http://a, http://b", "server-port": 3000,
-            "log-level": "crit", "db-pre-request": "test.switch_role", "app.settings": {"a": "b"}, "db-root-spec": None,
+            "db-max-rows": 2,
+            "db-anon-role": "web_anon",
+            "db-schemas": "test, other",
+            "db-tx-end": "rollback-allow-override",
+            "db-aggregates-enabled": True,
+            "db-plan-enabled": True,
+            "jwt-secret": SHOP,
+            "jwt-aud": "youraudience",
+            "jwt-role-claim-key": "$.role",
+            "jwt-cache-max-entries": 10,
+            "server-trace-header": "X-Request-Id",
+            "server-timing-enabled": True,
+            "server-cors-allowed-origins": "http://a, http://b",
+            "server-port": 3000,
+            "log-level": "crit",
+            "db-pre-request": "test.switch_role",
+            "app.settings": {"a": "b"},
+            "db-root-spec": None,
         }
-    )  # fmt: skip
+    )
     assert settings.api.max_rows == 2
     assert settings.api.anon_role == "web_anon"
     assert settings.api.schemas == ("test", "other")

@@ -1,0 +1,1 @@
+"""Where this room touches the outside: the data directory."""

@@ -1,0 +1,1 @@
+"""What every protocol at the edge shares: the actor, faults as statuses, middleware."""
