@@ -100,6 +100,16 @@ def test_every_folder_of_modules_is_a_package() -> None:
     assert {folder.relative_to(SOURCE) for folder in folders if not (folder / "__init__.py").is_file()} == set()
 
 
+def test_modules_are_imported_by_name_where_a_choice_is_made_and_nowhere_else() -> None:
+    """The import rules see import statements; the driver and the user's app file are chosen while running."""
+    used = {
+        m.relative_to(SOURCE).parts[0]
+        for m in MODULES
+        if re.search(r"\bimport_module|__import__\(", m.read_text("utf-8"))
+    }
+    assert used <= {"engine", "cli"}
+
+
 def test_the_extra_called_all_brings_every_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
