@@ -27,9 +27,13 @@ class BodyFault(RequestFault):
 
 
 class RangeFault(RequestFault):
-    """A range that no result could satisfy."""
+    """A range that no result could satisfy. `total` is the number of rows, where it is known."""
 
     default_code = "PGRST103"
+
+    def __init__(self, details: str, total: int | None = None) -> None:
+        super().__init__("Requested range not satisfiable", details=details)
+        self.total = total
 
 
 class PutFault(RequestFault):
@@ -56,6 +60,12 @@ class EmbedFault(RequestFault):
     default_code = "PGRST108"
 
 
+class SingularFault(RequestFault):
+    """One object was wanted, and the result is not of one row."""
+
+    default_code = "PGRST116"
+
+
 class MethodFault(RequestFault):
     """An HTTP method that no resource knows."""
 
@@ -66,6 +76,12 @@ class PreferenceFault(RequestFault):
     """A preference that is not known, under `handling=strict`."""
 
     default_code = "PGRST122"
+
+
+class AffectedFault(RequestFault):
+    """A write touches more rows than `max-affected` allows, under `handling=strict`."""
+
+    default_code = "PGRST124"
 
 
 class PathFault(RequestFault):

@@ -16,6 +16,7 @@ from undercroft.rest.parts.select import Branch, Node, read_select
 if TYPE_CHECKING:
     from undercroft.rest.parts.limits import Limits
 
+_RETURNING: dict[str, Literal["rows", "keys"]] = {"representation": "rows", "headers-only": "keys"}
 _SINGLE = frozenset({"select", "columns", "on_conflict"})
 
 
@@ -131,7 +132,7 @@ def parse_key(key: tuple[str, ...], limits: Limits, columns: tuple[str, ...] = (
             on_conflict=keys,
             resolution=_resolution(resolution) if verb == "write" else None,
             missing_default=missing == "default",
-            returning=returning == "representation",
+            returning=_RETURNING.get(returning),
             count=counted,
         ),
         renamed,

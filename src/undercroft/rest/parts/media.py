@@ -19,6 +19,11 @@ class Media:
     text: str
     stripped: bool = False
 
+    def __hash__(
+        self,
+    ) -> int:  # it is part of the key of every answer's headers: the text is enough, and its hash is kept
+        return hash(self.text)
+
 
 JSON = Media("json", "application/json")
 JSON_STRIPPED = Media("json", "application/vnd.pgrst.array+json;nulls=stripped", stripped=True)

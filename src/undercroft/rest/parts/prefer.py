@@ -42,6 +42,9 @@ class Preferences:
     max_affected: int | None = None
     shape: str = ""
 
+    def __hash__(self) -> int:  # it is part of the key of every answer's headers: equality tells the rest
+        return hash(self.shape)
+
     @property
     def most_affected(self) -> int | None:
         """The number of rows that a write may touch; only `handling=strict` makes it binding."""

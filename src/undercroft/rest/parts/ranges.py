@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from undercroft.rest.errors import ParseFault, RangeFault, RequestFault, parse_fault
 
-NOT_SATISFIABLE = "Requested range not satisfiable"
 _RANGE = re.compile(rb"\s*(?:items=)?([0-9]{1,18})-([0-9]{1,18})?\s*")
 _LONG = 18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -49,7 +48,7 @@ def root_rows(limit: str | None, offset: str | None, header: bytes | None) -> Ro
         raise RequestFault("OFFSET must not be negative", code="2201X")
     most = read_number("limit", limit) if limit is not None else None
     if most is not None and most < 0:
-        raise RangeFault(NOT_SATISFIABLE, details="Limit should be greater than or equal to zero.")
+        raise RangeFault("Limit should be greater than or equal to zero.")
     found = _RANGE.fullmatch(header) if header is not None else None
     if not found or most == 0:
         return Rows(skip, most)
@@ -57,21 +56,20 @@ def root_rows(limit: str | None, offset: str | None, header: bytes | None) -> Ro
     last = int(found[2]) if found[2] is not None else None
     if last is not None and last < first:
         raise RangeFault(
-            NOT_SATISFIABLE,
-            details="The lower boundary must be lower than or equal to the upper boundary in the Range header.",
+            "The lower boundary must be lower than or equal to the upper boundary in the Range header.",
         )
     ends = [end for end in (last, skip + most - 1 if most is not None else None) if end is not None]
     start = max(skip, first)
     if not ends:
         return Rows(start)
     if min(ends) < start:
-        raise RangeFault(NOT_SATISFIABLE, details="The Range header and the limit have no row in common.")
+        raise RangeFault("The Range header and the limit have no row in common.")
     return Rows(start, min(ends) - start + 1)
 
 
 def beyond(offset: int, total: int) -> RangeFault:
     """The fault for an offset behind the last of `total` rows; raised when the total is known."""
-    return RangeFault(NOT_SATISFIABLE, details=f"An offset of {offset} was requested, but there are only {total} rows.")
+    return RangeFault(f"An offset of {offset} was requested, but there are only {total} rows.", total)
 
 
 def _no_number(name: str, text: str, place: int) -> ParseFault:

@@ -1,0 +1,48 @@
+"""Addresses in answers: Content-Location of a read, Location of an inserted row."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.~-]")
+_ESCAPES = {bytes([code]): b"%%%02X" % code for code in range(256)}
+
+
+def canonical_query(query: bytes) -> bytes:
+    """The parameters in the order of their names, percent-encoded but for letters, digits and `-_.~`."""
+    pieces = sorted((piece.partition(b"=") for piece in query.split(b"&") if piece), key=_name)
+    return b"&".join(_encoded(name) + b"=" + _encoded(value) for name, _, value in pieces)
+
+
+def content_location(path: bytes, query: bytes) -> bytes:
+    """The address of what was read: `/posts?author_id=eq.5&select=id`, without the mount point."""
+    place = b"/" + quote(unquote_to_bytes(path.strip(b"/")), safe="/").encode()
+    canonical = canonical_query(query)
+    return place + b"?" + canonical if canonical else place
+
+
+def row_location(table: str, key: Sequence[tuple[str, str | None]]) -> bytes:
+    """The address of one row by its primary key: `/posts?id=eq.5`; a null value is asked for by `is.null`."""
+    parts = [
+        f"{quote(name, safe='')}={'is.null' if text is None else 'eq.' + quote(text, safe='')}" for name, text in key
+    ]
+    return f"/{quote(table, safe='')}?{'&'.join(parts)}".encode()
+
+
+def _name(piece: tuple[bytes, bytes, bytes]) -> bytes:
+    return piece[0]
+
+
+def _encoded(text: bytes) -> bytes:
+    if not _UNSAFE.search(text):
+        return text
+    return _UNSAFE.sub(_escape, unquote_to_bytes(text.replace(b"+", b" ")))
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return _ESCAPES[found[0]]
