@@ -70,14 +70,14 @@ class Guard:
         if plan.verb in ("insert", "upsert", "replace"):
             if not self.bypasses and not self.rules.policies_for(table.name, self.role, "insert"):
                 raise row_refused(table.name)
-            guarded = replace(guarded, insert_check=self._check(table, "insert", target))
+            guarded = replace(guarded, insert_check=self.check(table, "insert", target))
         if plan.verb == "update":
-            guarded = replace(guarded, update_check=_both(self._check(table, "update", target), visible))
+            guarded = replace(guarded, update_check=_both(self.check(table, "update", target), visible))
         if plan.verb in ("upsert", "replace") and plan.resolution != "ignore":
             guarded = replace(
                 guarded,
                 using=_both(self.using(table, "update", target), visible),
-                update_check=_both(self._check(table, "update", target), visible),
+                update_check=_both(self.check(table, "update", target), visible),
             )
         return guarded
 
@@ -85,7 +85,8 @@ class Guard:
         """Which existing rows the role may reach by `command`; None means every row."""
         return self._any(table, command, source, [p.using for p in self.rules.policies_for(table.name, self.role, command)])
 
-    def _check(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
+    def check(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
+        """What a new or changed row must satisfy; None means anything."""
         return self._any(table, command, source, [p.check for p in self.rules.policies_for(table.name, self.role, command)])
 
     def _any(self, table: Table, command: Command, source: sa.FromClause, predicates: list[Predicate]) -> Clause | None:

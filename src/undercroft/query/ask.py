@@ -140,7 +140,7 @@ class WriteAsk:
 
     `columns` are the payload's columns (of the `columns` parameter, else the keys of the body). `replace` is PUT. `resolution`
     is the answer to a duplicate key, on the columns `on_conflict` (the primary key where it is empty). `returning` asks for the
-    rows, as a read of them. `missing_default` fills absent keys with the column's default instead of null.
+    rows, as a read of them, or for their primary keys alone. `missing_default` fills absent keys with the column's default instead of null.
     """
 
     table: str
@@ -150,5 +150,5 @@ class WriteAsk:
     on_conflict: tuple[str, ...] = ()
     resolution: Literal["merge", "ignore"] | None = None
     missing_default: bool = False
-    returning: bool = False
+    returning: Literal["rows", "keys"] | None = None
     count: CountKind | None = None

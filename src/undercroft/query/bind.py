@@ -70,20 +70,30 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
     targets = tuple(on_target.condition(term) for term in ask.ask.conditions) if ask.verb in ("update", "delete") else ()
     if ask.verb == "replace":
         _check_replace(table, ask)
-    shown = Ask(select=ask.ask.select, order=ask.ask.order) if ask.returning else Ask(select=())
     names = ask.on_conflict or table.primary_key if ask.verb in ("upsert", "replace") else ()
     return WritePlan(
         table=table,
         verb=ask.verb,
         columns=columns,
         targets=targets,
-        node=binder.node(table, shown),
+        node=binder.node(table, _shown(table, ask)),
         conflict=tuple(_payload_column(table, name) for name in names),
         resolution=ask.resolution,
         missing_default=ask.missing_default,
-        returning=ask.returning,
+        returning=ask.returning is not None,
         count=ask.count,
     )
+
+
+def _shown(table: Table, ask: WriteAsk) -> Ask:
+    """What is read back of the rows written."""
+    match ask.returning:
+        case "rows":
+            return Ask(select=ask.ask.select, order=ask.ask.order)
+        case "keys":
+            return Ask(select=tuple(SelectField(Field(name)) for name in table.primary_key))
+        case None:
+            return Ask(select=())
 
 
 def find_relation(catalog: Catalog, source: str, target: str, hint: str | None) -> Relation:

@@ -90,6 +90,12 @@ class Dialect(Protocol):
         """An aggregate: all keys of the rows, as `among_keys` takes them."""
         ...
 
+    def among_rows(
+        self, columns: Sequence[Expression], values: Expression
+    ) -> tuple[sa.FromClause, sa.ColumnElement[bool], Expression]:
+        """A list of rows of the driver's values as a source: (the source, its join with `columns`, the position)."""
+        ...
+
     def rows_in(self, columns: Sequence[Expression], values: Expression) -> sa.ColumnElement[bool]:
         """The columns' values are among a list of rows, each row a list of the driver's values."""
         ...

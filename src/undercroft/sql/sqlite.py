@@ -262,6 +262,13 @@ class SqliteDialect:
     def collected(self, key: Expression) -> Expression:
         return sa.func.json_group_array(key)
 
+    def among_rows(
+        self, columns: Sequence[Expression], values: Expression
+    ) -> tuple[sa.FromClause, sa.ColumnElement[bool], Expression]:
+        each = sa.func.json_each(values).table_valued("key", "value").alias("k")
+        join = sa.and_(*(column == each.c.value.op("->>")(_number(i)) for i, column in enumerate(columns)))
+        return each, join, each.c.key
+
     def rows_in(self, columns: Sequence[Expression], values: Expression) -> sa.ColumnElement[bool]:
         each = sa.func.json_each(values).table_valued("value")
         if len(columns) == 1:

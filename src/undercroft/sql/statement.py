@@ -87,22 +87,30 @@ def _recipe(
 
 
 def _claim_recipe(bind: ClaimParameter, dialect: Dialect) -> Fetch:
-    read = bind.read
-    convert = from_claim(kind_of(bind.type), many=bind.many)
     process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    convert = from_claim(kind_of(bind.type), many=bind.many)
 
     def fetch(given: Given) -> object:
-        value = read(given.actor)
-        if value is None:
-            return None
-        try:
-            value = convert(value)
-            return process(value) if process is not None and value is not None else value
-        except (Fault, TypeError, ValueError, ArithmeticError):
-            # A claim of another type matches nothing; it is the token's fault and no error of this request.
-            return None
+        value = _converted(bind, given.actor, convert)
+        return process(value) if process is not None and value is not None else value
 
     return fetch
+
+
+def claim_value(bind: ClaimParameter, actor: Actor) -> Any:
+    """A claim as a Python value of its parameter's type; None where it is absent or of another type."""
+    return _converted(bind, actor, from_claim(kind_of(bind.type), many=bind.many))
+
+
+def _converted(bind: ClaimParameter, actor: Actor, convert: Callable[[Any], Any]) -> Any:
+    value = bind.read(actor)
+    if value is None:
+        return None
+    try:
+        return convert(value)
+    except (Fault, TypeError, ValueError, ArithmeticError):
+        # A claim of another type matches nothing; it is the token's fault and no error of this request.
+        return None
 
 
 def processor_for(type_: TypeEngine[Any], dialect: Dialect, convert: Callable[[Any], Any]) -> Callable[[Any], object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +35,8 @@ class WriteProgram:
     `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their keys).
     `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written.
     `verify` counts the rows that break a check too rich to stand in a RETURNING clause. `before` and `after` give a body.
+    `found()` gives the keys of the rows that an update or a delete will touch, and `broken()` counts the rows written that
+    break a check: for writes that pass through hooks.
     """
 
     plan: WritePlan
@@ -44,6 +47,8 @@ class WriteProgram:
     after: Statement | None = None
     conflict_key: Callable[[Row], list[object]] | None = None
     key_list: Callable[[Sequence[object]], object] = field(repr=False, default=list)
+    found: Callable[[], Statement] = field(repr=False, kw_only=True)
+    broken: Callable[[], Statement | None] = field(repr=False, kw_only=True)
 
     @property
     def writes_nothing(self) -> bool:
@@ -75,6 +80,8 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
         after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
         conflict_key=writer.conflict_key() if upserts else None,
         key_list=dialect.key_list,
+        found=cache(lambda: writer.compiled(writer.found())),
+        broken=cache(lambda: None if writer.check is None else writer.compiled(writer.verify())),
     )
 
 
@@ -156,8 +163,9 @@ class _ProgramWriter:
         return clauses if self.plan.using is None else [self.plan.using, *clauses]
 
     def _payload(self, columns: tuple[str, ...]) -> dict[str, Any]:
-        known = self.plan.table.columns
-        return {name: Handed(f"row_{index}", self._row_fetch(known[name].element)) for index, name in enumerate(columns)}
+        # By the table itself: a hook may set a column that the caller cannot see.
+        known = self.plan.table.element.c
+        return {name: Handed(f"row_{index}", self._row_fetch(known[name])) for index, name in enumerate(columns)}
 
     def _row_fetch(self, column: sa.Column[Any]) -> Fetch:
         name, convert = column.name, self._convert(column)
@@ -202,6 +210,10 @@ class _ProgramWriter:
         broken = sa.case((check, 0), else_=1) == 1
         return sa.select(sa.func.count()).select_from(each, table).where(join, broken)
 
+    def found(self) -> sa.Select[Any]:
+        """The keys of the rows to touch."""
+        return sa.select(self.key(self.plan.table.element)).where(*self._found())
+
     def shown_keys(self) -> sa.Select[Any]:
         """The rows of a list of keys, as the caller may see them, in the order of the list."""
         node = self.plan.node
@@ -210,8 +222,7 @@ class _ProgramWriter:
 
     def shown_targets(self) -> sa.Select[Any]:
         """The rows that a delete will take, before it does."""
-        found = sa.select(self.key(self.plan.table.element)).where(*self._found())
-        return self._shown(lambda select: select.where(self.key(self.plan.node.source).in_(found)))
+        return self._shown(lambda select: select.where(self.key(self.plan.node.source).in_(self.found())))
 
     def _shown(self, narrow: Callable[[sa.Select[Any]], sa.Select[Any]]) -> sa.Select[Any]:
         reads, node = self.reads, self.plan.node

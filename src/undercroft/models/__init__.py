@@ -1,0 +1,1 @@
+"""What an app file declares: models, and the policies, column rules, hooks and functions beside them."""

@@ -1,0 +1,61 @@
+"""What the pipeline itself refuses: results of another size than was asked for, and functions that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from undercroft.base.faults import Fault, closest
+
+
+class PipelineFault(Fault):
+    """A request that was understood and cannot be carried out as asked."""
+
+    default_code = "PGRST000"
+
+
+def not_single(rows: int) -> PipelineFault:
+    return PipelineFault(
+        "Cannot coerce the result to a single JSON object", code="PGRST116", details=f"The result contains {rows} rows"
+    )
+
+
+def too_many_affected(rows: int) -> PipelineFault:
+    return PipelineFault(
+        "Query result exceeds max-affected preference constraint", code="PGRST124", details=f"The query affects {rows} rows"
+    )
+
+
+def beyond_the_end(offset: int, total: int) -> PipelineFault:
+    return PipelineFault(
+        "Requested range not satisfiable",
+        code="PGRST103",
+        details=f"An offset of {offset} was requested, but there are only {total} rows.",
+    )
+
+
+def key_differs() -> PipelineFault:
+    return PipelineFault("Payload values do not match URL in primary key column(s)", code="PGRST115")
+
+
+def twice_in_payload() -> PipelineFault:
+    return PipelineFault(
+        "ON CONFLICT DO UPDATE command cannot affect row a second time",
+        code="21000",
+        hint="Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+    )
+
+
+def no_view_writes(table: str) -> PipelineFault:
+    return PipelineFault(f'cannot write to view "{table}"', code="55000", hint="Write to the tables below it.")
+
+
+def unknown_function(schema: str, name: str, arguments: Iterable[str], known: Iterable[str]) -> PipelineFault:
+    given = ", ".join(sorted(arguments))
+    near = closest(name, known)
+    described = f"with parameters {given}" if given else "without parameters"
+    return PipelineFault(
+        f"Could not find the function {schema}.{name}({given}) in the schema cache",
+        code="PGRST202",
+        details=f"Searched for the function {schema}.{name} {described}, but no matches were found in the schema cache.",
+        hint=f"Perhaps you meant to call the function {schema}.{near}" if near else None,
+    )

@@ -1,0 +1,205 @@
+"""Writes with business logic around them: hooks run on the rows as objects, inside the transaction that holds the writer.
+
+Inserts: the body's rows become objects, the hooks change them, and the same program as always writes them. Updates and
+deletes: the rows are found by the same program, loaded, changed by the body and the hooks, and flushed. An upsert runs the
+insert hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import inspect as sa_inspect
+
+from undercroft.access.errors import row_refused
+from undercroft.base.faults import Fault
+from undercroft.catalog.kinds import kind_of
+from undercroft.engine.types import Transaction
+from undercroft.models.functions import Hook, HookMoment, HookVerb
+from undercroft.pipeline.context import Context
+from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
+from undercroft.sql.codecs import from_json
+from undercroft.sql.dialect import Dialect
+from undercroft.sql.write import KEYS, WriteProgram
+
+MOST_ROWS = 1000
+"""Rows of one write whose hooks run: they hold the writer while they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """An app's hooks by (table, moment, verb)."""
+
+    known: Mapping[tuple[str, HookMoment, HookVerb], tuple[Hook, ...]]
+
+    def of(self, table: str, moment: HookMoment, verb: HookVerb) -> tuple[Hook, ...]:
+        return self.known.get((table, moment, verb), ())
+
+    def touch(self, table: str, verb: str) -> bool:
+        """Whether any hook runs around this verb of a write."""
+        kind = hook_verb(verb)
+        return bool(self.of(table, "before", kind) or self.of(table, "after", kind))
+
+
+def hook_verb(verb: str) -> HookVerb:
+    """The hooks that a write runs: an upsert and a PUT run those of an insert."""
+    return "update" if verb == "update" else "delete" if verb == "delete" else "insert"
+
+
+def sort_hooks(hooks: Sequence[Hook]) -> Hooks:
+    """Hooks by what they wait for, in the order of the file."""
+    keys = {(hook.table, hook.moment, hook.verb) for hook in hooks}
+    return Hooks({key: tuple(hook for hook in hooks if (hook.table, hook.moment, hook.verb) == key) for key in keys})
+
+
+@dataclass(frozen=True, slots=True)
+class HookedWrite:
+    """One write with its hooks, in one transaction."""
+
+    transaction: Transaction
+    context: Context
+    hooks: Hooks
+    dialect: Dialect
+    program: WriteProgram
+    request: WriteRequest
+
+    async def run(self) -> Written:
+        """Carry it out. What a hook raises undoes everything."""
+        if len(self.request.rows) > MOST_ROWS:
+            raise too_many_rows()
+        verb = hook_verb(self.program.plan.verb)
+        if verb == "insert":
+            return await self._insert()
+        return await (self._update() if verb == "update" else self._delete())
+
+    async def _insert(self) -> Written:
+        rows = [await self._prepared(row) for row in self.request.rows]
+        request = replace(self.request, rows=rows, own_columns=True)
+        written = self.transaction.run(lambda cursor: change(cursor, self.program, request))
+        if self._hooks("after"):
+            for instance in await self._load(written.keys):
+                await self._run("after", instance)
+        return await self._shown(written)
+
+    async def _update(self) -> Written:
+        keys = self._found()
+        patch = self._converted(self.request.rows[0] if self.request.rows else {})
+        instances = await self._load(keys)
+        session = self.context.session
+        with session.no_autoflush:
+            for instance in instances:
+                for name, value in patch.items():
+                    setattr(instance, name, value)
+                await self._run("before", instance)
+        with self.context.as_service():
+            await session.flush()
+        self._verify(keys)
+        for instance in instances:
+            await self._run("after", instance)
+        return await self._shown(Written(len(keys), keys=keys))
+
+    async def _delete(self) -> Written:
+        keys = self._found()
+        instances = await self._load(keys)
+        for instance in instances:
+            await self._run("before", instance)
+        await self._flush()
+        body = self.transaction.run(lambda cursor: show_before(cursor, self.program, self.request))
+        written = self.transaction.run(lambda cursor: change(cursor, self.program, self.request))
+        for instance in instances:
+            self.context.session.expunge(instance)
+            await self._run("after", instance)
+        await self._flush()
+        return replace(written, body=body)
+
+    # --- rows and objects ---
+
+    async def _prepared(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of the body after the hooks have seen it as an object."""
+        plan = self.program.plan
+        body = dict(row) if plan.missing_default else {column.name: row.get(column.name) for column in plan.columns}
+        if not self._hooks("before"):
+            return body
+        mapper = self._mapper
+        instance = mapper.class_manager.new_instance()
+        for name, value in self._converted(body).items():
+            setattr(instance, name, value)
+        before = _values(mapper, instance)
+        await self._run("before", instance)
+        changed = {name: value for name, value in _values(mapper, instance).items() if name not in before or before[name] != value}
+        return body | {name: _as_sent(value) for name, value in changed.items()}
+
+    def _converted(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A body's row as Python values by attribute; what the rules preset joins the write itself."""
+        mapper = self._mapper
+        columns = self.program.plan.table.element.c
+        return {
+            mapper.get_property_by_column(columns[name]).key: from_json(kind_of(columns[name].type))(value)
+            for name, value in row.items()
+            if name in columns and (name in {column.name for column in self.program.plan.columns} or not self.program.plan.columns)
+        }
+
+    @property
+    def _mapper(self) -> Any:
+        return sa_inspect(self.program.plan.table.entity)
+
+    def _found(self) -> tuple[object, ...]:
+        statement = self.program.found()
+        keys = tuple(key for (key,) in self.transaction.all(statement.text, statement.arguments(self.request.given())))
+        check_size(len(keys), self.request.bounds)
+        if len(keys) > MOST_ROWS:
+            raise too_many_rows()
+        return keys
+
+    async def _load(self, keys: Sequence[object]) -> list[Any]:
+        """The rows as objects of the session, whoever may read them, in the order of the keys."""
+        plan = self.program.plan
+        primary = [column.name for column in plan.table.element.primary_key.columns]
+        key = self.dialect.row_key(plan.table.element, has_rowid=plan.table.has_rowid, primary_key=primary)
+        each, join, position = self.dialect.among_keys(key, sa.literal(self.dialect.key_list(keys)))
+        query = sa.select(plan.table.entity).join(each, join).order_by(position).execution_options(populate_existing=True)
+        with self.context.as_service():
+            return list(await self.context.session.scalars(query))
+
+    def _verify(self, keys: Sequence[object]) -> None:
+        statement = self.program.broken()
+        if statement is None:
+            return
+        given = self.request.given(carried={KEYS: self.program.key_list(keys)})
+        (broken,) = self.transaction.one(statement.text, statement.arguments(given))
+        if broken:
+            raise row_refused(self.program.plan.table.name)
+
+    async def _shown(self, written: Written) -> Written:
+        await self._flush()
+        show: Callable[[Any], str | None] = lambda cursor: show_after(cursor, self.program, self.request, written.keys)  # noqa: E731
+        return replace(written, body=self.transaction.run(show))
+
+    async def _flush(self) -> None:
+        if self.context.opened is not None:
+            await self.context.opened.flush()
+
+    def _hooks(self, moment: HookMoment) -> tuple[Hook, ...]:
+        return self.hooks.of(self.program.plan.table.name, moment, hook_verb(self.program.plan.verb))
+
+    async def _run(self, moment: HookMoment, instance: Any) -> None:
+        for hook in self._hooks(moment):
+            await hook.run(self.context, instance)
+
+
+def too_many_rows() -> Fault:
+    return Fault(f"a write with hooks may touch at most {MOST_ROWS} rows at once", code="54000", hint="Write them in several requests.")
+
+
+def _values(mapper: Any, instance: Any) -> dict[str, Any]:
+    """The column values that were set on an object, by column name."""
+    loaded = sa_inspect(instance).dict
+    return {prop.columns[0].name: loaded[prop.key] for prop in mapper.column_attrs if prop.key in loaded}
+
+
+def _as_sent(value: Any) -> Any:
+    """A Python value in a form that a body could have had."""
+    return "\\x" + value.hex() if isinstance(value, bytes) else value

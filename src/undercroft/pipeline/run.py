@@ -1,0 +1,200 @@
+"""The one way to the data for every protocol: bind → guard → write → run, prepared once for each shape of request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from undercroft.access.actor import Actor
+from undercroft.access.errors import write_without_filter
+from undercroft.access.guard import Guard
+from undercroft.access.policy import Rules
+from undercroft.access.scope import catalog_for
+from undercroft.base.faults import Fault
+from undercroft.catalog.types import Catalog
+from undercroft.engine.types import Engine, Transaction
+from undercroft.pipeline.cache import ShapeCache
+from undercroft.pipeline.context import Context
+from undercroft.pipeline.errors import no_view_writes
+from undercroft.pipeline.hooks import HookedWrite, Hooks
+from undercroft.pipeline.session import SessionGuard
+from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
+from undercroft.query.ask import Ask, Filter, ReadAsk, SelectField, WriteAsk
+from undercroft.query.bind import bind_read, bind_write
+from undercroft.query.plan import ReadPlan
+from undercroft.sql.dialect import Dialect
+from undercroft.sql.read import Rendering, write_read
+from undercroft.sql.statement import Given, Statement
+from undercroft.sql.write import WriteProgram, write_program
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What the pipeline allows. Rows and seconds."""
+
+    aggregates: bool = False
+    require_filter: bool = True
+    """Refuse updates and deletes that name no rows."""
+    hook_seconds: float = 5.0
+    cached_shapes: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The answer to a read: the body as text, the rows in it, and the total where it was asked for."""
+
+    body: str | None
+    rows: int
+    total: int | None
+
+
+@dataclass(slots=True, eq=False)
+class Pipeline:
+    """Everything that a protocol needs; it holds no state but what it has prepared."""
+
+    engine: Engine
+    dialect: Dialect
+    catalog: Catalog
+    rules: Rules
+    hooks: Hooks
+    log: Any = field(default_factory=structlog.get_logger)
+    settings: PipelineSettings = field(default_factory=PipelineSettings)
+    _scopes: ShapeCache[Catalog] = field(init=False)
+    _reads: ShapeCache[Statement] = field(init=False)
+    _writes: ShapeCache[WriteProgram] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scopes = ShapeCache(256)
+        self._reads = ShapeCache(self.settings.cached_shapes)
+        self._writes = ShapeCache(self.settings.cached_shapes)
+
+    # --- who may know of what ---
+
+    def scope(self, role: str) -> Catalog:
+        """The part of the catalog that a role may know of."""
+        found = self._scopes.get(role)
+        if found is None:
+            found = catalog_for(role, self.catalog, self.rules)
+            self._scopes.put(role, found)
+        return found
+
+    def guard(self, role: str) -> Guard:
+        return Guard(self.rules, role)
+
+    # --- reading ---
+
+    def prepare_read(
+        self, key: Hashable, role: str, rendering: Rendering, ask: Callable[[], ReadAsk]
+    ) -> Statement:
+        """The statement for a shape of request; `ask` is called when the shape is new.
+
+        Raises `QueryFault` for a name that the role does not know, `NotSupported` for what the engine does not have.
+        """
+        shape = (key, role, rendering)
+        statement = self._reads.get(shape)
+        if statement is None:
+            statement = write_read(self.plan_read(ask(), role), self.dialect, rendering)
+            self._reads.put(shape, statement)
+        return statement
+
+    def plan_read(self, ask: ReadAsk, role: str) -> ReadPlan:
+        """A read, bound to what the role may know of and guarded by its policies."""
+        self._check_aggregates(ask.ask)
+        return self.guard(role).read(bind_read(ask, self.scope(role)))
+
+    def read_now(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page | None:
+        """Run a read without waiting; None when it is too long for that, then await `read_slow`."""
+        row = self.engine.read_now(statement.text, statement.arguments(Given(values, actor)))
+        return None if row is None else Page(*row)
+
+    async def read_slow(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page:
+        """Run a read that is longer than its budget on the loop."""
+        return Page(*await self.engine.read_slow(statement.text, statement.arguments(Given(values, actor))))
+
+    def _check_aggregates(self, ask: Ask) -> None:
+        if self.settings.aggregates:
+            return
+        for item in ask.select:
+            if isinstance(item, SelectField) and item.aggregate:
+                raise Fault("Use of aggregate functions is not allowed", code="PGRST123")
+            inner = getattr(item, "ask", None)
+            if inner is not None:
+                self._check_aggregates(inner)
+
+    # --- writing ---
+
+    def prepare_write(
+        self,
+        key: Hashable,
+        role: str,
+        rendering: Rendering,
+        ask: Callable[[], WriteAsk],
+        *,
+        text_rows: bool = False,
+    ) -> WriteProgram:
+        """The program for a shape of write; `key` must hold the columns of its body."""
+        shape = (key, role, rendering, text_rows)
+        program = self._writes.get(shape)
+        if program is None:
+            program = self._write_program(ask(), role, rendering, text_rows)
+            self._writes.put(shape, program)
+        return program
+
+    def _write_program(self, ask: WriteAsk, role: str, rendering: Rendering, text_rows: bool) -> WriteProgram:
+        plan = bind_write(ask, self.scope(role))
+        self._check_aggregates(ask.ask)
+        if plan.table.is_view:
+            raise no_view_writes(plan.table.name)
+        if ask.verb in ("update", "delete") and not ask.ask.conditions and self.settings.require_filter:
+            raise write_without_filter(ask.verb)
+        return write_program(self.guard(role).write(plan), self.dialect, rendering, text_rows=text_rows)
+
+    async def write(self, program: WriteProgram, request: WriteRequest, url_key: Mapping[str, str] | None = None) -> Written:
+        """Carry out a write; it is on disk when this returns. `url_key` is the key that the URL of a PUT names."""
+        if url_key is not None:
+            check_replaced_key(program, request, url_key)
+        plan = program.plan
+        if plan.table.entity is not None and self.hooks.touch(plan.table.name, plan.verb):
+            return await self._write_with_hooks(program, request)
+        return await self.engine.write(
+            lambda cursor: run_program(cursor, program, request), rollback=request.bounds.rollback
+        )
+
+    async def _write_with_hooks(self, program: WriteProgram, request: WriteRequest) -> Written:
+        written: Written | None = None
+        try:
+            async with self.engine.transaction(seconds=self.settings.hook_seconds) as transaction:
+                context = self.context(request.actor, transaction)
+                hooked = HookedWrite(transaction, context, self.hooks, self.dialect, program, request)
+                written = await hooked.run()
+                if request.bounds.rollback:
+                    raise _Undo
+        except _Undo:
+            pass
+        assert written is not None  # only _Undo passes, and it comes after
+        return written
+
+    # --- logic ---
+
+    def context(self, actor: Actor, transaction: Transaction) -> Context:
+        """What an app's code is handed for one call."""
+        guard = SessionGuard(self.guard(actor.role), actor, self.catalog, transaction, self.dialect.sqlalchemy)
+        return Context(actor, transaction, guard, self.log)
+
+
+class _Undo(Exception):
+    """Leaves a transaction so that it is undone, after its answer is known."""
+
+
+def url_key_of(ask: WriteAsk, values: Sequence[str]) -> dict[str, str]:
+    """The key that the filters of a PUT name, by column."""
+    return {
+        term.field.name: values[term.value]
+        for term in ask.ask.conditions
+        if isinstance(term, Filter) and term.value is not None
+    }
+
+

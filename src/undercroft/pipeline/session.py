@@ -1,0 +1,155 @@
+"""Policies inside `ctx.session`: the same rules as at every other door, put into ORM queries and checked at each flush."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.sql import visitors
+
+from undercroft.access.actor import Actor
+from undercroft.access.claims import ClaimParameter
+from undercroft.access.errors import PolicyFault, row_refused
+from undercroft.access.guard import Guard
+from undercroft.access.policy import Command
+from undercroft.catalog.types import Catalog, Table
+from undercroft.engine.types import Transaction
+from undercroft.sql.statement import Given, Statement, claim_value, compile_statement
+
+
+@dataclass(slots=True, eq=False)
+class SessionGuard:
+    """Watches one session on behalf of one actor."""
+
+    guard: Guard
+    actor: Actor
+    catalog: Catalog
+    transaction: Transaction
+    dialect: Any
+    open: bool = False
+    """As the service: policies do not apply for the moment."""
+    _tables: dict[Any, Table] = field(default_factory=dict)
+
+    def watch(self, session: Session) -> None:
+        """Listen to everything that the session does."""
+        self._tables = {table.entity: table for table in self.catalog.tables.values() if table.entity is not None}
+        event.listen(session, "do_orm_execute", self._on_execute)
+        event.listen(session, "before_flush", self._on_before_flush)
+        event.listen(session, "after_flush", self._on_after_flush)
+
+    @contextmanager
+    def as_service(self) -> Iterator[None]:
+        """Within the block, what the session does is done by the service itself."""
+        before, self.open = self.open, True
+        try:
+            yield
+        finally:
+            self.open = before
+
+    @property
+    def _passes(self) -> bool:
+        return self.open or self.guard.bypasses
+
+    # --- queries ---
+
+    def _on_execute(self, state: ORMExecuteState) -> None:
+        if self._passes or state.is_column_load:
+            return
+        if not state.is_orm_statement:
+            raise PolicyFault(
+                "a statement that is not an ORM query cannot be guarded by policies",
+                hint="Query models, as in select(Post), or run it within `with ctx.as_service():`.",
+            )
+        if state.is_insert or state.is_update:
+            raise PolicyFault(
+                "a bulk INSERT or UPDATE through the session cannot be checked row by row",
+                hint="Add or change objects and let the session flush them, or run it within `with ctx.as_service():`.",
+            )
+        command: Command = "delete" if state.is_delete else "select"
+        state.statement = state.statement.options(*self._criteria(command))
+
+    def _criteria(self, command: Command) -> Iterator[Any]:
+        for entity, table in self._tables.items():
+            clause = self.guard.using(table, "select", table.element)
+            if command != "select":
+                stricter = self.guard.using(table, command, table.element)
+                clauses = [each for each in (clause, stricter) if each is not None]
+                clause = sa.and_(*clauses) if clauses else None
+            if clause is not None:
+                yield with_loader_criteria(entity, self.with_claims(clause), include_aliases=True)
+
+    def with_claims(self, clause: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        """The expression with this actor's claims as ordinary bound values."""
+
+        def bind(element: Any, **_: Any) -> Any:
+            if isinstance(element, ClaimParameter):
+                return sa.bindparam(None, claim_value(element, self.actor), type_=element.type, unique=True)
+            return None
+
+        bound: sa.ColumnElement[bool] = visitors.replacement_traverse(clause, {}, bind)
+        return bound
+
+    # --- flushes ---
+
+    def _on_before_flush(self, session: Session, context: UOWTransaction, instances: Any) -> None:
+        for instance in session.new:
+            self._fill_claims(instance)
+        if self._passes:
+            return
+        self._require(session.dirty, "update", existing=True, session=session)
+        self._require(session.deleted, "delete", existing=True, session=session)
+
+    def _on_after_flush(self, session: Session, context: UOWTransaction) -> None:
+        if self._passes:
+            return
+        self._require(session.new, "insert", existing=False, session=session)
+        self._require(session.dirty, "update", existing=False, session=session)
+
+    def _fill_claims(self, instance: Any) -> None:
+        """`default=auth.uid` is filled from the actor, as it is in a write through the API."""
+        mapper = sa_inspect(type(instance))
+        for column in mapper.local_table.columns:
+            default = column.default
+            if default is None or not default.is_clause_element or not isinstance(default.arg, ClaimParameter):
+                continue
+            key = mapper.get_property_by_column(column).key
+            if getattr(instance, key) is None:
+                setattr(instance, key, claim_value(default.arg.typed(column.type), self.actor))
+
+    def _require(self, instances: Iterable[Any], command: Command, *, existing: bool, session: Session) -> None:
+        """Every changed object's row passes `using` as it was, or `check` as it has become."""
+        changed: dict[Table, list[Any]] = {}
+        for instance in instances:
+            if command == "update" and not session.is_modified(instance, include_collections=False) and existing:
+                continue
+            table = self._tables.get(type(instance))
+            if table is None:
+                raise row_refused(sa_inspect(type(instance)).local_table.name)
+            changed.setdefault(table, []).append(instance)
+        for table, found in changed.items():
+            test = self.guard.using if existing else self.guard.check
+            clauses = [test(table, command, table.element)]
+            if command != "insert":
+                clauses.append(self.guard.using(table, "select", table.element))
+            present = [clause for clause in clauses if clause is not None]
+            if present and self._count(table, found, sa.and_(*present), was=existing) != len(found):
+                raise row_refused(table.name)
+
+    def _count(self, table: Table, instances: list[Any], clause: sa.ColumnElement[bool], *, was: bool) -> int:
+        mapper = sa_inspect(type(instances[0]))
+        primary = list(mapper.primary_key)
+        keys = [mapper.identity_key_from_instance(instance)[1] for instance in instances]
+        match: sa.ColumnElement[bool] = (
+            primary[0].in_([key[0] for key in keys]) if len(primary) == 1 else sa.tuple_(*primary).in_([tuple(key) for key in keys])
+        )
+        counted = sa.select(sa.func.count()).select_from(table.element).where(match, clause)
+        statement: Statement = compile_statement(counted, self.dialect)
+        (count,) = self.transaction.one(statement.text, statement.arguments(Given((), self.actor)))
+        return int(count)
+

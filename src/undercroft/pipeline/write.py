@@ -1,0 +1,166 @@
+"""Carries out one write: the statements of its program, in order, within a savepoint, and what must hold between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from undercroft.access.actor import Actor
+from undercroft.access.errors import row_refused
+from undercroft.engine.types import Cursor
+from undercroft.pipeline.errors import key_differs, not_single, too_many_affected, twice_in_payload
+from undercroft.query.plan import WritePlan
+from undercroft.sql.statement import Given
+from undercroft.sql.write import EXISTING, KEYS, WriteProgram
+
+BodyRow = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBounds:
+    """What the size of a write must be, and how its transaction ends."""
+
+    single: bool = False
+    most_affected: int | None = None
+    rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """What one request hands to a write program."""
+
+    actor: Actor
+    values: Sequence[str] = ()
+    rows: Sequence[BodyRow] = ()
+    bounds: WriteBounds = field(default_factory=WriteBounds)
+    own_columns: bool = False
+    """Each row is written with the columns that it has: hooks may have set others than the body named."""
+
+    def given(self, row: BodyRow | None = None, carried: Mapping[str, Any] | None = None) -> Given:
+        return Given(self.values, self.actor, row, carried)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did. `body` is the rows as the caller may see them, when they were asked for."""
+
+    affected: int
+    inserted: int = 0
+    body: str | None = None
+    keys: tuple[object, ...] = ()
+
+
+def run_program(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Written:
+    """Run a write inside the unit's savepoint; any fault undoes all of it.
+
+    Raises:
+        PolicyFault: 42501 where a row may not be written, or not become what it became.
+        PipelineFault: PGRST116 and PGRST124 where the number of rows is not what was asked for.
+        DatabaseFault: what the database refuses.
+    """
+    if program.writes_nothing:
+        check_size(0, request.bounds)
+        return Written(0, body=_empty(program))
+    body = show_before(cursor, program, request)
+    written = change(cursor, program, request)
+    return replace(written, body=show_after(cursor, program, request, written.keys) or body)
+
+
+def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Written:
+    """The writing part of a program, with everything that must hold of it."""
+    carried: dict[str, Any] = {}
+    met = _meet_existing(cursor, program, request, carried)
+    keys = list(_mutate(cursor, program, request, carried))
+    if program.conflict_key is not None and len(set(keys)) < len(keys) and program.plan.resolution != "ignore":
+        raise twice_in_payload()
+    check_size(len(keys), request.bounds)
+    carried[KEYS] = program.key_list(keys)
+    if program.verify is not None:
+        (broken,) = cursor.one(program.verify.text, program.verify.arguments(request.given(carried=carried)))
+        if broken:
+            raise row_refused(program.plan.table.name)
+    inserts = program.plan.verb in ("insert", "upsert", "replace")
+    inserted = len(keys) - (met if program.plan.resolution != "ignore" else 0) if inserts else 0
+    return Written(len(keys), max(0, inserted), None, tuple(keys))
+
+
+def show_after(
+    cursor: Cursor, program: WriteProgram, request: WriteRequest, keys: Sequence[object]
+) -> str | None:
+    """The rows of these keys as the caller may see them; None when they were not asked for."""
+    if program.after is None:
+        return None
+    given = request.given(carried={KEYS: program.key_list(keys)})
+    body, _ = cursor.one(program.after.text, program.after.arguments(given))
+    return str(body)
+
+
+def _meet_existing(cursor: Cursor, program: WriteProgram, request: WriteRequest, carried: dict[str, Any]) -> int:
+    """Which rows an upsert will find there; each of them must be one that the caller may update."""
+    if program.existing is None or program.conflict_key is None:
+        return 0
+    carried[KEYS] = program.key_list([program.conflict_key(row) for row in request.rows])
+    count, refused, keys = cursor.one(program.existing.text, program.existing.arguments(request.given(carried=carried)))
+    carried[EXISTING] = keys
+    if refused and program.plan.resolution != "ignore":
+        raise row_refused(program.plan.table.name)
+    return int(count)
+
+
+def show_before(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> str | None:
+    """The rows that a delete is about to take; None when they were not asked for."""
+    if program.before is None:
+        return None
+    body, _ = cursor.one(program.before.text, program.before.arguments(request.given()))
+    return str(body)
+
+
+def _mutate(
+    cursor: Cursor, program: WriteProgram, request: WriteRequest, carried: Mapping[str, Any]
+) -> Iterator[object]:
+    plan = program.plan
+    if plan.verb == "delete":
+        statement = program.mutation(())
+        yield from (key for (key,) in cursor.all(statement.text, statement.arguments(request.given())))
+        return
+    named = tuple(column.name for column in plan.columns)
+    rows = request.rows if plan.verb != "update" else request.rows[:1]
+    if plan.verb == "update" and not rows:
+        rows = ({},)
+    for row in rows:
+        columns = _columns_of(row, named, plan, request)
+        statement = program.mutation(columns)
+        for key, held in cursor.all(statement.text, statement.arguments(request.given(row, carried))):
+            if not held:
+                raise row_refused(plan.table.name)
+            yield key
+
+
+def _columns_of(row: BodyRow, named: tuple[str, ...], plan: WritePlan, request: WriteRequest) -> tuple[str, ...]:
+    if request.own_columns:
+        return tuple(row)
+    return tuple(name for name in named if name in row) if plan.missing_default else named
+
+
+def check_size(affected: int, bounds: WriteBounds) -> None:
+    """Raises `PipelineFault` where a write touched another number of rows than it may."""
+    if bounds.single and affected != 1:
+        raise not_single(affected)
+    if bounds.most_affected is not None and affected > bounds.most_affected:
+        raise too_many_affected(affected)
+
+
+def _empty(program: WriteProgram) -> str | None:
+    return "[]" if program.after is not None else None
+
+
+def check_replaced_key(program: WriteProgram, request: WriteRequest, url_key: Mapping[str, str]) -> None:
+    """The body of a PUT must name the row that its URL names. Raises `PipelineFault` PGRST115."""
+    if program.conflict_key is None or len(request.rows) != 1:
+        raise key_differs()
+    row = request.rows[0]
+    if any(name not in row for name in url_key):
+        raise key_differs()
+    if program.conflict_key(row) != program.conflict_key({**row, **url_key}):
+        raise key_differs()
