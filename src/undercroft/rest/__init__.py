@@ -1,0 +1,1 @@
+"""REST: the dialect of PostgREST, parsed and answered."""
