@@ -54,7 +54,10 @@ def translate(error: BaseException, connection: Any = None) -> BaseException:
         return _caused(DatabaseFault("invalid byte sequence for encoding UTF8", code="22021"), error)
     if not _is_driver_error(error):
         return error
-    return _caused(_fault(str(error), connection), error)
+    fault = _fault(str(error), connection)
+    if fault.code == sqlstate.INTERNAL and type(error).__name__ == "IntegrityError":
+        fault = DatabaseFault(str(error), code=sqlstate.RAISED)  # RAISE in a trigger: the schema's own words
+    return _caused(fault, error)
 
 
 def is_timeout(fault: BaseException) -> bool:

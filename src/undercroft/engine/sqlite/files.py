@@ -9,6 +9,9 @@ from pathlib import Path
 from undercroft.base.faults import SetupFault
 from undercroft.engine.sqlite.library import Library
 
+_OPEN: list[tuple[Path, str]] = []
+"""Which file this process has open with which library. It belongs to the process, as the locks do that it protects."""
+
 
 def create_private(path: Path) -> None:
     """Make an empty file with mode 0600 where there is none; SQLite gives its log the same mode."""
@@ -32,7 +35,14 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self, library: Library) -> None:
-        """Raises `SetupFault` when another process (or engine) holds the file in a way that excludes this one."""
+        """Raises `SetupFault` when another process or engine holds the file in a way that excludes this one."""
+        database = self._path.resolve()
+        others = {name for path, name in _OPEN if path == database} - {library.name}
+        if others:
+            raise SetupFault(
+                f"this process has the database open with {others.pop()} already, and opens it now with {library.name}",
+                hint="Two copies of SQLite in one process lose each other's locks: use one for all engines.",
+            )
         try:
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -48,8 +58,11 @@ class FileLock:
                 hint="Run one worker, or install pysqlite3 (SQLite 3.51.3 or later) for every process that opens it.",
             ) from None
         self._descriptor = descriptor
+        self._entry = (database, library.name)
+        _OPEN.append(self._entry)
 
     def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+            _OPEN.remove(self._entry)

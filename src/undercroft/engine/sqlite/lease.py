@@ -46,7 +46,7 @@ class Lease:
         leased = Leased(connection, deadline, self._seconds)
         self._loop.call_soon_threadsafe(self._grant, leased)
         in_time = self._finished.wait(self._seconds)
-        leased.end()
+        leased.end(too_late=not in_time)
         deadline.at = FOREVER
         if not connection.in_transaction:
             self.fault = translate(leased.lost_by) if leased.lost_by else transaction_lost()

@@ -21,8 +21,8 @@ class Leased:
 
     def __init__(self, connection: Any, deadline: Deadline, seconds: float) -> None:
         self._lock = threading.Lock()
-        self._deadline = deadline
         self._over = False
+        self._too_late = False
         self.lost_by: Exception | None = None
         """The driver's error with which SQLite undid the whole transaction."""
         self.connection = connection
@@ -32,10 +32,11 @@ class Leased:
     def over(self) -> bool:
         return self._over
 
-    def end(self) -> None:
+    def end(self, *, too_late: bool = False) -> None:
         """From now on every use is refused; returns once no statement runs."""
         with self._lock:
             self._over = True
+            self._too_late = too_late
 
     def execute(self, text: str, args: Sequence[object] = ()) -> Any:
         """The driver's cursor after a statement. Raises the driver's errors; `DatabaseFault` when the lease is over."""
@@ -66,7 +67,7 @@ class Leased:
     def _guarded(self, run: Any, text: str, args: Any) -> Any:
         with self._lock:
             if self._over:
-                raise timed_out() if monotonic() > self._deadline.at else lease_over()
+                raise timed_out() if self._too_late else lease_over()
             if _CONTROL.match(text):
                 raise DatabaseFault(
                     "a statement must not begin or end the transaction that it is part of", code="2D000"

@@ -1,0 +1,178 @@
+"""SQLAlchemy sessions on a transaction, on every engine: they write with it and never end it."""
+
+# ruff: noqa: PT012
+# The whole of a transaction is what raises here.
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import ForeignKey, select, text
+from sqlalchemy.exc import IntegrityError, MissingGreenlet
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from tests.contract.engine_cases import ENDLESS, Open, number
+from undercroft.engine import DatabaseFault, Engine, Transaction
+
+pytestmark = pytest.mark.anyio
+
+ADD = "INSERT INTO items (name) VALUES (?)"
+COUNT = "SELECT count(*) FROM items"
+NAMES = "SELECT group_concat(name) FROM (SELECT name FROM items ORDER BY id)"
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Item(Base):
+    __tablename__ = "items"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    stock: Mapped[int] = mapped_column(default=0)
+    parts: Mapped[list[Part]] = relationship(back_populates="item")
+
+
+class Part(Base):
+    __tablename__ = "parts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey(Item.id))
+    item: Mapped[Item] = relationship(back_populates="parts")
+
+
+async def test_an_exception_undoes_what_a_session_wrote(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with engine.transaction() as transaction:
+            session = transaction.session()
+            session.add(Item(name="flushed"))
+            await session.flush()
+            session.add(Item(name="pending"))
+            raise ZeroDivisionError
+    assert await engine.write(lambda cursor: cursor.one(COUNT)) == (0,)
+
+
+async def test_a_session_is_of_the_very_transaction(engine: Engine) -> None:
+    async with engine.transaction() as transaction:
+        transaction.all(ADD, ("by hand",))
+        session = transaction.session()
+        assert session is transaction.session()
+        assert (await session.scalars(select(Item.name))).all() == ["by hand"]
+        session.add(Item(name="mapped", parts=[Part(), Part()]))
+        await session.flush()
+        assert transaction.one(COUNT) == (2,)
+    assert await number(engine, "SELECT count(*) FROM parts JOIN items ON items.id = item_id") == 2
+
+
+async def test_what_a_session_still_holds_is_written_at_the_end(engine: Engine) -> None:
+    async with engine.transaction() as transaction:
+        transaction.session().add(Item(name="pending"))
+    assert await number(engine, COUNT) == 1
+
+
+async def test_a_flush_that_fails_at_the_end_is_a_fault(engine: Engine) -> None:
+    with pytest.raises(DatabaseFault) as caught:
+        async with engine.transaction() as transaction:
+            transaction.session().add_all([Item(name="same"), Item(name="same")])
+    assert caught.value.code == "23505"
+    assert "items_name_key" in caught.value.message
+    assert await number(engine, COUNT) == 0
+
+
+async def test_a_sessions_commit_does_not_end_the_transaction(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with engine.transaction() as transaction:
+            session = transaction.session()
+            session.add(Item(name="a"))
+            await session.commit()
+            assert await number(engine, COUNT) == 0
+            raise ZeroDivisionError
+    assert await engine.write(lambda cursor: cursor.one(COUNT)) == (0,)
+
+
+async def test_a_sessions_rollback_undoes_since_its_last_commit(engine: Engine) -> None:
+    async with engine.transaction() as transaction:
+        transaction.all(ADD, ("by hand",))
+        session = transaction.session()
+        session.add(Item(name="kept"))
+        await session.commit()
+        session.add(Item(name="undone"))
+        await session.flush()
+        await session.rollback()
+        session.add(Item(name="after"))
+    assert await number(engine, NAMES) == "by hand,kept,after"
+
+
+async def test_a_session_goes_on_after_an_error_that_was_caught(engine: Engine) -> None:
+    async with engine.transaction() as transaction:
+        session = transaction.session()
+        session.add(Item(name="a"))
+        await session.flush()
+        with pytest.raises(IntegrityError):
+            async with session.begin_nested():
+                session.add(Item(name="a"))
+        session.add(Item(name="b"))
+    assert await number(engine, NAMES) == "a,b"
+
+
+async def test_a_session_reads_on_a_snapshot(engine: Engine) -> None:
+    await engine.write(lambda cursor: cursor.all(ADD, ("a",)))
+    async with engine.transaction(read_only=True) as snapshot:
+        item = (await snapshot.session().scalars(select(Item))).one()
+        assert item.name == "a"
+
+
+async def test_a_hidden_query_is_refused_as_by_an_awaiting_driver(engine: Engine) -> None:
+    await engine.write(lambda cursor: cursor.all(ADD, ("a",)))
+    async with engine.transaction(read_only=True) as snapshot:
+        item = (await snapshot.session().scalars(select(Item))).one()
+        with pytest.raises(MissingGreenlet):
+            _ = item.parts
+        assert await snapshot.session().run_sync(lambda _: item.parts) == []
+
+
+async def test_a_session_does_not_outlive_its_transaction(engine: Engine) -> None:
+    async def keep(transaction: Transaction) -> AsyncSession:
+        session = transaction.session()
+        session.add(Item(name="a"))
+        await session.flush()
+        return session
+
+    async with engine.transaction() as transaction:
+        session = await keep(transaction)
+    await engine.write(lambda cursor: cursor.all(ADD, ("b",)))
+    with pytest.raises(Exception):  # noqa: B017, PT011  # SQLAlchemy's words for it vary
+        await session.execute(text("INSERT INTO items (name) VALUES ('too late')"))
+    assert await number(engine, COUNT) == 2
+
+
+async def test_a_session_past_the_limit_is_a_timeout(engine: Engine) -> None:
+    with pytest.raises(DatabaseFault) as caught:
+        async with engine.transaction(seconds=0.1) as transaction:
+            session = transaction.session()
+            session.add(Item(name="late"))
+            await session.flush()
+            await session.execute(text(ENDLESS))
+    assert caught.value.code == "57014"
+    assert await engine.write(lambda cursor: cursor.one(COUNT)) == (0,)
+
+
+async def test_leases_under_load_with_sessions_keep_their_rows_apart(open_engine: Open) -> None:
+    async with open_engine(lease_seconds=30) as engine:
+
+        async def client(number: int) -> None:
+            async with engine.transaction() as transaction:
+                session = transaction.session()
+                item = Item(name=str(number))
+                session.add(item)
+                await session.flush()
+                await asyncio.sleep(0)
+                session.add(Part(item_id=item.id))
+                if number % 4 == 0:
+                    raise ZeroDivisionError
+
+        ended = await asyncio.gather(*(client(number) for number in range(40)), return_exceptions=True)
+        assert sum(isinstance(error, ZeroDivisionError) for error in ended) == 10
+        assert await number(engine, COUNT) == 30
+        assert await number(engine, "SELECT count(*) FROM parts") == 30
