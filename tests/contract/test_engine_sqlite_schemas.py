@@ -90,8 +90,6 @@ def test_the_statements_name_one_table_and_no_attached_file(library: str, tmp_pa
     assert written(DropIndex(by_name)) == 'DROP INDEX "auth.by_name"'
     both = written(select(LOCAL_USERS.c.nick, USERS.c.mail))
     assert both == 'SELECT users_1.nick, "auth.users".mail FROM users AS users_1, "auth.users"'
-        "users AS users_1", "users"
-    )
 
 
 def test_rows_go_in_and_come_out_and_keys_hold(connection: Connection) -> None:
