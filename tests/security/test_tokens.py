@@ -16,6 +16,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from hypothesis import given
+from hypothesis import strategies as st
 
 from undercroft.access.actor import Actor
 from undercroft.auth.errors import ClaimsFault, NoKeyFault, TokenFault
@@ -367,3 +369,33 @@ def test_every_truncation_and_every_flipped_letter_is_refused() -> None:
         for broken in (raw[:at], raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]):
             with pytest.raises(Fault):
                 verify(broken, RING, RULES, NOW)
+
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.builds(lambda raw: b64(raw).encode(), st.binary(max_size=40)),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["alg", "kid", "typ", "x"]), inner),
+        max_leaves=6,
+    ).map(lambda value: b64(json.dumps(value).encode()).encode()),
+)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=5), st.booleans())
+def test_whatever_is_sent_is_refused_by_a_fault_and_nothing_else(pieces: list[bytes], sign: bool) -> None:
+    sent = b".".join(pieces)
+    if sign:
+        sent += b"." + b64(hs(OTHER)(sent)).encode()
+    with pytest.raises(Fault):
+        verify(sent, RING, RULES, NOW)
+
+
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: json.dumps({"sub": text}).encode())))
+def test_whatever_we_signed_is_an_actor_or_a_fault(payload: bytes) -> None:
+    try:
+        actor = verify(token(HS, payload, hs(SECRET)).encode(), RING, RULES, NOW).actor
+    except ClaimsFault:
+        return
+    json.dumps(dict(actor.claims)).encode()
+    assert actor.role == "anon"

@@ -58,7 +58,7 @@ def test_two_installations_share_nothing(tmp_path: Path) -> None:
     assert not signed_with(one.signing, two.anon)
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o177])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
 def test_whatever_the_umask_only_the_owner_can_read(tmp_path: Path, umask: int) -> None:
     script = (
         "import os, pathlib; os.umask({umask}); from undercroft.auth import load_or_create; "

@@ -184,7 +184,7 @@ class Database(Section):
 
     url: Secret | None = None
     """`sqlite:///file.db`; without it, a file in the data directory. May hold a password, so it is never shown."""
-    data: Path = Path("undercroft-data")
+    data: Path = Path(".undercroft")
     """The data directory: keys, and the database when no url is given."""
     read_budget_steps: Count = 200_000
     """Virtual-machine steps that a read may take on the event loop before it moves to a reader thread."""
