@@ -1,4 +1,4 @@
-"""The texts that stand in a request's slots, read: lists for `in`, array literals for `any`, `all` and `cs`, LIKE patterns.
+"""The texts that stand in a request's slots, read: lists for `in`, array literals, LIKE patterns.
 
 Protocol: PostgREST's "operators" page for lists and `*`; PostgreSQL's "array input and output syntax" for `{...}`.
 """
@@ -26,8 +26,8 @@ class ValueFault(Fault):
 def read_list(text: str, most: int = MOST_MEMBERS) -> list[str]:
     r"""`(a,"b,c",d)` as `["a", "b,c", "d"]`, and `()` as `[]`.
 
-    Inside quotes a backslash takes the next character as it is; quotes elsewhere are ordinary characters. Raises ValueFault
-    (PGRST100) with the place, and for more than `most` members. Linear.
+    Inside quotes a backslash takes the next character as it is; quotes elsewhere are ordinary characters. Raises
+    ValueFault (PGRST100) with the place, and for more than `most` members. Linear.
     """
     place = 0
     while text.startswith(" ", place):
@@ -91,7 +91,7 @@ def write_array(members: list[str | None]) -> str:
 
 
 def like_pattern(text: str) -> str:
-    """A pattern of `like` and `ilike`, where `*` is an alias of `%`. A backslash escapes `%` and `_`, as in PostgreSQL."""
+    """A pattern of `like` and `ilike`, where `*` is an alias of `%`; a backslash escapes, as in PostgreSQL."""
     return text.replace("*", "%")
 
 
