@@ -87,7 +87,7 @@ class _Reading:
 
     def _filter(self, name: str, shape: str) -> None:
         path, field = read_path(Source("tree path", name))
-        found = read_operator(shape if shape.startswith(("is.", "not.is.")) else shape + ".")
+        found = read_operator(Source("filter", shape if shape.startswith(("is.", "not.is.")) else shape + "."))
         if not found:
             raise no_operator(shape)
         operator, _ = found

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, cast
 
 from undercroft.query.ask import Field, Filter, FilterOperator, IsValue, Quantifier
 from undercroft.rest.errors import ParseFault, parse_fault
+from undercroft.rest.parts.names import Source
 
 PLAIN = frozenset({
     "eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "in", "isdistinct",
@@ -48,34 +49,35 @@ class Operator(NamedTuple):
         )
 
 
-def read_operator(text: str, place: int = 0) -> tuple[Operator, int] | None:
+def read_operator(source: Source, place: int = 0) -> tuple[Operator, int] | None:
     """The operator at `place` and the index after its dot (after its value, for `is`); None where there is none.
 
     Raises ParseFault for `is` with a value that it does not know.
     """
-    found = OPERATOR.match(text, place)
+    found = OPERATOR.match(source.text, place)
     if not found:
         return None
     name = cast("FilterOperator | Literal['is']", found["quantified"] or found["search"] or found["plain"])
     negated = found["not"] is not None
     if name == "is":
-        value = _IS.match(text, found.end())
+        value = _IS.match(source.text, found.end())
         if not value:
-            raise parse_fault("filter", text, found.end(), NO_IS_VALUE)
+            raise source.fault(found.end(), NO_IS_VALUE)
         return Operator("is", negated, is_value=cast("IsValue", value[0].lower())), value.end()
     return Operator(name, negated, cast("Quantifier | None", found["quantifier"]), found["language"]), found.end()
 
 
 def split_filter(text: str) -> tuple[str, str | None]:
     """`not.eq.5` as the shape `not.eq` and the value `5`; the value is None for `is`, which is all shape."""
-    found = read_operator(text)
+    source = Source("filter", text)
+    found = read_operator(source)
     if not found:
         raise no_operator(text)
     operator, place = found
     if operator.name != "is":
         return text[: place - 1], text[place:]
     if place < len(text):
-        raise parse_fault("filter", text, place, "end of input")
+        raise source.fault(place, "end of input")
     return text.lower(), None
 
 

@@ -90,7 +90,7 @@ def _read_term(
     if not source.at(place, "."):
         raise source.fault(place, '"->" or delimiter (.)')
     place += 1
-    found = read_operator(text, place)
+    found = read_operator(source, place)
     if not found:
         raise source.fault(place, "negation operator (not) or operator (eq, gt, ...)")
     operator, start = found
