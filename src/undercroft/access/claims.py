@@ -11,8 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import BindParameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.types import TypeEngine
 
     from undercroft.access.actor import Actor
@@ -58,27 +56,20 @@ class ClaimParameter(BindParameter[Any]):
                 return value
 
 
-class Auth:
-    """The caller, in the vocabulary of policies and defaults. `undercroft.auth` is the one instance that apps use."""
+uid = ClaimParameter("uid", ())
+"""The user's id: the token's `sub`. NULL for an anonymous caller."""
 
-    @property
-    def uid(self) -> ClaimParameter:
-        """The user's id: the token's `sub`. NULL for an anonymous caller."""
-        return ClaimParameter("uid", ())
-
-    @property
-    def role(self) -> ClaimParameter:
-        """The caller's role: `anon`, `authenticated`, `service_role` or one of the app's own."""
-        return ClaimParameter("role", (), sa.Text())
-
-    def claim(self, *path: str) -> ClaimParameter:
-        """A verified claim of the token, by its path: `auth.claim("app_metadata", "org_id")`."""
-        return ClaimParameter("claim", path)
-
-    def claims(self, *path: str) -> Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]:
-        """Membership in a claim that is a list: `auth.claims("orgs")(post.org_id)`. False when it is absent or no list."""
-        parameter = ClaimParameter("claim", path, sa.Text(), many=True)
-        return lambda column: column.in_(sa.select(sa.column("value")).select_from(sa.func.json_each(parameter)))
+role = ClaimParameter("role", (), sa.Text())
+"""The caller's role: `anon`, `authenticated`, `service_role` or one of the app's own."""
 
 
-auth = Auth()
+def claim(*path: str) -> ClaimParameter:
+    """A verified claim of the token, by its path: `auth.claim("app_metadata", "org_id")`."""
+    return ClaimParameter("claim", path)
+
+
+def is_among(column: Any, *path: str) -> sa.ColumnElement[bool]:
+    """Whether a column's value is in a claim that is a list: `auth.is_among(post.org_id, "orgs")`. Never, when it is none."""
+    members = sa.func.json_each(ClaimParameter("claim", path, sa.Text(), many=True)).table_valued("value")
+    found: sa.ColumnElement[bool] = column.in_(sa.select(members.c.value))
+    return found

@@ -1,9 +1,14 @@
-"""Who somebody is: keys, tokens, and the actor that a request stands for. What may be done is decided in `access`."""
+"""Who somebody is: keys, tokens, and the actor that a request stands for. What may be done is decided in `access`.
+
+For app files, `auth` is the caller as a value: `auth.uid`, `auth.role` and `auth.claim(...)` stand in policies, presets and
+defaults, and are bound anew for each request.
+"""
 
 from __future__ import annotations
 
+from undercroft.access.claims import claim, is_among, role, uid
 from undercroft.auth.backends.key_file import load_or_create, open_data_dir, rotate
-from undercroft.auth.parts.signing import claim, configured_secret, sign, token_claims, weakness
+from undercroft.auth.parts.signing import configured_secret, read_claim, sign, token_claims, weakness
 from undercroft.auth.service import Identity, identity, installation_keys, key_ring
 from undercroft.auth.types import Keys
 
@@ -14,11 +19,15 @@ __all__ = [
     "configured_secret",
     "identity",
     "installation_keys",
+    "is_among",
     "key_ring",
     "load_or_create",
     "open_data_dir",
+    "read_claim",
+    "role",
     "rotate",
     "sign",
     "token_claims",
+    "uid",
     "weakness",
 ]

@@ -1,1 +1,5 @@
-"""REST: the dialect of PostgREST, parsed and answered."""
+"""The data API in PostgREST's dialect, at `/rest/v1`."""
+
+from undercroft.rest.routes import RestRoom
+
+__all__ = ["RestRoom"]

@@ -8,7 +8,7 @@ import pytest
 
 from undercroft.auth.errors import KeyFault
 from undercroft.auth.parts import compact
-from undercroft.auth.parts.signing import claim, configured_secret, sign, signed_with, token_claims, weakness
+from undercroft.auth.parts.signing import configured_secret, read_claim, sign, signed_with, token_claims, weakness
 from undercroft.base.secret import Secret
 
 GOOD = "J8fQ2mZ0s7Lr5kTxYw1VbN4cPd9EhGau"  # 32 bytes
@@ -81,10 +81,10 @@ def test_a_token_holds_what_was_asked_for() -> None:
     ],
 )  # fmt: skip
 def test_claims_of_a_command_line(text: str, pair: tuple[str, object]) -> None:
-    assert claim(text) == pair
+    assert read_claim(text) == pair
 
 
 @pytest.mark.parametrize("text", ["org", "=x", ""])
 def test_claims_of_a_command_line_need_a_name(text: str) -> None:
     with pytest.raises(ValueError, match="is not name=value"):
-        claim(text)
+        read_claim(text)

@@ -102,7 +102,7 @@ def token_claims(
     return {**claims, "iat": int(now), "exp": int(now + lifetime), **(more or {})}
 
 
-def claim(text: str) -> tuple[str, Any]:
+def read_claim(text: str) -> tuple[str, Any]:
     """`name=value` from a command line: the value as JSON where it is JSON, else as text. Raises `ValueError`."""
     name, equals, value = text.partition("=")
     if not name or not equals:

@@ -1,0 +1,270 @@
+"""`App`, and `build`: the one place that knows every room. Lists, no logic."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from undercroft.access.guard import Guard
+from undercroft.access.policy import COMMANDS, Rules, rules_of
+from undercroft.auth.service import identity, installation_keys
+from undercroft.auth.tables import User
+from undercroft.auth.types import Keys
+from undercroft.base.clock import Clock, SystemClock
+from undercroft.base.faults import Fault, SetupFault
+from undercroft.base.settings import Settings
+from undercroft.catalog.reader import mappers_of, read_catalog
+from undercroft.catalog.types import Catalog
+from undercroft.engine import SQLiteEngine, SQLiteSettings
+from undercroft.models.base import Model
+from undercroft.models.declarations import Declarations
+from undercroft.models.functions import Function
+from undercroft.pipeline.call import Caller
+from undercroft.pipeline.hooks import sort_hooks
+from undercroft.pipeline.run import Pipeline, PipelineSettings
+from undercroft.rest import RestRoom
+from undercroft.rest.parts.limits import Limits
+from undercroft.rest.response import fault_headers
+from undercroft.rest.routes import RestSettings
+from undercroft.sql.codecs import json_encoder
+from undercroft.sql.sqlite import SqliteDialect
+from undercroft.web.door import Door, DoorSettings, raw_path
+from undercroft.web.outside import Outside
+from undercroft.web.types import ASGIApp, Receive, Scope, Send
+
+DATABASE_FILE = "data.db"
+
+
+class App(Declarations):
+    """An app: what its file declares, and an ASGI application that serves it.
+
+    `models` is the declarative base whose tables are served; an existing project's own base will do. `settings` are read
+    from `undercroft.toml` and the environment when they are left out.
+    """
+
+    def __init__(
+        self, models: type[DeclarativeBase] = Model, *, title: str = "Undercroft", settings: Settings | None = None
+    ) -> None:
+        super().__init__()
+        self.models = models
+        self.title = title
+        self.settings = settings
+        self.mounts: list[tuple[str, ASGIApp]] = []
+        self._house: House | None = None
+        self._starting: asyncio.Lock | None = None
+        if models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
+            User.__table__.to_metadata(models.metadata)  # type: ignore[attr-defined]  # it is a Table
+
+    @property
+    def metadata(self) -> MetaData:
+        """Everything that the database must hold."""
+        return self.models.metadata
+
+    def mount(self, path: str, application: ASGIApp) -> None:
+        """Serve another ASGI application, FastAPI's for one, under a path."""
+        self.mounts.append((path.rstrip("/"), application))
+
+    async def start(self) -> House:
+        """Open everything, once. Raises `SetupFault`."""
+        if self._starting is None:
+            self._starting = asyncio.Lock()
+        async with self._starting:
+            if self._house is None:
+                house = build(self, self.settings or load_settings())
+                await house.start()
+                self._house = house
+        return self._house
+
+    async def stop(self) -> None:
+        """Answer what is queued and close; the app may be started again."""
+        house, self._house = self._house, None
+        if house is not None:
+            await house.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        house = self._house
+        if scope["type"] == "http":
+            # Mounted in another application, nobody announces the start: the first request does.
+            await (house or await self.start()).serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await (house or await self.start()).outside(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@dataclass(slots=True, eq=False)
+class House:
+    """A built app: every room, and what joins them."""
+
+    settings: Settings
+    keys: Keys
+    engine: SQLiteEngine
+    pipeline: Pipeline
+    caller: Caller
+    door: Door
+    outside: Outside
+    prepare: Callable[[], None]
+
+    async def start(self) -> None:
+        self.prepare()
+        await self.engine.start()
+        self.outside.ready = True
+
+    async def close(self) -> None:
+        self.outside.ready = False
+        await self.engine.close()
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = raw_path(scope)
+        found = self.door.room_of(path)
+        if found is None:
+            await self.outside(scope, receive, send)
+        else:
+            await self.door(scope, receive, send, *found)
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """The settings of `undercroft.toml`, where there is one, and of the environment. Raises `SetupFault`."""
+    found = file or (Path("undercroft.toml") if Path("undercroft.toml").exists() else None)
+    return Settings.load(found, os.environ)
+
+
+def build(app: App, settings: Settings, *, clock: Clock | None = None, dev: bool = False) -> House:
+    """Wire an app to its settings. Raises `SetupFault` where either is wrong."""
+    clock = clock or SystemClock()
+    log = structlog.get_logger()
+    keys = installation_keys(settings, clock, dev=dev)
+    engine = SQLiteEngine(sqlite_settings(settings))
+    engine.dialect._json_serializer = lambda value: json_encoder.encode(value).decode()
+    catalog = read_catalog(app.metadata, mappers=mappers_of(app.models), without_rowid=_is_without_rowid)
+    rules = rules_of(app.policies, app.column_rules)
+    check_rules(catalog, rules)
+    pipeline = Pipeline(
+        engine,
+        SqliteDialect(engine.dialect),
+        catalog,
+        rules,
+        sort_hooks(app.hooks),
+        log,
+        PipelineSettings(aggregates=settings.api.aggregates, hook_seconds=settings.database.hook_timeout),
+    )
+    caller = Caller(pipeline, functions_by_name(app.functions))
+    rest = RestRoom(pipeline, caller, rest_settings(settings, app.title))
+    door = Door({b"/rest/v1": rest}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers)
+    return House(
+        settings,
+        keys,
+        engine,
+        pipeline,
+        caller,
+        door,
+        Outside(app.mounts, title=app.title),
+        prepare=lambda: create_tables(engine, app.metadata),
+    )
+
+
+def create_tables(engine: SQLiteEngine, metadata: MetaData) -> None:
+    """Create what is missing."""
+    with engine.migration_connection() as connection:
+        metadata.create_all(connection)
+        connection.commit()
+
+
+def check_rules(catalog: Catalog, rules: Rules) -> None:
+    """Call every policy once, so that a mistake in one stops the start and names its line. Raises `SetupFault`."""
+    for policies in rules.policies.values():
+        for policy in policies:
+            table = catalog.tables.get(policy.table)
+            if table is None:
+                raise SetupFault(f"{policy.source}: the policy {policy.name} is for the table {policy.table}, which is not served")
+            roles = policy.roles or {"anon"}
+            try:
+                for role in roles:
+                    for command in COMMANDS:
+                        Guard(rules, role).using(table, command, table.element)
+                        Guard(rules, role).check(table, command, table.element)
+            except Exception as error:
+                raise SetupFault(f"{policy.source}: the policy {policy.name} cannot be used: {error}") from error
+
+
+def functions_by_name(functions: list[Function]) -> dict[str, Function]:
+    """Functions by name. Raises `SetupFault` where two have one name."""
+    found: dict[str, Function] = {}
+    for function in functions:
+        other = found.setdefault(function.name, function)
+        if other is not function:
+            raise SetupFault(f"{function.source}: a function {function.name} is already declared at {other.source}")
+    return found
+
+
+def sqlite_settings(settings: Settings) -> SQLiteSettings:
+    """Where the file is and how it is driven. Raises `SetupFault` for a URL of another engine."""
+    database = settings.database
+    return SQLiteSettings(
+        path=database_path(settings),
+        read_budget_steps=database.read_budget_steps,
+        statement_seconds=database.statement_timeout,
+        lease_seconds=database.hook_timeout,
+        readers=database.readers,
+        write_queue=database.write_queue,
+    )
+
+
+def database_path(settings: Settings) -> Path:
+    """The SQLite file of the settings: the one that `[database] url` names, else the one in the data directory."""
+    url = settings.database.url.reveal() if settings.database.url else None
+    if url is None:
+        return settings.database.data / DATABASE_FILE
+    if not url.startswith("sqlite:///"):
+        raise SetupFault("[database] url must begin with sqlite:/// for now", hint="sqlite:///file.db, or sqlite:////absolute/file.db")
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def rest_settings(settings: Settings, title: str) -> RestSettings:
+    """What the data API allows."""
+    api, server = settings.api, settings.server
+    limits = Limits(url_bytes=server.url_limit, body_bytes=server.body_limit, json_depth=server.json_depth)
+    return RestSettings(
+        limits, api.schemas, api.max_rows, api.max_affected, api.tx_end, api.external_url, title, api.openapi != "disabled"
+    )
+
+
+def door_settings(settings: Settings) -> DoorSettings:
+    """What the door allows and tells."""
+    server = settings.server
+    return DoorSettings(
+        body_limit=server.body_limit,
+        max_requests=server.max_requests,
+        max_queue=server.max_queue,
+        cors_origins=frozenset(origin.encode() for origin in server.cors_allowed_origins),
+        trace_header=server.trace_header.lower().encode() if server.trace_header else None,
+        timing=server.timing,
+        log_all=settings.log.requests,
+    )
+
+
+def _is_without_rowid(table: Any) -> bool:
+    return table.dialect_options["sqlite"]["with_rowid"] is False
+
+
+__all__ = ["App", "Fault", "House", "build", "load_settings"]

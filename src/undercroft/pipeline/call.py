@@ -1,0 +1,156 @@
+"""Calls an app's functions: arguments validated, run as the caller in one transaction, rows shown as any read shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy import inspect as sa_inspect
+
+from undercroft.access.actor import Actor
+from undercroft.base.faults import Fault
+from undercroft.catalog.types import Table
+from undercroft.engine.types import Transaction
+from undercroft.models.functions import Function
+from undercroft.pipeline.errors import unknown_function
+from undercroft.pipeline.run import Page, Pipeline
+from undercroft.query.ask import ReadAsk
+from undercroft.sql.read import Rendering, ReadWriter
+from undercroft.sql.statement import Given, Handed, compile_statement
+
+_KEYS = "keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one request asks of a function. `ask` shapes the rows that it gives; `plain` says that it asks for nothing special."""
+
+    actor: Actor
+    values: Sequence[str]
+    rendering: Rendering
+    ask: Callable[[str], ReadAsk]
+    plain: bool
+    rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a function gave: rows as a page, or a body of its own; `empty` when it gives nothing at all."""
+
+    page: Page | None = None
+    body: bytes | None = None
+    single: bool = False
+    """One row, not a list."""
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Caller:
+    """The functions of an app, by name."""
+
+    pipeline: Pipeline
+    functions: Mapping[str, Function]
+
+    def known(self, role: str) -> dict[str, Function]:
+        """The functions that a role may call."""
+        return {name: each for name, each in self.functions.items() if each.allows(role, self.pipeline.rules.bypass)}
+
+    def find(self, name: str, arguments: Mapping[str, Any], role: str) -> Function:
+        """The function that a request means. Raises `PipelineFault` PGRST202 where there is none for this role."""
+        known = self.known(role)
+        function = known.get(name)
+        if function is None:
+            raise unknown_function(self.pipeline.catalog.schema, name, arguments, known)
+        fields = function.arguments.model_fields
+        missing = [field for field, info in fields.items() if info.is_required() and field not in arguments]
+        if missing or any(given not in fields for given in arguments):
+            raise unknown_function(self.pipeline.catalog.schema, name, arguments, ())
+        return function
+
+    async def run(self, function: Function, arguments: Mapping[str, Any], call: Call, *, texts: bool) -> Result:
+        """Call a function. `texts` says that the arguments are texts of a URL or a form.
+
+        Raises:
+            Fault: 22P02 for an argument of another type; whatever the function raises undoes its transaction.
+        """
+        values = _validated(function, arguments, texts=texts)
+        result: Result | None = None
+        try:
+            async with self.pipeline.engine.transaction(
+                read_only=function.read_only, seconds=self.pipeline.settings.hook_seconds
+            ) as transaction:
+                context = self.pipeline.context(call.actor, transaction)
+                returned = await function.run(context, **values)
+                if context.opened is not None and not function.read_only:
+                    await context.opened.flush()
+                result = self._result(function, returned, call, transaction)
+                if call.rollback:
+                    raise _Undo
+        except _Undo:
+            pass
+        assert result is not None  # only _Undo passes, and it comes after
+        return result
+
+    def _result(self, function: Function, returned: Any, call: Call, transaction: Transaction) -> Result:
+        if function.returns is not None:
+            rows = [row for row in (returned if function.many else [returned]) if row is not None]
+            return Result(page=self._page(function, rows, call, transaction), single=not function.many)
+        if not call.plain:
+            raise Fault(
+                f"the result of {function.name} is no table: it takes no select, filters or order",
+                code="0A000",
+                hint="Annotate the function with a model, as in -> list[Post], to have its rows queried.",
+            )
+        if function.result is None:
+            return Result(empty=True)
+        return Result(body=function.result.dump_json(returned))
+
+    def _page(self, function: Function, rows: Sequence[Any], call: Call, transaction: Transaction) -> Page:
+        """The function's rows, read once more by their keys: as the caller may see them, in the order given."""
+        entity = function.returns
+        table = next(each for each in self.pipeline.catalog.tables.values() if each.entity is entity)
+        plan = self.pipeline.plan_read(call.ask(table.name), call.actor.role)
+        dialect, node = self.pipeline.dialect, plan.node
+        primary = [node.source.c[column.name] for column in sa_inspect(entity).local_table.primary_key.columns]
+        writer = ReadWriter(dialect, call.rendering)
+        header, line = writer.line(node)
+        each, join, position = dialect.among_rows(primary, Handed(_KEYS, lambda given: (given.carried or {})[_KEYS]))
+        shown = writer.rows(node, [line.label("j")], grouped=True).select_from(each).where(join).order_by(position)
+        lines = shown.subquery("r")
+        body = writer.body(lines.c.j, header)
+        statement = compile_statement(sa.select(body, sa.func.count()).select_from(lines), dialect.sqlalchemy)
+        keys = dialect.key_list([self._key(table, row) for row in rows])
+        text, count = transaction.one(statement.text, statement.arguments(Given(call.values, call.actor, None, {_KEYS: keys})))
+        return Page(text, int(count), int(count) if plan.count else None)
+
+    def _key(self, table: Table, row: Any) -> list[object]:
+        mapper = sa_inspect(type(row))
+        values = mapper.primary_key_from_instance(row)
+        columns = mapper.local_table.primary_key.columns
+        dialect = self.pipeline.dialect.sqlalchemy
+        return [_for_driver(column, value, dialect) for column, value in zip(columns, values, strict=True)]
+
+
+def _for_driver(column: sa.Column[Any], value: Any, dialect: Any) -> object:
+    process = column.type.dialect_impl(dialect).bind_processor(dialect)
+    return process(value) if process is not None else value
+
+
+def _validated(function: Function, arguments: Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
+    try:
+        if texts:
+            checked = function.arguments.model_validate_strings(dict(arguments))
+        else:
+            checked = function.arguments.model_validate(dict(arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Fault(f"invalid argument {place}: {first['msg']}", code="22P02", details=f"of the function {function.name}") from None
+    return {name: getattr(checked, name) for name in function.arguments.model_fields}
+
+
+class _Undo(Exception):
+    """Leaves a transaction so that it is undone, after its answer is known."""

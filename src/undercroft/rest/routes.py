@@ -1,0 +1,285 @@
+"""The room behind `/rest/v1`: parses, calls the pipeline, renders; nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, cast
+
+import msgspec
+
+from undercroft.pipeline.cache import ShapeCache
+from undercroft.pipeline.call import Call, Caller
+from undercroft.pipeline.run import Pipeline, url_key_of
+from undercroft.pipeline.write import WriteBounds, WriteRequest
+from undercroft.query.ask import ReadAsk, WriteAsk
+from undercroft.query.errors import unknown_table
+from undercroft.rest.errors import BodyFault, MethodFault, PathFault
+from undercroft.rest.openapi import document
+from undercroft.rest.parts.asks import Parsed, Renamed
+from undercroft.rest.parts.limits import Limits
+from undercroft.rest.parts.media import Media
+from undercroft.rest.parts.payload import Payload, read_json, read_payload
+from undercroft.rest.parts.places import row_location
+from undercroft.rest.parts.prefer import Preferences
+from undercroft.rest.request import Reader, RestRequest
+from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function
+from undercroft.sql.read import Rendering
+from undercroft.web.types import Answer, Request
+
+_BODIES = {"json": "array", "object": "object", "csv": "csv"}
+
+
+@dataclass(frozen=True, slots=True)
+class RestSettings:
+    """What the room allows. `tx_end` is PostgREST's db-tx-end."""
+
+    limits: Limits = Limits()
+    schemas: tuple[str, ...] = ("public",)
+    most_rows: int | None = 1000
+    most_affected: int | None = None
+    tx_end: str = "commit"
+    external_url: str | None = None
+    title: str = "Undercroft"
+    show_openapi: bool = True
+
+
+class RestRoom:
+    """Answers requests of the data API."""
+
+    def __init__(self, pipeline: Pipeline, caller: Caller, settings: RestSettings) -> None:
+        self._pipeline = pipeline
+        self._caller = caller
+        self._settings = settings
+        self._reader = Reader(settings.limits, settings.schemas)
+        self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
+        self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
+        self._renderings: dict[tuple[str, bool], Rendering] = {}
+
+    async def __call__(self, request: Request) -> Answer:
+        shaped = self._reader.shape(request.method, request.path, request.query, request.headers)
+        if request.marks is not None:
+            request.marks.append(("parse", perf_counter()))
+        if shaped.verb == "options":
+            return self._options(shaped, request)
+        if shaped.function:
+            return await self._call(shaped, request)
+        if not shaped.table:
+            return self._root(request)
+        if shaped.verb == "read":
+            return await self._read(shaped, request)
+        return await self._write(shaped, request)
+
+    # --- reading ---
+
+    async def _read(self, shaped: RestRequest, request: Request) -> Answer:
+        pipeline, actor = self._pipeline, request.actor
+        rendering = self._rendering(shaped.accept, head=request.method == "HEAD")
+        statement = pipeline.prepare_read(shaped.key, actor.role, rendering, lambda: cast("ReadAsk", self._parsed(shaped).ask))
+        self._mark(request, "plan")
+        page = pipeline.read_now(statement, shaped.values, actor)
+        if page is None:
+            page = await pipeline.read_slow(statement, shaped.values, actor)
+        self._mark(request, "transaction")
+        head = self._writer.read(
+            shaped.accept,
+            shaped.preferences,
+            shaped.rows,
+            page.rows,
+            page.total,
+            schema=shaped.schema,
+            location=self._writer.places.content_location(request.path, request.query),
+            renamed=self._renamed.get(shaped.key) or (),
+        )
+        return self._answer(request, head, page.body)
+
+    def _rendering(self, media: Media, *, head: bool = False) -> Rendering:
+        found = self._renderings.get((media.text, head))
+        if found is None:
+            body: Any = "none" if head else _BODIES.get(media.kind)
+            if body is None:
+                raise MethodFault(f"None of these media types are available: {media.text}", code="PGRST107")
+            found = Rendering(body, media.stripped, self._settings.most_rows)
+            self._renderings[media.text, head] = found
+        return found
+
+    def _parsed(self, shaped: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
+        parsed = self._reader.parse(shaped, columns)
+        if parsed.renamed:
+            self._renamed.put(shaped.key, parsed.renamed)
+        return parsed
+
+    # --- writing ---
+
+    async def _write(self, shaped: RestRequest, request: Request) -> Answer:
+        preferences = shaped.preferences
+        payload = await self._payload(shaped, request)
+        parsed: list[Parsed] = []
+
+        def ask() -> WriteAsk:
+            parsed.append(self._parsed(shaped, payload.columns))
+            return cast("WriteAsk", parsed[0].ask)
+
+        program = self._pipeline.prepare_write(
+            (shaped.key, payload.columns),
+            request.actor.role,
+            self._rendering(shaped.accept),
+            ask,
+            text_rows=shaped.content != "json",
+        )
+        self._mark(request, "plan")
+        url_key = url_key_of(ask(), shaped.values) if shaped.verb == "replace" else None
+        given = WriteRequest(request.actor, shaped.values, payload.rows, self._bounds(shaped))
+        written = await self._pipeline.write(program, given, url_key)
+        self._mark(request, "transaction")
+        head = self._written_head(shaped, preferences, written.affected, written.inserted, written.body)
+        return self._answer(request, head, written.body)
+
+    async def _payload(self, shaped: RestRequest, request: Request) -> Payload:
+        if shaped.verb == "delete":
+            return Payload((), [])
+        uneven = "columns" in shaped.key[5::2]
+        return read_payload(shaped.content, await request.body(), self._settings.limits, uneven=uneven)
+
+    def _bounds(self, shaped: RestRequest) -> WriteBounds:
+        bounds = [most for most in (shaped.preferences.most_affected, self._settings.most_affected) if most is not None]
+        return WriteBounds(
+            single=shaped.accept.kind == "object",
+            most_affected=min(bounds) if bounds and shaped.verb in ("update", "delete") else None,
+            rollback=self._rolls_back(shaped.preferences),
+        )
+
+    def _rolls_back(self, preferences: Preferences) -> bool:
+        """How the transaction ends: by the settings, and by the caller where they let it."""
+        if self._settings.tx_end.endswith("allow-override") and preferences.tx:
+            return preferences.tx == "rollback"
+        return self._settings.tx_end.startswith("rollback")
+
+    def _written_head(
+        self, shaped: RestRequest, preferences: Preferences, affected: int, inserted: int, body: str | None
+    ) -> Head:
+        media, renamed = shaped.accept, self._renamed.get(shaped.key) or ()
+        match shaped.verb:
+            case "write":
+                location = _location(shaped.table, body) if preferences.returning == "headers-only" and affected == 1 else None
+                return self._writer.insert(
+                    media, preferences, affected, inserted, schema=shaped.schema, location=location, renamed=renamed
+                )
+            case "update":
+                return self._writer.update(media, preferences, affected, schema=shaped.schema, renamed=renamed)
+            case "replace":
+                return self._writer.replace(media, preferences, affected, inserted, schema=shaped.schema, renamed=renamed)
+            case _:
+                return self._writer.delete(media, preferences, affected, schema=shaped.schema, renamed=renamed)
+
+    # --- functions ---
+
+    async def _call(self, shaped: RestRequest, request: Request) -> Answer:
+        if shaped.verb not in ("read", "write"):
+            raise MethodFault("Only GET, HEAD and POST verbs are allowed for RPC", code="PGRST101")
+        arguments, texts = await self._arguments(shaped, request)
+        function = self._caller.find(shaped.table, arguments, request.actor.role)
+        if shaped.verb == "read" and not function.read_only:
+            raise MethodFault(
+                "cannot execute a writing function in a read-only transaction",
+                code="25006",
+                hint="Call it by POST, or declare it with read_only=True.",
+            )
+        media = shaped.accept
+        single = function.returns is not None and not function.many and media.kind == "json"
+        rendering = Rendering("object", media.stripped) if single else self._rendering(media)
+        self._mark(request, "plan")
+        call = Call(
+            request.actor,
+            shaped.values,
+            rendering,
+            lambda table: self._function_ask(shaped, table),
+            plain=len(shaped.key) == 5 and not shaped.preferences.count,
+            rollback=self._rolls_back(shaped.preferences),
+        )
+        result = await self._caller.run(function, arguments, call, texts=texts)
+        self._mark(request, "transaction")
+        if result.empty:
+            return Answer(204, ())
+        if result.page is None:
+            return Answer(200, ((b"content-type", b"application/json; charset=utf-8"),), result.body or b"null")
+        page = result.page
+        head = self._writer.read(
+            media, shaped.preferences, shaped.rows, page.rows, page.total, schema=shaped.schema, kind="call"
+        )
+        return self._answer(request, head, page.body or ("null" if single else None))
+
+    async def _arguments(self, shaped: RestRequest, request: Request) -> tuple[dict[str, Any], bool]:
+        if shaped.verb == "read":
+            return dict(shaped.arguments), True
+        body = await request.body()
+        if shaped.content != "json":
+            payload = read_payload(shaped.content, body, self._settings.limits)
+            return dict(payload.rows[0]) if payload.rows else {}, True
+        value = read_json(body, self._settings.limits) if body.strip() else {}
+        if not isinstance(value, dict):
+            raise BodyFault("The body of a call must be a JSON object", hint="Send the arguments by name: {\"post_id\": 1}.")
+        return value, False
+
+    def _function_ask(self, shaped: RestRequest, table: str) -> ReadAsk:
+        ask = cast("ReadAsk", self._reader.parse(shaped).ask)
+        return ReadAsk(table, ask.ask, ask.count)
+
+    # --- the rest ---
+
+    def _options(self, shaped: RestRequest, request: Request) -> Answer:
+        role = request.actor.role
+        if shaped.function:
+            function = self._caller.find(shaped.table, {}, role) if shaped.table in self._caller.known(role) else None
+            if function is None:
+                raise PathFault("Invalid path specified in request URL")
+            return Answer(200, ((b"allow", allow_function(read_only=function.read_only)),))
+        if not shaped.table:
+            return Answer(200, ((b"allow", ALLOW_ROOT),))
+        scope = self._pipeline.scope(role)
+        table = scope.tables.get(shaped.table)
+        if table is None:
+            raise unknown_table(shaped.table, scope)
+        writable = not table.is_view
+        value = allow(insertable=writable, updatable=writable, deletable=writable, keyed=bool(table.primary_key))
+        return Answer(200, ((b"allow", value),))
+
+    def _root(self, request: Request) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodFault(f"Unsupported HTTP method: {request.method}")
+        if not self._settings.show_openapi:
+            raise PathFault("Root endpoint metadata is disabled", code="PGRST126")
+        role = request.actor.role
+        body = document(
+            self._pipeline.scope(role),
+            self._pipeline.rules,
+            role,
+            self._caller.known(role),
+            title=self._settings.title,
+            server=(self._settings.external_url or "") + "/rest/v1",
+        )
+        return Answer(200, ((b"content-type", b"application/openapi+json; charset=utf-8"),), body)
+
+    def _answer(self, request: Request, head: Head, body: str | None) -> Answer:
+        self._mark(request, "response")
+        return Answer(head.status, head.headers, body.encode() if body is not None and head.bodied else b"")
+
+    def _mark(self, request: Request, stage: str) -> None:
+        if request.marks is not None:
+            request.marks.append((stage, perf_counter()))
+
+
+def _location(table: str, body: str | None) -> bytes | None:
+    """The address of the one row of an insert, from its key."""
+    rows = msgspec.json.decode(body or "[]")
+    if len(rows) != 1 or not rows[0]:
+        return None
+    return row_location(table, [(name, _as_text(value)) for name, value in rows[0].items()])
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+

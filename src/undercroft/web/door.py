@@ -1,0 +1,212 @@
+"""The door to every room of the API: identity, admission, CORS, faults, request ids, timing and the log, once for all.
+
+It is raw ASGI, since it is on the path of every request.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import asyncio
+
+from undercroft.base.faults import Fault, Overloaded
+from undercroft.web.actor import Identify
+from undercroft.web.cors import cors, preflight
+from undercroft.web.faults import body_of, status_of
+from undercroft.web.types import Answer, Disconnected, Header, Receive, Request, Room, Scope, Send
+
+FaultHeaders = Callable[[Fault], tuple[Header, ...]]
+
+_SAFE_ID = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/=+")
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """What the door allows and tells."""
+
+    body_limit: int = 10 * 1024 * 1024
+    max_requests: int = 256
+    max_queue: int = 1024
+    cors_origins: frozenset[bytes] = frozenset()
+    trace_header: bytes | None = None
+    timing: bool = False
+    log_all: bool = False
+    slow_seconds: float = 0.5
+
+
+class Door:
+    """Takes ASGI requests under the rooms' prefixes; answers each exactly once."""
+
+    def __init__(
+        self,
+        rooms: Mapping[bytes, Room],
+        identify: Identify,
+        settings: DoorSettings,
+        log: Any,
+        *,
+        fault_headers: FaultHeaders,
+    ) -> None:
+        self._rooms = rooms
+        self._identify = identify
+        self._settings = settings
+        self._log = log
+        self._fault_headers = fault_headers
+        self._cors = {None: cors(None, settings.cors_origins)}
+        self._active = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def room_of(self, path: bytes) -> tuple[Room, bytes] | None:
+        """The room that serves a path, and what follows its mount point."""
+        for prefix, room in self._rooms.items():
+            if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == 47):
+                return room, path[len(prefix) :]
+        return None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, room: Room, path: bytes) -> None:
+        """Serve one request of a room."""
+        started = perf_counter()
+        settings = self._settings
+        request = Request(scope["method"], path, scope["query_string"], scope["headers"], receive, settings.body_limit)
+        authorization = apikey = origin = trace = asked_method = None
+        for name, value in request.headers:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"apikey":
+                apikey = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"access-control-request-method":
+                asked_method = value
+            elif name == settings.trace_header:
+                trace = value
+        admitted = False
+        try:
+            if asked_method is not None and origin is not None and request.method == "OPTIONS":
+                answer = self._preflight(request, origin)
+            else:
+                if self._active >= settings.max_requests:
+                    await self._queue()
+                else:
+                    self._active += 1
+                admitted = True
+                if settings.timing:
+                    request.marks = [("", started)]
+                if authorization is not None or apikey is not None:
+                    request.authenticated = True
+                request.actor = self._identify(authorization, apikey)
+                if request.marks is not None:
+                    request.marks.append(("jwt", perf_counter()))
+                answer = await room(request)
+                if origin is not None or settings.cors_origins:
+                    answer = answer._replace(headers=answer.headers + cors(origin, settings.cors_origins))
+        except Fault as fault:
+            answer = self._fault(fault, request, origin)
+        except Disconnected:
+            return
+        except Exception as error:
+            answer = self._crash(error, request, origin)
+        finally:
+            if admitted:
+                self._leave()
+        await self._send(send, request, answer, trace, started)
+
+    # --- answering ---
+
+    async def _send(self, send: Send, request: Request, answer: Answer, trace: bytes | None, started: float) -> None:
+        status, headers, body = answer
+        settings = self._settings
+        extra: list[Header] = [(b"content-length", b"%d" % len(body))] if status != 204 else []
+        if trace is not None and settings.trace_header is not None:
+            extra.append((settings.trace_header, trace))
+        if request.marks is not None:
+            extra.append((b"server-timing", _timing(request.marks)))
+        seconds = perf_counter() - started
+        if status >= 500 or settings.log_all or seconds > settings.slow_seconds:
+            self._tell(request, status, seconds)
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, *extra]})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+
+    def _tell(self, request: Request, status: int, seconds: float) -> None:
+        tell = self._log.warning if status >= 500 else self._log.info
+        path = request.path.decode("latin-1")
+        tell("request", method=request.method, path=path[:300], status=status, ms=round(seconds * 1000, 2), role=request.actor.role, id=self._id_of(request))
+
+    def _id_of(self, request: Request) -> str:
+        """The request's id: its own, where it brought a harmless one."""
+        if not request.id:
+            given = request.header(self._settings.trace_header or b"x-request-id")
+            harmless = given is not None and len(given) <= 128 and _SAFE_ID.issuperset(given)
+            request.id = given.decode() if given is not None and harmless else uuid4().hex
+        return request.id
+
+    def _fault(self, fault: Fault, request: Request, origin: bytes | None) -> Answer:
+        anonymous = not request.authenticated
+        status = status_of(fault, anonymous=anonymous)
+        headers = self._fault_headers(fault)
+        if status == 401:
+            headers = (*headers, (b"www-authenticate", b"Bearer"))
+        if fault.retry_after is not None or status == 503:
+            headers = (*headers, (b"retry-after", b"%d" % (fault.retry_after or 1)))
+        if status >= 500:
+            cause = repr(fault.__cause__) if fault.__cause__ else None
+            self._log.error(
+                "fault", code=fault.code, message=fault.message, details=fault.details, cause=cause, id=self._id_of(request)
+            )
+            if status == 500:
+                fault = self._secretive(fault, request)
+        return Answer(status, headers + cors(origin, self._settings.cors_origins), body_of(fault))
+
+    def _crash(self, error: Exception, request: Request, origin: bytes | None) -> Answer:
+        """A fault of the program: told in full to the log, and to nobody else."""
+        self._log.exception("crash", exc_info=error, id=self._id_of(request))
+        fault = self._secretive(Fault("Internal server error"), request)
+        return Answer(500, self._fault_headers(fault) + cors(origin, self._settings.cors_origins), body_of(fault))
+
+    def _secretive(self, fault: Fault, request: Request) -> Fault:
+        return Fault("Internal server error", code=fault.code, hint=f"The log has the details, under id {self._id_of(request)}.")
+
+    def _preflight(self, request: Request, origin: bytes) -> Answer:
+        asked = request.header(b"access-control-request-headers")
+        return Answer(200, preflight(origin, asked, self._settings.cors_origins))
+
+    # --- admission ---
+
+    async def _queue(self) -> None:
+        """Wait for a place, in order. Raises `Overloaded` when too many wait already."""
+        if len(self._waiting) >= self._settings.max_queue:
+            raise Overloaded("the server is busy", hint="Try again in a second.")
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)  # the place changes hands
+                return
+        self._active -= 1
+
+
+def _timing(marks: list[tuple[str, float]]) -> bytes:
+    """Server-Timing: each stage's milliseconds."""
+    spans = ((name, (end - start) * 1000) for (_, start), (name, end) in zip(marks, marks[1:], strict=False))
+    return ", ".join(f"{name};dur={span:.1f}" for name, span in spans).encode()
+
+
+def raw_path(scope: Scope) -> bytes:
+    """The path as it was sent, less what an outer application has taken of it."""
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    root = quote(scope.get("root_path", "")).encode()
+    return path[len(root) :] if root and path.startswith(root) else path

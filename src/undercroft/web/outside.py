@@ -1,0 +1,36 @@
+"""Everything beside the API's rooms: health, readiness, documentation pages, and applications that the app mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, Router
+
+from undercroft.web.types import ASGIApp, Receive, Scope, Send
+
+
+class Outside:
+    """A Starlette router; it is not on the path of API requests."""
+
+    def __init__(self, mounts: Sequence[tuple[str, ASGIApp]], *, title: str) -> None:
+        self.ready = False
+        self.title = title
+        routes: list[BaseRoute] = [
+            Route("/healthz", self._health),
+            Route("/readyz", self._readiness),
+            *(Mount(path, application) for path, application in mounts),
+        ]
+        self._router = Router(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._router(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same types
+
+    async def _health(self, request: Request) -> Response:
+        """The process answers."""
+        return PlainTextResponse("ok\n")
+
+    async def _readiness(self, request: Request) -> Response:
+        """It may be sent requests."""
+        return JSONResponse({"ready": self.ready}, status_code=200 if self.ready else 503)

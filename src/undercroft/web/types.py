@@ -1,0 +1,84 @@
+"""A request and an answer as the rooms see them: no framework, no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from undercroft.access.actor import ANONYMOUS, Actor
+from undercroft.base.faults import Fault
+
+Header = tuple[bytes, bytes]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Request:
+    """One request behind the door: who asks is known, the body is not yet read."""
+
+    __slots__ = ("_receive", "actor", "authenticated", "body_limit", "headers", "id", "marks", "method", "path", "query")
+
+    def __init__(self, method: str, path: bytes, query: bytes, headers: list[Header], receive: Receive, body_limit: int) -> None:
+        self.method = method
+        self.path = path
+        """What follows the room's mount point, percent-encoded."""
+        self.query = query
+        self.headers = headers
+        self.actor: Actor = ANONYMOUS
+        self.authenticated = False
+        """A credential of some kind was given."""
+        self.id = ""
+        self.marks: list[tuple[str, float]] | None = None
+        """(stage, moment at its end), where timing is told."""
+        self.body_limit = body_limit
+        self._receive = receive
+
+    async def body(self) -> bytes:
+        """The whole body. Raises a `Fault` (UC413) as soon as it is over the limit, and `Disconnected`."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self.body_limit:
+                raise body_too_large(self.body_limit)
+            parts.append(part)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of this (lower case) name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class Answer(NamedTuple):
+    """What a room gives back."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes = b""
+
+
+class Room(Protocol):
+    """A protocol behind the door."""
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answer a request. Raises `Fault`."""
+        ...
+
+
+class Disconnected(Exception):
+    """The caller is gone: nobody waits for an answer."""
+
+
+def body_too_large(limit: int) -> Fault:
+    """The body is longer than the server takes."""
+    return Fault(f"The body may be at most {limit} bytes long", code="UC413")
