@@ -24,7 +24,7 @@ class ValueFault(Fault):
 
 
 def read_list(text: str, most: int = MOST_MEMBERS) -> list[str]:
-    r"""`(a,"b,c",d)` as `["a", "b,c", "d"]`, and `()` as `[]`.
+    r"""`(a,"b,c",d)` as `["a", "b,c", "d"]`, and `()` as `[]`; the empty text is `("")`.
 
     Inside quotes a backslash takes the next character as it is; quotes elsewhere are ordinary characters. Raises
     ValueFault (PGRST100) with the place, and for more than `most` members. Linear.
@@ -34,6 +34,7 @@ def read_list(text: str, most: int = MOST_MEMBERS) -> list[str]:
         place += 1
     if not text.startswith("(", place):
         raise _list_fault(text, place, '"("')
+    start = place
     members: list[str] = []
     while True:
         found = _MEMBER.match(text, place + 1)
@@ -49,7 +50,7 @@ def read_list(text: str, most: int = MOST_MEMBERS) -> list[str]:
             raise _list_fault(text, place, '"," or ")"')
     if text[place + 1 :].strip(" )"):
         raise _list_fault(text, place + 1, "end of input")
-    return [] if members == [""] else members
+    return [] if members == [""] and text.startswith("()", start) else members
 
 
 def write_list(members: list[str]) -> str:
