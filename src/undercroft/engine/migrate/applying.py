@@ -1,0 +1,124 @@
+# ruff: noqa: S608  names are quoted or constant, and values are arguments
+"""One change of a real database: backed up where it could hurt, all or nothing, checked before it is committed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from undercroft.engine.migrate.errors import DataForbids, DataLoss
+from undercroft.engine.migrate.execute import watched
+from undercroft.engine.migrate.facts import quoted, read_facts
+from undercroft.engine.migrate.history import explained
+from undercroft.engine.migrate.place import Place, back_up, copy_schema, runner, scratch
+from undercroft.engine.migrate.rebuild import TEMPORARY
+from undercroft.engine.migrate.types import OnStep, Progress
+
+Work = Callable[[MigrationContext], None]
+"""Changes a database by `op`; run on a scratch copy first, then on the real one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """How a change may go on: with losses or without, and whom to tell."""
+
+    allow_data_loss: bool = False
+    on_step: OnStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the change did to a copy of the schema."""
+
+    statements: int
+    rebuilds: bool
+    losses: tuple[str, ...]
+
+
+def apply_change(
+    connection: Connection,
+    place: Place,
+    label: str,
+    work: Work,
+    consent: Consent,
+    losses: tuple[str, ...] = (),
+) -> Path | None:
+    """Change the schema within the caller's transaction, and give the backup's path where one was made.
+
+    The caller commits. `losses` are known ones, in better words than the schema can give. Raises `DataLoss` (before
+    anything is touched, where the rehearsal shows it), `DataForbids`, `RevisionBroken`: then the caller's transaction
+    is to be rolled back.
+    """
+    rehearsed = _rehearse(connection, place, work)
+    _refuse_losses(losses or (rehearsed.losses if rehearsed else ()), consent)
+    backup = None
+    if (rehearsed is None or rehearsed.rebuilds or rehearsed.losses) and _has_rows(connection):
+        backup = back_up(place, label, consent.on_step)
+    done, total = 0, rehearsed.statements if rehearsed else 0
+
+    def told(statement: str) -> None:
+        nonlocal done
+        if consent.on_step is not None:
+            consent.on_step(Progress(done, total, statement.strip()))
+        done += 1
+
+    with explained(label), watched(connection, told) as (seen, context):
+        work(context)
+    _refuse_losses((losses or seen.losses) if seen.losses else (), consent)
+    _check_foreign_keys(connection, place, label)
+    return backup
+
+
+def _rehearse(connection: Connection, place: Place, work: Work) -> Rehearsed | None:
+    """On a copy without rows; None when that says nothing, since a revision may well count on rows."""
+    try:
+        with scratch(place.library.module, place.prepare) as copy:
+            copy_schema(connection, copy)
+            with watched(copy) as (seen, context):
+                work(context)
+    except Exception:
+        return None
+    rebuilds = bool(seen.rebuilt) or any(TEMPORARY in statement for statement in seen.statements)
+    return Rehearsed(len(seen.statements), rebuilds, seen.losses)
+
+
+def _refuse_losses(losses: tuple[str, ...], consent: Consent) -> None:
+    if losses and not consent.allow_data_loss:
+        raise DataLoss(
+            f"this would lose data: {'; '.join(losses)}",
+            details=list(losses),
+            hint="If that is meant, run it again with --allow-data-loss; a backup is made first.",
+        )
+
+
+def _has_rows(connection: Connection) -> bool:
+    run = runner(connection)
+    return any(run(f"SELECT 1 FROM {quoted(name)} LIMIT 1") for name in read_facts(run))
+
+
+def _check_foreign_keys(connection: Connection, place: Place, label: str) -> None:
+    """Foreign keys were off: no row may point to nothing that did not do so before."""
+    broken = _counted(runner(connection)("PRAGMA foreign_key_check"))
+    if not broken:
+        return
+    committed = place.connect()
+    try:
+        before = _counted(committed.execute("PRAGMA foreign_key_check").fetchall())
+    finally:
+        committed.close()
+    new = broken - before
+    if new:
+        found = [f"{count} rows of {table} point to no row of {parent}" for (table, parent), count in new.items()]
+        raise DataForbids(
+            f"{label} would break foreign keys: {'; '.join(found)}", details=found, hint="Nothing of it was kept."
+        )
+
+
+def _counted(rows: Any) -> Counter[tuple[str, str]]:
+    return Counter((str(row[0]), str(row[2])) for row in rows)

@@ -1,0 +1,168 @@
+"""At start: `sync` for `undercroft dev`, which brings the database to the models, and `ensure` for `serve`, which
+insists on it.
+
+`dev` needs no ceremony: without a `migrations` folder the tables are there at the first start, and changes of the
+models are applied directly. Revision files come into being when `undercroft migrate make` is called, from what the
+files make to what the models say; `dev` runs those that wait, then applies what the models are ahead by. What would
+lose data, or may be a rename, stops with the flag or the question, in `dev` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, MetaData
+
+from undercroft.engine.migrate.applying import Consent, apply_change
+from undercroft.engine.migrate.errors import DataForbids, NotUpToDate
+from undercroft.engine.migrate.execute import run_code
+from undercroft.engine.migrate.facts import differences, read_facts
+from undercroft.engine.migrate.history import History, current_revision, load_history, replayed, stamp
+from undercroft.engine.migrate.making import refuse_questions
+from undercroft.engine.migrate.moving import locate, run_up
+from undercroft.engine.migrate.place import Place, opened, runner, transaction
+from undercroft.engine.migrate.planning import WorkedOut, names_of, work_out
+from undercroft.engine.migrate.record import files_fingerprint, models_fingerprint, read_record, write_record
+from undercroft.engine.migrate.types import Applied, OnStep, Rename
+
+
+def bring(
+    metadata: MetaData,
+    place: Place,
+    migrations: Path | None = None,
+    *,
+    renames: Sequence[Rename] = (),
+    allow_data_loss: bool = False,
+    on_step: OnStep | None = None,
+) -> Applied:
+    """Make the database what the models say; `sync` without its quick look."""
+    history = load_history(migrations)
+    notes: tuple[str, ...] = ()
+    ran, consent = Applied(), Consent(allow_data_loss, on_step)
+    with opened(place) as connection:
+        if history.revisions:
+            ran, notes = _run_files(connection, place, history, consent)
+        with transaction(connection, place):
+            if _right_already(connection, metadata, migrations):  # another process was faster
+                return ran
+            worked = work_out(metadata, connection, renames, made=_made(connection), prepare=place.prepare)
+            refuse_questions(worked.plan.questions)
+            _refuse_blocks(worked)
+            backup = None
+            if worked.plan.steps:
+                backup = apply_change(
+                    connection,
+                    place,
+                    "the change of the models",
+                    lambda _: run_code(worked.plan.upgrade, worked.imports),
+                    consent,
+                    worked.plan.losses,
+                )
+            _note(connection, metadata, place, history, worked)
+    steps = tuple(step.sentence for step in worked.plan.steps)
+    backups = ran.backups + ((backup,) if backup is not None else ())
+    return Applied(steps, ran.revisions, ran.adopted, backups, notes)
+
+
+def insist(
+    metadata: MetaData, place: Place, migrations: Path | None = None, *, on_step: OnStep | None = None
+) -> Applied:
+    """Fill an empty database, and raise `NotUpToDate` for any other that is not what the models say; `ensure`
+    without its quick look.
+    """
+    history = load_history(migrations)
+    with opened(place) as connection:
+        with transaction(connection, place):
+            empty = not read_facts(runner(connection)) and current_revision(runner(connection)) is None
+        if empty and not history.revisions:
+            pass
+        else:
+            ran = run_up(connection, place, history, None, Consent(on_step=on_step)) if empty else Applied()
+            with transaction(connection, place):
+                _refuse_pending(connection, place, history)
+                worked = work_out(metadata, connection, made=_made(connection), prepare=place.prepare)
+                _refuse_differences(worked, history)
+                _note(connection, metadata, place, history, worked)
+            return ran
+    return bring(metadata, place, migrations, on_step=on_step)
+
+
+def _run_files(
+    connection: Connection, place: Place, history: History, consent: Consent
+) -> tuple[Applied, tuple[str, ...]]:
+    with replayed(history, place.library.module, place.prepare) as (_, along), transaction(connection, place):
+        position = locate(connection, history, along)
+    if position.found:
+        return run_up(connection, place, history, None, consent), ()
+    waiting = [each.number for each in history.after(position.noted)]
+    if not waiting:
+        return Applied(), ()
+    note = (
+        f"the database was changed since revision {position.noted or 'none'}: {', '.join(waiting)} were not run, "
+        "and what they do to rows has not been done here"
+    )
+    return Applied(), (note,)
+
+
+def _right_already(connection: Connection, metadata: MetaData, migrations: Path | None) -> bool:
+    run = runner(connection)
+    record = read_record(run)
+    return (
+        record is not None
+        and record.cookie == run("PRAGMA schema_version")[0][0]
+        and record.files == files_fingerprint(migrations)
+        and record.models == models_fingerprint(metadata, connection.dialect)
+    )
+
+
+def _made(connection: Connection) -> tuple[str, ...]:
+    """What may be dropped: nothing, in a database that Undercroft has not noted yet."""
+    record = read_record(runner(connection))
+    return record.made if record is not None else ()
+
+
+def _note(connection: Connection, metadata: MetaData, place: Place, history: History, worked: WorkedOut) -> None:
+    run = runner(connection)
+    if history.head is not None and current_revision(run) != history.head:
+        with replayed(history, place.library.module, place.prepare) as (_, along):
+            if not differences(read_facts(run), along[history.head], names_of(along[history.head])):
+                stamp(connection, history, history.head)
+    models = models_fingerprint(metadata, connection.dialect)
+    write_record(run, models=models, files=files_fingerprint(history.folder), made=worked.made)
+
+
+def _refuse_blocks(worked: WorkedOut) -> None:
+    blocks = worked.plan.blocks
+    if blocks:
+        raise DataForbids(
+            f"the stored rows do not fit the models: {'; '.join(blocks)}",
+            details=list(blocks),
+            hint="Correct the rows, or write the way into a revision: `undercroft migrate make`.",
+        )
+
+
+def _refuse_pending(connection: Connection, place: Place, history: History) -> None:
+    with replayed(history, place.library.module, place.prepare) as (_, along):
+        position = locate(connection, history, along)
+    pending = history.after(position.actual)
+    if history.revisions and pending and (position.found or position.noted is not None):
+        listed = ", ".join(f"{each.number} ({each.title})" for each in pending)
+        raise NotUpToDate(
+            f"the database is at revision {position.actual or 'none'}; not applied: {listed}",
+            hint="Run `undercroft migrate up`.",
+        )
+
+
+def _refuse_differences(worked: WorkedOut, history: History) -> None:
+    questions = [question.sentence for question in worked.plan.questions]
+    found = [step.sentence for step in worked.plan.steps] + questions
+    if found:
+        command = "`undercroft migrate make`, then `undercroft migrate up`"
+        raise NotUpToDate(
+            f"the database does not match the models: {'; '.join(found[:5])}{'; …' if len(found) > 5 else ''}",
+            details=found,
+            hint=f"Run {command}."
+            if history.revisions
+            else f"Run {command}, or `undercroft dev` to apply it directly.",
+        )

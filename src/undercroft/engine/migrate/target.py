@@ -1,0 +1,69 @@
+"""The models' metadata as a revision file may say it: no ORM, no types of the application, every CHECK in plain
+words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Enum, MetaData, String, Table, literal
+from sqlalchemy.exc import CompileError
+from sqlalchemy.sql.elements import conv
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
+
+from undercroft.engine.migrate.reflection import MigrationDialect
+
+
+def plain_metadata(metadata: MetaData, dialect: MigrationDialect) -> MetaData:
+    """A copy whose types come from SQLAlchemy only. The CHECK that an Enum or Boolean brings becomes one of the
+    table's own.
+    """
+    out = MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.tables.values():
+        copy = table.to_metadata(out)
+        for old, new in zip(table.columns, copy.columns, strict=True):
+            new.info = dict(old.info)
+        _free_checks(copy, dialect)
+        for column in copy.columns:
+            column.type = _plain(column.type, dialect)
+    return out
+
+
+def _free_checks(table: Table, dialect: MigrationDialect) -> None:
+    bound = [c for c in table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False)]
+    for check in sorted(bound, key=lambda each: str(each.name)):
+        rule = getattr(check, "_create_rule", None)
+        table.constraints.discard(check)
+        if rule is not None and not rule(dialect.statement_compiler(dialect, None)):
+            continue  # this dialect would not have written it
+        text = str(
+            check.sqltext.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False})
+        )
+        name = dialect.identifier_preparer.format_constraint(check) if check.name is not None else None
+        table.append_constraint(CheckConstraint(text, name=conv(name.strip('"')) if name else None))
+
+
+def _plain(type_: TypeEngine[Any], dialect: MigrationDialect) -> TypeEngine[Any]:
+    if isinstance(type_, TypeDecorator):
+        return _plain(type_.load_dialect_impl(dialect), dialect)
+    if isinstance(type_, Enum):
+        return String(type_.length)
+    if isinstance(type_, Boolean):
+        return Boolean()
+    if not type(type_).__module__.startswith("sqlalchemy."):
+        return dialect.generic_type(dialect.type_compiler_instance.process(type_))
+    return type_
+
+
+def scalar_default(column: Column[Any], dialect: MigrationDialect) -> str | None:
+    """The Python-side constant default of a column as SQL text, to fill rows that are there already; None without
+    one.
+    """
+    default = column.default
+    if not isinstance(default, ScalarElementColumnDefault) or default.arg is None:
+        return None
+    try:
+        return str(literal(default.arg, column.type).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    except CompileError:
+        return None
