@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from undercroft.access.actor import SERVICE_ROLE
 from undercroft.access.guard import Guard
 from undercroft.access.policy import COMMANDS, Rules, rules_of
 from undercroft.auth.service import identity, installation_keys
@@ -58,6 +59,10 @@ class App(Declarations):
         self.title = title
         self.settings = settings
         self.mounts: list[tuple[str, ASGIApp]] = []
+        self.bypass = frozenset({SERVICE_ROLE})
+        """Roles to which no policy applies."""
+        self.house: House | None = None
+        """A house that was built by hand; by default one is built from the settings at the start."""
         self._house: House | None = None
         self._starting: asyncio.Lock | None = None
         if models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
@@ -67,6 +72,12 @@ class App(Declarations):
     def metadata(self) -> MetaData:
         """Everything that the database must hold."""
         return self.models.metadata
+
+    def catalog(self, spoken: str) -> Catalog:
+        """The tables that the data API may name; `spoken` is what their schema is called in messages."""
+        return read_catalog(
+            self.metadata, mappers=mappers_of(self.models), spoken=spoken, without_rowid=_is_without_rowid
+        )
 
     def mount(self, path: str, application: ASGIApp) -> None:
         """Serve another ASGI application, FastAPI's for one, under a path."""
@@ -78,7 +89,7 @@ class App(Declarations):
             self._starting = asyncio.Lock()
         async with self._starting:
             if self._house is None:
-                house = build(self, self.settings or load_settings())
+                house = self.house or build(self, self.settings or load_settings())
                 await house.start()
                 self._house = house
         return self._house
@@ -149,15 +160,23 @@ def load_settings(file: Path | None = None) -> Settings:
     return Settings.load(found, os.environ)
 
 
-def build(app: App, settings: Settings, *, clock: Clock | None = None, dev: bool = False) -> House:
-    """Wire an app to its settings. Raises `SetupFault` where either is wrong."""
+def build(
+    app: App,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    dev: bool = False,
+    prefix: bytes = b"/rest/v1",
+    require_filter: bool = True,
+) -> House:
+    """Wire an app to its settings: `prefix` is where the data API stands. Raises `SetupFault` where either is wrong."""
     clock = clock or SystemClock()
     log = structlog.get_logger()
     keys = installation_keys(settings, clock, dev=dev)
     engine = SQLiteEngine(sqlite_settings(settings))
     engine.dialect._json_serializer = lambda value: json_encoder.encode(value).decode()
-    catalog = read_catalog(app.metadata, mappers=mappers_of(app.models), without_rowid=_is_without_rowid)
-    rules = rules_of(app.policies, app.column_rules)
+    catalog = app.catalog(settings.api.schemas[0])
+    rules = rules_of(app.policies, app.column_rules, app.bypass)
     check_rules(catalog, rules)
     pipeline = Pipeline(
         engine,
@@ -166,11 +185,17 @@ def build(app: App, settings: Settings, *, clock: Clock | None = None, dev: bool
         rules,
         sort_hooks(app.hooks),
         log,
-        PipelineSettings(aggregates=settings.api.aggregates, hook_seconds=settings.database.hook_timeout),
+        PipelineSettings(
+            aggregates=settings.api.aggregates,
+            require_filter=require_filter,
+            hook_seconds=settings.database.hook_timeout,
+        ),
     )
     caller = Caller(pipeline, functions_by_name(app.functions))
     rest = RestRoom(pipeline, caller, rest_settings(settings, app.title))
-    door = Door({b"/rest/v1": rest}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers)
+    door = Door(
+        {prefix: rest}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers
+    )
     return House(
         settings,
         keys,
@@ -196,7 +221,9 @@ def check_rules(catalog: Catalog, rules: Rules) -> None:
         for policy in policies:
             table = catalog.tables.get(policy.table)
             if table is None:
-                raise SetupFault(f"{policy.source}: the policy {policy.name} is for the table {policy.table}, which is not served")
+                raise SetupFault(
+                    f"{policy.source}: the policy {policy.name} is for the table {policy.table}, which is not served"
+                )
             roles = policy.roles or {"anon"}
             try:
                 for role in roles:
@@ -236,7 +263,10 @@ def database_path(settings: Settings) -> Path:
     if url is None:
         return settings.database.data / DATABASE_FILE
     if not url.startswith("sqlite:///"):
-        raise SetupFault("[database] url must begin with sqlite:/// for now", hint="sqlite:///file.db, or sqlite:////absolute/file.db")
+        raise SetupFault(
+            "[database] url must begin with sqlite:/// for now",
+            hint="sqlite:///file.db, or sqlite:////absolute/file.db",
+        )
     return Path(url.removeprefix("sqlite:///"))
 
 
@@ -245,7 +275,14 @@ def rest_settings(settings: Settings, title: str) -> RestSettings:
     api, server = settings.api, settings.server
     limits = Limits(url_bytes=server.url_limit, body_bytes=server.body_limit, json_depth=server.json_depth)
     return RestSettings(
-        limits, api.schemas, api.max_rows, api.max_affected, api.tx_end, api.external_url, title, api.openapi != "disabled"
+        limits,
+        api.schemas,
+        api.max_rows,
+        api.max_affected,
+        api.tx_end,
+        api.external_url,
+        title,
+        api.openapi != "disabled",
     )
 
 

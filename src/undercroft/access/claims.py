@@ -21,7 +21,9 @@ class ClaimParameter(BindParameter[Any]):
 
     inherit_cache = True
 
-    def __init__(self, name: str, path: tuple[str, ...], type_: TypeEngine[Any] | None = None, *, many: bool = False) -> None:
+    def __init__(
+        self, name: str, path: tuple[str, ...], type_: TypeEngine[Any] | None = None, *, many: bool = False
+    ) -> None:
         super().__init__(f"auth_{name}", None, type_=type_, unique=True)
         self.name = name
         self.path = path

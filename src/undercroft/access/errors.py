@@ -16,7 +16,10 @@ def row_refused(table: str) -> PolicyFault:
 
 
 def column_refused(table: str, column: str) -> PolicyFault:
-    return PolicyFault(f'column "{column}" of relation "{table}" cannot be written', hint="Leave it out of the body: its value is set by the server.")
+    return PolicyFault(
+        f'column "{column}" of relation "{table}" cannot be written',
+        hint="Leave it out of the body: its value is set by the server.",
+    )
 
 
 def write_without_filter(verb: str) -> PolicyFault:

@@ -83,11 +83,15 @@ class Guard:
 
     def using(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
         """Which existing rows the role may reach by `command`; None means every row."""
-        return self._any(table, command, source, [p.using for p in self.rules.policies_for(table.name, self.role, command)])
+        return self._any(
+            table, command, source, [p.using for p in self.rules.policies_for(table.name, self.role, command)]
+        )
 
     def check(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
         """What a new or changed row must satisfy; None means anything."""
-        return self._any(table, command, source, [p.check for p in self.rules.policies_for(table.name, self.role, command)])
+        return self._any(
+            table, command, source, [p.check for p in self.rules.policies_for(table.name, self.role, command)]
+        )
 
     def _any(self, table: Table, command: Command, source: sa.FromClause, predicates: list[Predicate]) -> Clause | None:
         if self.bypasses:
@@ -112,7 +116,10 @@ class Guard:
         return tuple(
             Preset(columns[name], typed(rule.value, columns[name].type))
             for rule in self.rules.columns.get(plan.table.name, ())
-            if rule.kind == "preset" and rule.speaks_for(self.role) and command in rule.commands and rule.value is not None
+            if rule.kind == "preset"
+            and rule.speaks_for(self.role)
+            and command in rule.commands
+            and rule.value is not None
             for name in sorted(rule.columns)
         )
 

@@ -77,10 +77,13 @@ class Rules:
         return frozenset(command for command in COMMANDS if self.policies_for(table, role, command))
 
 
-def rules_of(policies: list[Policy], columns: list[ColumnRule]) -> Rules:
+def rules_of(
+    policies: list[Policy], columns: list[ColumnRule], bypass: frozenset[str] = frozenset({SERVICE_ROLE})
+) -> Rules:
     """Sort declared rules by their tables."""
     tables = {policy.table for policy in policies}, {rule.table for rule in columns}
     return Rules(
         {name: tuple(policy for policy in policies if policy.table == name) for name in tables[0]},
         {name: tuple(rule for rule in columns if rule.table == name) for name in tables[1]},
+        bypass,
     )

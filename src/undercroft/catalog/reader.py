@@ -37,14 +37,17 @@ def read_catalog(
     elements = [table for table in metadata.tables.values() if (table.schema or DEFAULT_SCHEMA) == schema]
     label = spoken or schema
     tables = {
-        table.name: _read_table(table, label, entities.get(table), has_rowid=not without_rowid(table)) for table in elements
+        table.name: _read_table(table, label, entities.get(table), has_rowid=not without_rowid(table))
+        for table in elements
     }
     keys = [key for table in elements for key in _read_keys(table, schema)]
     return Catalog(tables, find_relations(tables, keys, _relationship_names(mapped)), schema=label)
 
 
 def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_rowid: bool) -> Table:
-    unique = [tuple(c.name for c in item.columns) for item in table.constraints if isinstance(item, sa.UniqueConstraint)]
+    unique = [
+        tuple(c.name for c in item.columns) for item in table.constraints if isinstance(item, sa.UniqueConstraint)
+    ]
     unique += [
         tuple(c.name for c in index.columns)
         for index in table.indexes
@@ -90,7 +93,11 @@ def _read_keys(table: sa.Table, schema: str) -> Iterable[ForeignKey]:
         if (target.schema or DEFAULT_SCHEMA) != schema:
             continue
         pairs = tuple((element.parent.name, element.column.name) for element in constraint.elements)
-        name = constraint.name if isinstance(constraint.name, str) else f"{table.name}_{'_'.join(a for a, _ in pairs)}_fkey"
+        name = (
+            constraint.name
+            if isinstance(constraint.name, str)
+            else f"{table.name}_{'_'.join(a for a, _ in pairs)}_fkey"
+        )
         yield ForeignKey(name, table.name, target.name, pairs)
 
 
@@ -104,11 +111,17 @@ def _relationship_names(mappers: Iterable[Mapper[Any]]) -> dict[tuple[str, str, 
                 continue
             keys = [pair for pair in relationship.remote_side] if relationship.direction.name != "MANYTOONE" else []
             columns = frozenset(c.name for c in keys) or frozenset(c.name for c in relationship.local_columns)
-            marked = f"<{relationship.key}" if source is target and relationship.direction.name == "ONETOMANY" else relationship.key
+            marked = (
+                f"<{relationship.key}"
+                if source is target and relationship.direction.name == "ONETOMANY"
+                else relationship.key
+            )
             names[source.name, target.name, columns].add(marked)
     return {key: frozenset(found) for key, found in names.items()}
 
 
 def mappers_of(base: Any) -> list[Mapper[Any]]:
     """The mappers of a declarative base, sorted by class name so that start-up is the same every time."""
-    return sorted((sa_inspect(mapper.class_) for mapper in base.registry.mappers), key=lambda mapper: mapper.class_.__name__)
+    return sorted(
+        (sa_inspect(mapper.class_) for mapper in base.registry.mappers), key=lambda mapper: mapper.class_.__name__
+    )

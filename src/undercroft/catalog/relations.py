@@ -25,7 +25,9 @@ class ForeignKey:
 
 
 def find_relations(
-    tables: Mapping[str, Table], keys: Iterable[ForeignKey], names: Mapping[tuple[str, str, frozenset[str]], frozenset[str]]
+    tables: Mapping[str, Table],
+    keys: Iterable[ForeignKey],
+    names: Mapping[tuple[str, str, frozenset[str]], frozenset[str]],
 ) -> dict[str, tuple[Relation, ...]]:
     """All relations by source table. `names` gives the models' own names by (source, target, the key's columns)."""
     found: dict[str, list[Relation]] = defaultdict(list)
@@ -39,21 +41,34 @@ def find_relations(
             if key.source == key.target:
                 there, back = _split_self_names(there)
             found[key.source].append(
-                Relation("o2o" if unique else "m2o", key.source, key.target, key.name, key.pairs, holds_key=True, names=there)
+                Relation(
+                    "o2o" if unique else "m2o", key.source, key.target, key.name, key.pairs, holds_key=True, names=there
+                )
             )
             found[key.target].append(
                 Relation(
-                    "o2o" if unique else "o2m", key.target, key.source, key.name, tuple((b, a) for a, b in key.pairs), names=back
+                    "o2o" if unique else "o2m",
+                    key.target,
+                    key.source,
+                    key.name,
+                    tuple((b, a) for a, b in key.pairs),
+                    names=back,
                 )
             )
     for table_name, own in by_table.items():
         for one, other in permutations(own, 2):
             if _is_junction(tables[table_name], one, other):
                 junction = Junction(
-                    table_name, one.name, other.name, tuple((b, a) for a, b in one.pairs), tuple((b, a) for a, b in other.pairs)
+                    table_name,
+                    one.name,
+                    other.name,
+                    tuple((b, a) for a, b in one.pairs),
+                    tuple((b, a) for a, b in other.pairs),
                 )
                 through = frozenset(names.get((one.target, other.target, one.columns | other.columns), ()))
-                found[one.target].append(Relation("m2m", one.target, other.target, one.name, junction=junction, names=through))
+                found[one.target].append(
+                    Relation("m2m", one.target, other.target, one.name, junction=junction, names=through)
+                )
     return {name: tuple(relations) for name, relations in found.items()}
 
 

@@ -45,7 +45,9 @@ class Declarations:
         for command in commands:
             if command not in COMMANDS:
                 near = closest(command, COMMANDS)
-                raise SetupFault(f'"{command}" is no command: {", ".join(COMMANDS)}' + (f' (did you mean "{near}"?)' if near else ""))
+                raise SetupFault(
+                    f'"{command}" is no command: {", ".join(COMMANDS)}' + (f' (did you mean "{near}"?)' if near else "")
+                )
         if not commands:
             raise SetupFault(f"a policy needs at least one command: {', '.join(COMMANDS)}")
 

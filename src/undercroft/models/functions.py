@@ -47,9 +47,7 @@ class Function:
         return role in bypass or not self.roles or role in self.roles
 
 
-def read_function(
-    run: Callable[..., Any], *, name: str | None, roles: frozenset[str], read_only: bool
-) -> Function:
+def read_function(run: Callable[..., Any], *, name: str | None, roles: frozenset[str], read_only: bool) -> Function:
     """Read a function's signature. Raises `SetupFault` where it is no coroutine, or an argument has no type."""
     source = source_of(run)
     if not inspect.iscoroutinefunction(run):
@@ -87,8 +85,13 @@ def _arguments(run: Callable[..., Any], hints: Mapping[str, Any], source: str) -
             raise SetupFault(f"{source}: {run.__name__} takes *{parameter.name}; callers name every argument")
         if parameter.name not in hints:
             raise SetupFault(f"{source}: the argument {parameter.name} of {run.__name__} needs a type")
-        fields[parameter.name] = (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
-    return create_model(f"{run.__name__}_arguments", __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **fields)
+        fields[parameter.name] = (
+            hints[parameter.name],
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+    return create_model(
+        f"{run.__name__}_arguments", __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **fields
+    )
 
 
 def _rows_of(returned: Any) -> tuple[type[Any] | None, bool]:

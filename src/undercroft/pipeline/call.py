@@ -123,7 +123,9 @@ class Caller:
         body = writer.body(lines.c.j, header)
         statement = compile_statement(sa.select(body, sa.func.count()).select_from(lines), dialect.sqlalchemy)
         keys = dialect.key_list([self._key(table, row) for row in rows])
-        text, count = transaction.one(statement.text, statement.arguments(Given(call.values, call.actor, None, {_KEYS: keys})))
+        text, count = transaction.one(
+            statement.text, statement.arguments(Given(call.values, call.actor, None, {_KEYS: keys}))
+        )
         return Page(text, int(count), int(count) if plan.count else None)
 
     def _key(self, table: Table, row: Any) -> list[object]:
@@ -148,7 +150,9 @@ def _validated(function: Function, arguments: Mapping[str, Any], *, texts: bool)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise Fault(f"invalid argument {place}: {first['msg']}", code="22P02", details=f"of the function {function.name}") from None
+        raise Fault(
+            f"invalid argument {place}: {first['msg']}", code="22P02", details=f"of the function {function.name}"
+        ) from None
     return {name: getattr(checked, name) for name in function.arguments.model_fields}
 
 

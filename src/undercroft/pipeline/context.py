@@ -49,7 +49,9 @@ class Caller:
 class Context:
     """One call of an app's code. Everything it does through `session` is in the transaction of the request."""
 
-    def __init__(self, actor: Actor, transaction: Transaction, guard: SessionGuard, log: structlog.typing.BindableLogger) -> None:
+    def __init__(
+        self, actor: Actor, transaction: Transaction, guard: SessionGuard, log: structlog.typing.BindableLogger
+    ) -> None:
         self.auth = Caller(actor)
         self.log: Any = log
         self._transaction = transaction

@@ -21,7 +21,9 @@ def not_single(rows: int) -> PipelineFault:
 
 def too_many_affected(rows: int) -> PipelineFault:
     return PipelineFault(
-        "Query result exceeds max-affected preference constraint", code="PGRST124", details=f"The query affects {rows} rows"
+        "Query result exceeds max-affected preference constraint",
+        code="PGRST124",
+        details=f"The query affects {rows} rows",
     )
 
 

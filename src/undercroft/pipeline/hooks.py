@@ -129,7 +129,11 @@ class HookedWrite:
             setattr(instance, name, value)
         before = _values(mapper, instance)
         await self._run("before", instance)
-        changed = {name: value for name, value in _values(mapper, instance).items() if name not in before or before[name] != value}
+        changed = {
+            name: value
+            for name, value in _values(mapper, instance).items()
+            if name not in before or before[name] != value
+        }
         return body | {name: _as_sent(value) for name, value in changed.items()}
 
     def _converted(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +143,8 @@ class HookedWrite:
         return {
             mapper.get_property_by_column(columns[name]).key: from_json(kind_of(columns[name].type))(value)
             for name, value in row.items()
-            if name in columns and (name in {column.name for column in self.program.plan.columns} or not self.program.plan.columns)
+            if name in columns
+            and (name in {column.name for column in self.program.plan.columns} or not self.program.plan.columns)
         }
 
     @property
@@ -160,7 +165,9 @@ class HookedWrite:
         primary = [column.name for column in plan.table.element.primary_key.columns]
         key = self.dialect.row_key(plan.table.element, has_rowid=plan.table.has_rowid, primary_key=primary)
         each, join, position = self.dialect.among_keys(key, sa.literal(self.dialect.key_list(keys)))
-        query = sa.select(plan.table.entity).join(each, join).order_by(position).execution_options(populate_existing=True)
+        query = (
+            sa.select(plan.table.entity).join(each, join).order_by(position).execution_options(populate_existing=True)
+        )
         with self.context.as_service():
             return list(await self.context.session.scalars(query))
 
@@ -191,7 +198,11 @@ class HookedWrite:
 
 
 def too_many_rows() -> Fault:
-    return Fault(f"a write with hooks may touch at most {MOST_ROWS} rows at once", code="54000", hint="Write them in several requests.")
+    return Fault(
+        f"a write with hooks may touch at most {MOST_ROWS} rows at once",
+        code="54000",
+        hint="Write them in several requests.",
+    )
 
 
 def _values(mapper: Any, instance: Any) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from undercroft.pipeline.errors import no_view_writes
 from undercroft.pipeline.hooks import HookedWrite, Hooks
 from undercroft.pipeline.session import SessionGuard
 from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
-from undercroft.query.ask import Ask, Filter, ReadAsk, SelectField, WriteAsk
+from undercroft.query.ask import Filter, ReadAsk, WriteAsk
 from undercroft.query.bind import bind_read, bind_write
-from undercroft.query.plan import ReadPlan
+from undercroft.query.plan import Node, Output, ReadPlan
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.read import Rendering, write_read
 from undercroft.sql.statement import Given, Statement
@@ -86,9 +86,7 @@ class Pipeline:
 
     # --- reading ---
 
-    def prepare_read(
-        self, key: Hashable, role: str, rendering: Rendering, ask: Callable[[], ReadAsk]
-    ) -> Statement:
+    def prepare_read(self, key: Hashable, role: str, rendering: Rendering, ask: Callable[[], ReadAsk]) -> Statement:
         """The statement for a shape of request; `ask` is called when the shape is new.
 
         Raises `QueryFault` for a name that the role does not know, `NotSupported` for what the engine does not have.
@@ -102,8 +100,9 @@ class Pipeline:
 
     def plan_read(self, ask: ReadAsk, role: str) -> ReadPlan:
         """A read, bound to what the role may know of and guarded by its policies."""
-        self._check_aggregates(ask.ask)
-        return self.guard(role).read(bind_read(ask, self.scope(role)))
+        plan = bind_read(ask, self.scope(role))
+        self._check_aggregates(plan.node)
+        return self.guard(role).read(plan)
 
     def read_now(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page | None:
         """Run a read without waiting; None when it is too long for that, then await `read_slow`."""
@@ -114,15 +113,13 @@ class Pipeline:
         """Run a read that is longer than its budget on the loop."""
         return Page(*await self.engine.read_slow(statement.text, statement.arguments(Given(values, actor))))
 
-    def _check_aggregates(self, ask: Ask) -> None:
+    def _check_aggregates(self, node: Node) -> None:
         if self.settings.aggregates:
             return
-        for item in ask.select:
-            if isinstance(item, SelectField) and item.aggregate:
-                raise Fault("Use of aggregate functions is not allowed", code="PGRST123")
-            inner = getattr(item, "ask", None)
-            if inner is not None:
-                self._check_aggregates(inner)
+        if any(isinstance(output, Output) and output.aggregate for output in node.outputs):
+            raise Fault("Use of aggregate functions is not allowed", code="PGRST123")
+        for embed in node.embeds():
+            self._check_aggregates(embed.node)
 
     # --- writing ---
 
@@ -145,14 +142,16 @@ class Pipeline:
 
     def _write_program(self, ask: WriteAsk, role: str, rendering: Rendering, text_rows: bool) -> WriteProgram:
         plan = bind_write(ask, self.scope(role))
-        self._check_aggregates(ask.ask)
+        self._check_aggregates(plan.node)
         if plan.table.is_view:
             raise no_view_writes(plan.table.name)
         if ask.verb in ("update", "delete") and not ask.ask.conditions and self.settings.require_filter:
             raise write_without_filter(ask.verb)
         return write_program(self.guard(role).write(plan), self.dialect, rendering, text_rows=text_rows)
 
-    async def write(self, program: WriteProgram, request: WriteRequest, url_key: Mapping[str, str] | None = None) -> Written:
+    async def write(
+        self, program: WriteProgram, request: WriteRequest, url_key: Mapping[str, str] | None = None
+    ) -> Written:
         """Carry out a write; it is on disk when this returns. `url_key` is the key that the URL of a PUT names."""
         if url_key is not None:
             check_replaced_key(program, request, url_key)
@@ -196,5 +195,3 @@ def url_key_of(ask: WriteAsk, values: Sequence[str]) -> dict[str, str]:
         for term in ask.ask.conditions
         if isinstance(term, Filter) and term.value is not None
     }
-
-

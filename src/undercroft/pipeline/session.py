@@ -146,10 +146,11 @@ class SessionGuard:
         primary = list(mapper.primary_key)
         keys = [mapper.identity_key_from_instance(instance)[1] for instance in instances]
         match: sa.ColumnElement[bool] = (
-            primary[0].in_([key[0] for key in keys]) if len(primary) == 1 else sa.tuple_(*primary).in_([tuple(key) for key in keys])
+            primary[0].in_([key[0] for key in keys])
+            if len(primary) == 1
+            else sa.tuple_(*primary).in_([tuple(key) for key in keys])
         )
         counted = sa.select(sa.func.count()).select_from(table.element).where(match, clause)
         statement: Statement = compile_statement(counted, self.dialect)
         (count,) = self.transaction.one(statement.text, statement.arguments(Given((), self.actor)))
         return int(count)
-

@@ -85,9 +85,7 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
     return Written(len(keys), max(0, inserted), None, tuple(keys))
 
 
-def show_after(
-    cursor: Cursor, program: WriteProgram, request: WriteRequest, keys: Sequence[object]
-) -> str | None:
+def show_after(cursor: Cursor, program: WriteProgram, request: WriteRequest, keys: Sequence[object]) -> str | None:
     """The rows of these keys as the caller may see them; None when they were not asked for."""
     if program.after is None:
         return None

@@ -67,7 +67,9 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
     columns = tuple(_payload_column(table, name) for name in ask.columns)
     # The rows to touch are found on the table itself; the rows to show are read back by key, through an alias.
     on_target = binder.scope(table, table.element, ())
-    targets = tuple(on_target.condition(term) for term in ask.ask.conditions) if ask.verb in ("update", "delete") else ()
+    targets = (
+        tuple(on_target.condition(term) for term in ask.ask.conditions) if ask.verb in ("update", "delete") else ()
+    )
     if ask.verb == "replace":
         _check_replace(table, ask)
     names = ask.on_conflict or table.primary_key if ask.verb in ("upsert", "replace") else ()
@@ -103,7 +105,9 @@ def find_relation(catalog: Catalog, source: str, target: str, hint: str | None) 
         QueryFault: PGRST200 when there is none, PGRST201 when there are several.
     """
     known = catalog.relations.get(source, ())
-    found = tuple(relation for relation in known if _is_meant(relation, target, hint) and relation.target in catalog.tables)
+    found = tuple(
+        relation for relation in known if _is_meant(relation, target, hint) and relation.target in catalog.tables
+    )
     if not found:
         raise unknown_relation(catalog, source, target, hint)
     if len(found) > 1:
@@ -192,11 +196,19 @@ class _Scope:
     def condition(self, term: Condition) -> BoundCondition:
         if isinstance(term, Logic):
             return Tree(term.operator, tuple(self.condition(inner) for inner in term.terms), term.negated)
-        embed = self.embed(term.field.name) if _asks_for_rows(term) and term.field.name not in self.table.columns else None
+        embed = (
+            self.embed(term.field.name) if _asks_for_rows(term) and term.field.name not in self.table.columns else None
+        )
         if embed is not None:
             return EmbedExists(embed, empty=(term.is_value == "null") != term.negated)
         return Compare(
-            self.field(term.field), term.operator, term.value, term.negated, term.quantifier, term.is_value, term.language
+            self.field(term.field),
+            term.operator,
+            term.value,
+            term.negated,
+            term.quantifier,
+            term.is_value,
+            term.language,
         )
 
     def order(self, term: OrderTerm) -> Order:
@@ -273,9 +285,16 @@ class _Binder:
 
 
 def _output(item: SelectField, scope: _Scope) -> Output:
+    if _is_bare_count(item, scope.table):
+        return Output(item.alias or "count", None, aggregate="count", renamed=item.alias is not None)
     field = scope.field(item.field) if item.field else None
     name = item.alias or item.aggregate or _natural_name(item.field)
     return Output(name, field, item.cast, item.aggregate, item.aggregate_cast, renamed=item.alias is not None)
+
+
+def _is_bare_count(item: SelectField, table: Table) -> bool:
+    """`select=count` counts rows, as PostgreSQL reads `table.count` where no column has that name."""
+    return item.field == Field("count") and not item.aggregate and "count" not in table.columns
 
 
 def _natural_name(field: Field | None) -> str:

@@ -104,7 +104,7 @@ class Embed:
     @property
     def shown(self) -> bool:
         """An embed with nothing selected (`clients()`) filters, and is not part of the answer."""
-        return bool(self.node.outputs)
+        return any(isinstance(output, Output) or output.shown for output in self.node.outputs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,7 +75,9 @@ class RestRoom:
     async def _read(self, shaped: RestRequest, request: Request) -> Answer:
         pipeline, actor = self._pipeline, request.actor
         rendering = self._rendering(shaped.accept, head=request.method == "HEAD")
-        statement = pipeline.prepare_read(shaped.key, actor.role, rendering, lambda: cast("ReadAsk", self._parsed(shaped).ask))
+        statement = pipeline.prepare_read(
+            shaped.key, actor.role, rendering, lambda: cast("ReadAsk", self._parsed(shaped).ask)
+        )
         self._mark(request, "plan")
         page = pipeline.read_now(statement, shaped.values, actor)
         if page is None:
@@ -161,14 +163,18 @@ class RestRoom:
         media, renamed = shaped.accept, self._renamed.get(shaped.key) or ()
         match shaped.verb:
             case "write":
-                location = _location(shaped.table, body) if preferences.returning == "headers-only" and affected == 1 else None
+                location = (
+                    _location(shaped.table, body) if preferences.returning == "headers-only" and affected == 1 else None
+                )
                 return self._writer.insert(
                     media, preferences, affected, inserted, schema=shaped.schema, location=location, renamed=renamed
                 )
             case "update":
                 return self._writer.update(media, preferences, affected, schema=shaped.schema, renamed=renamed)
             case "replace":
-                return self._writer.replace(media, preferences, affected, inserted, schema=shaped.schema, renamed=renamed)
+                return self._writer.replace(
+                    media, preferences, affected, inserted, schema=shaped.schema, renamed=renamed
+                )
             case _:
                 return self._writer.delete(media, preferences, affected, schema=shaped.schema, renamed=renamed)
 
@@ -218,7 +224,9 @@ class RestRoom:
             return dict(payload.rows[0]) if payload.rows else {}, True
         value = read_json(body, self._settings.limits) if body.strip() else {}
         if not isinstance(value, dict):
-            raise BodyFault("The body of a call must be a JSON object", hint="Send the arguments by name: {\"post_id\": 1}.")
+            raise BodyFault(
+                "The body of a call must be a JSON object", hint='Send the arguments by name: {"post_id": 1}.'
+            )
         return value, False
 
     def _function_ask(self, shaped: RestRequest, table: str) -> ReadAsk:
@@ -281,5 +289,3 @@ def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return msgspec.json.encode(value).decode()
-
-

@@ -99,7 +99,9 @@ def _as_is(text: str) -> str:
 def read_text(text: str) -> str:
     """PostgreSQL has no text with NUL in it, and neither have we."""
     if "\0" in text:
-        raise ValueFault("unsupported Unicode escape sequence", code="22P05", details="\\u0000 cannot be converted to text.")
+        raise ValueFault(
+            "unsupported Unicode escape sequence", code="22P05", details="\\u0000 cannot be converted to text."
+        )
     return text
 
 
@@ -194,7 +196,10 @@ def _read_bytes(text: str) -> bytes:
     try:
         return bytes.fromhex(text[2:]) if text.startswith("\\x") else base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
-        raise ValueFault(f'invalid input syntax for type bytea: "{text[:100]}"', hint="Give bytes as \\x and hex digits, or as base64.") from None
+        raise ValueFault(
+            f'invalid input syntax for type bytea: "{text[:100]}"',
+            hint="Give bytes as \\x and hex digits, or as base64.",
+        ) from None
 
 
 def _read_json(text: str) -> Any:

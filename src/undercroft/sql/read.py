@@ -113,7 +113,12 @@ class ReadWriter:
             return text_literal("{}")
         if self.rendering.strip_nulls:
             members = [
-                sa.func.coalesce(text_literal(",").concat(piece.name).concat(sa.func.nullif(self._stripped(piece), text_literal("null"))), text_literal(""))
+                sa.func.coalesce(
+                    text_literal(",")
+                    .concat(piece.name)
+                    .concat(sa.func.nullif(self._stripped(piece), text_literal("null"))),
+                    text_literal(""),
+                )
                 for piece in pieces
             ]
             return concat([text_literal("{"), sa.func.substr(concat(members), 2), text_literal("}")])
@@ -174,12 +179,22 @@ class ReadWriter:
             return sa.func.coalesce(rows.scalar_subquery(), text_literal("null"))
         if self._is_plain_list(child):
             # No order and no limit: the lines can be joined where they are found.
-            rows = self.rows(child, [bracketed(self.dialect.join_lines(self.object(child), ","))], belongs, embed, correlate=parent)
+            rows = self.rows(
+                child, [bracketed(self.dialect.join_lines(self.object(child), ","))], belongs, embed, correlate=parent
+            )
             return rows.scalar_subquery()
-        return self._list_of(self.rows(child, [self.object(child).label("j")], belongs, embed, correlate=parent, grouped=True))
+        return self._list_of(
+            self.rows(child, [self.object(child).label("j")], belongs, embed, correlate=parent, grouped=True)
+        )
 
     def _is_plain_list(self, node: Node) -> bool:
-        return not (node.order or node.limit is not None or node.offset is not None or self.rendering.most_rows or self._aggregates(node))
+        return not (
+            node.order
+            or node.limit is not None
+            or node.offset is not None
+            or self.rendering.most_rows
+            or self._aggregates(node)
+        )
 
     def _list_of(self, rows: sa.Select[Any]) -> Expression:
         lines = rows.subquery()
@@ -220,13 +235,17 @@ class ReadWriter:
         for spread in self._spread_ones(node):
             source = self._join_spread(source, *spread)
         select = sa.select(*columns)
-        select = select.select_from(source, embed.junction.source) if embed and embed.junction else select.select_from(source)
+        select = (
+            select.select_from(source, embed.junction.source)
+            if embed and embed.junction
+            else select.select_from(source)
+        )
         clauses = [*([belongs] if belongs is not None else []), *self.where(node)]
         select = select.where(*clauses) if clauses else select
         if grouped and self._aggregates(node):
             select = select.group_by(*(self._group_key(piece) for piece in self.pieces(node) if not piece.aggregate))
         select = select.order_by(*(self.order(node, term) for term in node.order))
-        if embed is None or not embed.relation.to_one:
+        if embed is None or not embed.relation.to_one or node.limit is not None or node.offset is not None:
             limit = self.dialect.limit(node.limit, self.rendering.most_rows)
             select = select.limit(limit) if limit is not None else select
             select = select.offset(self.dialect.offset(node.offset)) if node.offset is not None else select
@@ -249,7 +268,9 @@ class ReadWriter:
     def _aggregates(self, node: Node) -> bool:
         return any(
             (isinstance(output, Output) and output.aggregate is not None)
-            or (isinstance(output, Embed) and output.spread and output.relation.to_one and self._aggregates(output.node))
+            or (
+                isinstance(output, Embed) and output.spread and output.relation.to_one and self._aggregates(output.node)
+            )
             for output in node.outputs
         )
 
@@ -270,7 +291,9 @@ class ReadWriter:
         clauses += [self.condition(node, term) for term in node.conditions]
         spread_by_join = {id(embed) for _, embed in self._spread_ones(node)}
         return clauses + [
-            self.exists(node, embed) for embed in node.embeds() if embed.join == "inner" and id(embed) not in spread_by_join
+            self.exists(node, embed)
+            for embed in node.embeds()
+            if embed.join == "inner" and id(embed) not in spread_by_join
         ]
 
     def condition(self, node: Node, term: BoundCondition) -> sa.ColumnElement[bool]:

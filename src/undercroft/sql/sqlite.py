@@ -49,10 +49,16 @@ class SqliteDialect:
     def json_value(self, scalar: Scalar) -> Expression:
         x, kind = scalar.element, scalar.kind
         if kind is Kind.BOOLEAN:
-            return sa.case((x.is_(sa.null()), text_literal("null")), (_truth(x), text_literal("true")), else_=text_literal("false"))
+            return sa.case(
+                (x.is_(sa.null()), text_literal("null")), (_truth(x), text_literal("true")), else_=text_literal("false")
+            )
         if kind in JSONS:
             # A column that somebody filled by hand may hold what is no JSON: it must not break the answer around it.
-            return sa.case((x.is_(sa.null()), text_literal("null")), (_truth(sa.func.json_valid(x)), x), else_=sa.func.json_quote(x))
+            return sa.case(
+                (x.is_(sa.null()), text_literal("null")),
+                (_truth(sa.func.json_valid(x)), x),
+                else_=sa.func.json_quote(x),
+            )
         if kind in FLOATS:
             return _float_text(x)
         if kind is Kind.NUMERIC:
@@ -67,14 +73,25 @@ class SqliteDialect:
         scale = getattr(scalar.type_, "scale", None)
         if scale and not self._is_text(scalar.type_):
             fixed = sa.func.printf(text_literal(f"%.{int(scale)}f"), x)
-            return sa.case((x.is_(sa.null()), text_literal("null")), (sa.func.typeof(x) == text_literal("text"), sa.func.json_quote(x)), else_=fixed)
-        return sa.case((sa.func.typeof(x) == text_literal("real"), _float_text(x)), (_truth(sa.func.json_valid(x)), x), else_=sa.func.json_quote(x))
+            return sa.case(
+                (x.is_(sa.null()), text_literal("null")),
+                (sa.func.typeof(x) == text_literal("text"), sa.func.json_quote(x)),
+                else_=fixed,
+            )
+        return sa.case(
+            (sa.func.typeof(x) == text_literal("real"), _float_text(x)),
+            (_truth(sa.func.json_valid(x)), x),
+            else_=sa.func.json_quote(x),
+        )
 
     def _text(self, scalar: Scalar) -> Expression:
         """Kinds that JSON has as strings, in PostgreSQL's spelling."""
         x, kind = scalar.element, scalar.kind
         if kind is Kind.UUID and not self._stores_dashes(scalar.type_):
-            parts = [sa.func.substr(x, _number(start), _number(length)) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))]
+            parts = [
+                sa.func.substr(x, _number(start), _number(length))
+                for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+            ]
             dashed = concat([part for pair in zip(parts, [text_literal("-")] * 5, strict=True) for part in pair][:-1])
             return sa.case((sa.func.length(x) == _number(32), sa.func.lower(dashed)), else_=x)
         if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
@@ -82,7 +99,11 @@ class SqliteDialect:
             zone = text_literal("+00:00" if kind is Kind.TIMESTAMPTZ else "")
             has_zone = x.op("GLOB")(text_literal("*[+-]??:??")) | x.op("GLOB")(text_literal("*Z"))
             ours = sa.func.typeof(x) == text_literal("text")
-            return sa.case((sa.and_(ours, sa.not_(has_zone)), iso.concat(zone)), (ours, sa.func.replace(x, text_literal(" "), text_literal("T"))), else_=x)
+            return sa.case(
+                (sa.and_(ours, sa.not_(has_zone)), iso.concat(zone)),
+                (ours, sa.func.replace(x, text_literal(" "), text_literal("T"))),
+                else_=x,
+            )
         return _without_trailing_zeros(x) if kind is Kind.TIME else x
 
     def _stores_dashes(self, type_: TypeEngine[Any] | None) -> bool:
@@ -96,11 +117,17 @@ class SqliteDialect:
     def csv_value(self, scalar: Scalar) -> Expression:
         # As PostgreSQL writes a row: quoted where it must be, quotes and backslashes doubled, booleans t and f.
         if scalar.kind is Kind.BOOLEAN:
-            return sa.case((scalar.element.is_(sa.null()), text_literal("")), (_truth(scalar.element), text_literal("t")), else_=text_literal("f"))
+            return sa.case(
+                (scalar.element.is_(sa.null()), text_literal("")),
+                (_truth(scalar.element), text_literal("t")),
+                else_=text_literal("f"),
+            )
         if scalar.kind in (*INTEGERS, Kind.NUMERIC, *FLOATS):
             return sa.func.coalesce(sa.func.nullif(self.json_value(scalar), text_literal("null")), text_literal(""))
         x = sa.cast(self._text(scalar), sa.Text())
-        doubled = sa.func.replace(sa.func.replace(x, text_literal("\\"), text_literal("\\\\")), text_literal('"'), text_literal('""'))
+        doubled = sa.func.replace(
+            sa.func.replace(x, text_literal("\\"), text_literal("\\\\")), text_literal('"'), text_literal('""')
+        )
         needs_quotes = sa.or_(x == text_literal(""), x.op("GLOB")(text_literal('*[,"\\() \t\n\r]*')))
         return sa.case(
             (scalar.element.is_(sa.null()), text_literal("")),
@@ -109,7 +136,10 @@ class SqliteDialect:
         )
 
     def without_nulls(self, json_text: Expression) -> Expression:
-        return sa.case((json_text.op("GLOB")(text_literal("{*")), sa.func.json_patch(text_literal("{}"), json_text)), else_=json_text)
+        return sa.case(
+            (json_text.op("GLOB")(text_literal("{*")), sa.func.json_patch(text_literal("{}"), json_text)),
+            else_=json_text,
+        )
 
     # --- paths, casts, aggregates ---
 
@@ -133,7 +163,9 @@ class SqliteDialect:
             return Scalar(scalar.element, Kind.JSON)
         if word in ("bool", "boolean"):
             low = sa.func.lower(sa.cast(scalar.element, sa.Text()))
-            truth = sa.case((low.in_(("t", "true", "yes", "on", "1")), 1), (low.in_(("f", "false", "no", "off", "0")), 0))
+            truth = sa.case(
+                (low.in_(("t", "true", "yes", "on", "1")), 1), (low.in_(("f", "false", "no", "off", "0")), 0)
+            )
             return Scalar(truth, Kind.BOOLEAN)
         target = _CASTS.get(word)
         if target is None:
@@ -169,10 +201,14 @@ class SqliteDialect:
             return self._is(scalar, term)
         if operator in _COMPARISONS:
             if term.quantifier:
-                return self._quantified(scalar, term, lambda value: x.op(_COMPARISONS[operator], is_comparison=True)(value))
+                return self._quantified(
+                    scalar, term, lambda value: x.op(_COMPARISONS[operator], is_comparison=True)(value)
+                )
             return x.op(_COMPARISONS[operator], is_comparison=True)(self._value(scalar, term))
         if operator == "in":
-            return x.in_(sa.select(sa.column("value")).select_from(sa.func.json_each(self._list(scalar, term, read_list))))
+            return x.in_(
+                sa.select(sa.column("value")).select_from(sa.func.json_each(self._list(scalar, term, read_list)))
+            )
         if operator in ("like", "ilike"):
             return self._like(scalar, term)
         raise not_supported(f"the operator {operator}", self.name)
@@ -185,8 +221,13 @@ class SqliteDialect:
                 return scalar.element.is_not(sa.null())
             case _:
                 if scalar.kind is not Kind.BOOLEAN:
-                    raise Fault(f"argument of IS {str(term.is_value).upper()} must be type boolean, not type {scalar.kind.value}", code="42804")
-                return scalar.element.op("IS", is_comparison=True)(sa.literal_column("1" if term.is_value == "true" else "0"))
+                    raise Fault(
+                        f"argument of IS {str(term.is_value).upper()} must be type boolean, not type {scalar.kind.value}",
+                        code="42804",
+                    )
+                return scalar.element.op("IS", is_comparison=True)(
+                    sa.literal_column("1" if term.is_value == "true" else "0")
+                )
 
     def _like(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         x = sa.cast(scalar.element, sa.Text()) if scalar.kind not in (Kind.TEXT, Kind.VARCHAR) else scalar.element
@@ -195,7 +236,9 @@ class SqliteDialect:
         slot = term.value
         assert slot is not None
         if term.quantifier:
-            read = lambda given: json_encoder.encode([convert(read_text(item)) for item in read_array(given.values[slot])]).decode()  # noqa: E731
+            read = lambda given: json_encoder.encode(
+                [convert(read_text(item)) for item in read_array(given.values[slot])]
+            ).decode()  # noqa: E731
             return self._over_list(x, term, Handed("patterns", read), lambda value: _matches(x, value, term.operator))
         return _matches(x, Handed("pattern", lambda given: convert(read_text(given.values[slot]))), term.operator)
 
@@ -210,7 +253,11 @@ class SqliteDialect:
         """`any` and `all` over a list; NULL stays NULL, so that a negation does not let it in."""
         members = sa.select(sa.literal_column("1")).select_from(sa.func.json_each(values))
         holds = test(sa.column("value"))
-        found = sa.exists(members.where(holds)) if term.quantifier == "any" else ~sa.exists(members.where(sa.not_(holds.self_group())))
+        found = (
+            sa.exists(members.where(holds))
+            if term.quantifier == "any"
+            else ~sa.exists(members.where(sa.not_(holds.self_group())))
+        )
         return sa.case((x.is_(sa.null()), sa.null()), else_=found)
 
     def _reader(self, scalar: Scalar) -> Callable[[str], object]:
@@ -231,14 +278,20 @@ class SqliteDialect:
             raise not_supported(f"the operator {term.operator} on bytea", self.name)
         read, slot = self._reader(scalar), term.value
         assert slot is not None
-        return Handed("list", lambda given: json_encoder.encode([read(item) for item in split(given.values[slot])]).decode())
+        return Handed(
+            "list", lambda given: json_encoder.encode([read(item) for item in split(given.values[slot])]).decode()
+        )
 
     # --- pages and rows ---
 
     def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
         if slot is None:
             return None if most is None else sa.literal(most, sa.Integer())
-        fetch: Fetch = (lambda given: int(given.values[slot])) if most is None else (lambda given: min(int(given.values[slot]), most))
+        fetch: Fetch = (
+            (lambda given: int(given.values[slot]))
+            if most is None
+            else (lambda given: min(int(given.values[slot]), most))
+        )
         return Handed("limit", fetch, sa.Integer())
 
     def offset(self, slot: Slot) -> Expression:
@@ -278,12 +331,12 @@ class SqliteDialect:
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         if kind in JSONS:
             from_caller = from_text(kind) if text_rows else None
-            return lambda value: None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
+            return lambda value: (
+                None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
+            )
         return processor_for(type_, self.sqlalchemy, from_json(kind))
 
-    def upsert(
-        self, insert: sa.Insert, conflict: Sequence[sa.Column[Any]], updates: Sequence[str] | None
-    ) -> sa.Insert:
+    def upsert(self, insert: sa.Insert, conflict: Sequence[sa.Column[Any]], updates: Sequence[str] | None) -> sa.Insert:
         statement = sqlite_insert(insert.table).values(insert._values or {})
         if updates is None:
             return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)

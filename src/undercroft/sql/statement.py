@@ -74,7 +74,11 @@ def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
 
 
 def _recipe(
-    bind: BindParameter[Any] | None, name: str, constants: Mapping[str, Any], processors: Mapping[str, Any], dialect: Dialect
+    bind: BindParameter[Any] | None,
+    name: str,
+    constants: Mapping[str, Any],
+    processors: Mapping[str, Any],
+    dialect: Dialect,
 ) -> Fetch:
     if isinstance(bind, Handed):
         return bind.fetch

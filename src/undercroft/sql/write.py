@@ -147,14 +147,20 @@ class _ProgramWriter:
         returned = (self.key(table), held)
         if self.plan.verb == "delete":
             return sa.delete(table).where(*self._found()).returning(self.key(table))
-        values = {**self._defaults(columns), **self._payload(columns), **{p.column.name: p.value for p in self.plan.presets}}
+        values = {
+            **self._defaults(columns),
+            **self._payload(columns),
+            **{p.column.name: p.value for p in self.plan.presets},
+        }
         if self.plan.verb == "update":
             return sa.update(table).where(*self._found()).values(values).returning(*returned)
         insert = sa.insert(table).values(values)
         if self.plan.verb in ("upsert", "replace"):
             merges = self.plan.resolution != "ignore"
             elements = [column.element for column in self.plan.conflict]
-            updates = [name for name in columns if name not in {element.name for element in elements}] if merges else None
+            updates = (
+                [name for name in columns if name not in {element.name for element in elements}] if merges else None
+            )
             insert = self.dialect.upsert(insert, elements, updates) if elements or not merges else insert
         return insert.returning(*returned)
 
@@ -194,9 +200,13 @@ class _ProgramWriter:
         table = self.plan.table.element
         columns = [column.element for column in self.plan.conflict]
         using = self.plan.using
-        refused = sa.literal_column("0") if using is None else sa.func.coalesce(sa.func.sum(sa.case((using, 0), else_=1)), 0)
+        refused = (
+            sa.literal_column("0") if using is None else sa.func.coalesce(sa.func.sum(sa.case((using, 0), else_=1)), 0)
+        )
         met = self.dialect.rows_in(columns, self._carried(KEYS))
-        return sa.select(sa.func.count(), refused, self.dialect.collected(self.key(table))).select_from(table).where(met)
+        return (
+            sa.select(sa.func.count(), refused, self.dialect.collected(self.key(table))).select_from(table).where(met)
+        )
 
     def conflict_key(self) -> Callable[[Row], list[object]]:
         convert = [(column.name, self._convert(column.element)) for column in self.plan.conflict]

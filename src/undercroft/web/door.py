@@ -57,7 +57,7 @@ class Door:
         self._settings = settings
         self._log = log
         self._fault_headers = fault_headers
-        self._cors = {None: cors(None, settings.cors_origins)}
+        self._plain_cors = cors(None, settings.cors_origins)
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -103,8 +103,7 @@ class Door:
                 if request.marks is not None:
                     request.marks.append(("jwt", perf_counter()))
                 answer = await room(request)
-                if origin is not None or settings.cors_origins:
-                    answer = answer._replace(headers=answer.headers + cors(origin, settings.cors_origins))
+                answer = answer._replace(headers=answer.headers + self._cors_of(origin))
         except Fault as fault:
             answer = self._fault(fault, request, origin)
         except Disconnected:
@@ -125,6 +124,8 @@ class Door:
         if trace is not None and settings.trace_header is not None:
             extra.append((settings.trace_header, trace))
         if request.marks is not None:
+            if request.marks[-1][0] != "response":
+                request.marks.append(("response", perf_counter()))
             extra.append((b"server-timing", _timing(request.marks)))
         seconds = perf_counter() - started
         if status >= 500 or settings.log_all or seconds > settings.slow_seconds:
@@ -135,7 +136,15 @@ class Door:
     def _tell(self, request: Request, status: int, seconds: float) -> None:
         tell = self._log.warning if status >= 500 else self._log.info
         path = request.path.decode("latin-1")
-        tell("request", method=request.method, path=path[:300], status=status, ms=round(seconds * 1000, 2), role=request.actor.role, id=self._id_of(request))
+        tell(
+            "request",
+            method=request.method,
+            path=path[:300],
+            status=status,
+            ms=round(seconds * 1000, 2),
+            role=request.actor.role,
+            id=self._id_of(request),
+        )
 
     def _id_of(self, request: Request) -> str:
         """The request's id: its own, where it brought a harmless one."""
@@ -150,30 +159,41 @@ class Door:
         status = status_of(fault, anonymous=anonymous)
         headers = self._fault_headers(fault)
         if status == 401:
-            headers = (*headers, (b"www-authenticate", b"Bearer"))
+            headers = (*headers, (b"www-authenticate", _challenge(fault)))
         if fault.retry_after is not None or status == 503:
             headers = (*headers, (b"retry-after", b"%d" % (fault.retry_after or 1)))
         if status >= 500:
             cause = repr(fault.__cause__) if fault.__cause__ else None
             self._log.error(
-                "fault", code=fault.code, message=fault.message, details=fault.details, cause=cause, id=self._id_of(request)
+                "fault",
+                code=fault.code,
+                message=fault.message,
+                details=fault.details,
+                cause=cause,
+                id=self._id_of(request),
             )
             if status == 500:
                 fault = self._secretive(fault, request)
-        return Answer(status, headers + cors(origin, self._settings.cors_origins), body_of(fault))
+        return Answer(status, headers + self._cors_of(origin), body_of(fault))
 
     def _crash(self, error: Exception, request: Request, origin: bytes | None) -> Answer:
         """A fault of the program: told in full to the log, and to nobody else."""
         self._log.exception("crash", exc_info=error, id=self._id_of(request))
         fault = self._secretive(Fault("Internal server error"), request)
-        return Answer(500, self._fault_headers(fault) + cors(origin, self._settings.cors_origins), body_of(fault))
+        return Answer(500, self._fault_headers(fault) + self._cors_of(origin), body_of(fault))
 
     def _secretive(self, fault: Fault, request: Request) -> Fault:
-        return Fault("Internal server error", code=fault.code, hint=f"The log has the details, under id {self._id_of(request)}.")
+        return Fault(
+            "Internal server error", code=fault.code, hint=f"The log has the details, under id {self._id_of(request)}."
+        )
 
     def _preflight(self, request: Request, origin: bytes) -> Answer:
         asked = request.header(b"access-control-request-headers")
         return Answer(200, preflight(origin, asked, self._settings.cors_origins))
+
+    def _cors_of(self, origin: bytes | None) -> tuple[Header, ...]:
+        # Also where nobody asked: a cache may hand the answer to a browser later.
+        return self._plain_cors if origin is None else cors(origin, self._settings.cors_origins)
 
     # --- admission ---
 
@@ -197,6 +217,14 @@ class Door:
                 place.set_result(None)  # the place changes hands
                 return
         self._active -= 1
+
+
+def _challenge(fault: Fault) -> bytes:
+    """WWW-Authenticate (RFC 6750, 3): why a token was not believed, or that one is wanted."""
+    if fault.code not in ("PGRST301", "PGRST303"):
+        return b"Bearer"
+    told = fault.message.replace("\\", "").replace('"', "'")
+    return f'Bearer error="invalid_token", error_description="{told}"'.encode("latin-1", "replace")
 
 
 def _timing(marks: list[tuple[str, float]]) -> bytes:

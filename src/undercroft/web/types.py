@@ -18,9 +18,22 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Request:
     """One request behind the door: who asks is known, the body is not yet read."""
 
-    __slots__ = ("_receive", "actor", "authenticated", "body_limit", "headers", "id", "marks", "method", "path", "query")
+    __slots__ = (
+        "_receive",
+        "actor",
+        "authenticated",
+        "body_limit",
+        "headers",
+        "id",
+        "marks",
+        "method",
+        "path",
+        "query",
+    )
 
-    def __init__(self, method: str, path: bytes, query: bytes, headers: list[Header], receive: Receive, body_limit: int) -> None:
+    def __init__(
+        self, method: str, path: bytes, query: bytes, headers: list[Header], receive: Receive, body_limit: int
+    ) -> None:
         self.method = method
         self.path = path
         """What follows the room's mount point, percent-encoded."""
