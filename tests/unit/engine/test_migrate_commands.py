@@ -24,6 +24,7 @@ from tests.unit.engine.migrating import LIBRARIES, comments, dump, models, place
 from undercroft.engine import migrate
 from undercroft.engine.migrate import Place, Progress, Rename
 from undercroft.engine.migrate.errors import (
+    CannotPlan,
     DataForbids,
     DataLoss,
     Drifted,
@@ -198,7 +199,7 @@ def test_declared_renames_of_tables_and_columns_keep_rows_and_children(place: Pl
     metadata = models()
     text_column = Column("text", String(50), unique=True, index=True, info={"renamed_from": "body"})
     Table("articles", metadata, Column("id", Integer, primary_key=True), text_column, info={"renamed_from": "posts"})
-    parent = Column("post_id", ForeignKey("articles.id", ondelete="CASCADE"), nullable=False)
+    parent: Column[int] = Column("post_id", ForeignKey("articles.id", ondelete="CASCADE"), nullable=False)
     Table("comments", metadata, Column("id", Integer, primary_key=True), parent, Column("text", String))
     applied = migrate.sync(metadata, place)
     assert applied.steps[:2] == ("renames table posts to articles", "renames articles.body to text")

@@ -31,6 +31,10 @@ class Consent:
     allow_data_loss: bool = False
     on_step: OnStep | None = None
 
+    def tell(self, text: str, done: int = 0, total: int = 0) -> None:
+        if self.on_step is not None:
+            self.on_step(Progress(done, total, text.strip()))
+
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
@@ -64,8 +68,7 @@ def apply_change(
 
     def told(statement: str) -> None:
         nonlocal done
-        if consent.on_step is not None:
-            consent.on_step(Progress(done, total, statement.strip()))
+        consent.tell(statement, done, total)
         done += 1
 
     with explained(label), watched(connection, told) as (seen, context):

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, event
 from undercroft.engine.migrate.alembic_context import make_context, operations
 from undercroft.engine.migrate.ddltext import lex
 from undercroft.engine.migrate.describe import LOSSLESS
+from undercroft.engine.migrate.errors import RevisionBroken
 from undercroft.engine.migrate.facts import OURS, Facts, read_facts
 from undercroft.engine.migrate.place import runner
 from undercroft.engine.migrate.rebuild import TEMPORARY
@@ -50,6 +51,11 @@ def watched(
     before = read_facts(runner(connection))
 
     def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+        if not cursor.connection.in_transaction:
+            raise RevisionBroken(
+                "the transaction of the migration has ended under it: SQLite undid it, or a statement ended it",
+                hint="A revision neither commits nor rolls back; it is one transaction by itself.",
+            )
         if not _CHANGING.match(statement) or OURS in statement:
             return
         if on_statement is not None:

@@ -87,11 +87,13 @@ def explained(label: str) -> Iterator[None]:
     """What goes wrong inside, as a fault that names the place: the revision file's line, or the statement."""
     try:
         yield
-    except Fault:
-        raise
+    except Fault as fault:
+        cause = _first_database_error(fault)
+        if cause is None:
+            raise
+        raise _refusal(label, cause) from fault
     except DBAPIError as error:
-        kind = DataForbids if "IntegrityError" in type(error.orig).__name__ else RevisionBroken
-        raise kind(f"{label} failed: {error.orig}", details=error.statement, hint="Nothing of it was kept.") from error
+        raise _refusal(label, _first_database_error(error) or error) from error
     except CommandError as error:
         raise RevisionBroken(f"{label}: {error}") from error
     except Exception as error:
@@ -100,6 +102,21 @@ def explained(label: str) -> Iterator[None]:
         raise RevisionBroken(
             f"{label} failed{place}: {str(error) or type(error).__name__}", hint="Nothing of it was kept."
         ) from error
+
+
+def _first_database_error(error: BaseException) -> DBAPIError | None:
+    """What went wrong first: tidying up after it may have failed as well, and says less."""
+    first = None
+    each: BaseException | None = error
+    while each is not None:
+        first = each if isinstance(each, DBAPIError) else first
+        each = each.__context__
+    return first
+
+
+def _refusal(label: str, error: DBAPIError) -> Fault:
+    kind = DataForbids if "IntegrityError" in type(error.orig).__name__ else RevisionBroken
+    return kind(f"{label} failed: {error.orig}", details=error.statement, hint="Nothing of it was kept.")
 
 
 def run_revision(context: Any, history: History, number: str, *, upward: bool = True) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, MetaData
 
 from undercroft.engine.migrate.applying import Consent, apply_change
 from undercroft.engine.migrate.errors import DataForbids, NotUpToDate
-from undercroft.engine.migrate.execute import run_code
+from undercroft.engine.migrate.execute import run_code, watched
 from undercroft.engine.migrate.facts import differences, read_facts
-from undercroft.engine.migrate.history import History, current_revision, load_history, replayed, stamp
+from undercroft.engine.migrate.history import History, current_revision, load_history, replayed, run_revision, stamp
 from undercroft.engine.migrate.making import refuse_questions
 from undercroft.engine.migrate.moving import locate, run_up
 from undercroft.engine.migrate.place import Place, opened, runner, transaction
@@ -72,20 +72,33 @@ def insist(
     without its quick look.
     """
     history = load_history(migrations)
-    with opened(place) as connection:
-        with transaction(connection, place):
-            empty = not read_facts(runner(connection)) and current_revision(runner(connection)) is None
-        if empty and not history.revisions:
-            pass
-        else:
-            ran = run_up(connection, place, history, None, Consent(on_step=on_step)) if empty else Applied()
-            with transaction(connection, place):
-                _refuse_pending(connection, place, history)
-                worked = work_out(metadata, connection, made=_made(connection), prepare=place.prepare)
-                _refuse_differences(worked, history)
-                _note(connection, metadata, place, history, worked)
+    with opened(place) as connection, transaction(connection, place):
+        if not _is_empty(connection):
+            _refuse_pending(connection, place, history)
+            worked = work_out(metadata, connection, made=_made(connection), prepare=place.prepare)
+            _refuse_differences(worked, history)
+            _note(connection, metadata, place, history, worked)
+            return Applied()
+        if history.revisions:
+            ran = _install(connection, history, Consent(True, on_step))
+            made = names_of(read_facts(runner(connection)))
+            worked = work_out(metadata, connection, made=made, prepare=place.prepare)
+            _refuse_differences(worked, history)
+            _note(connection, metadata, place, history, worked)
             return ran
     return bring(metadata, place, migrations, on_step=on_step)
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not read_facts(runner(connection)) and current_revision(runner(connection)) is None
+
+
+def _install(connection: Connection, history: History, consent: Consent) -> Applied:
+    """All revisions in one transaction, on an empty database: nothing to lose, and no half-way to be met later."""
+    for revision in history.revisions:
+        with watched(connection, consent.tell) as (_, context):
+            run_revision(context, history, revision.number)
+    return Applied(revisions=tuple(each.number for each in history.revisions))
 
 
 def _run_files(
