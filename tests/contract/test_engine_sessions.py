@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
-from sqlalchemy import ForeignKey, select, text
+from sqlalchemy import ForeignKey, delete, select, text, update
 from sqlalchemy.exc import IntegrityError, MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 
-from tests.contract.engine_cases import ENDLESS, Open, number
+from tests.contract.engine_cases import ENDLESS, LONG, Open, number
 from undercroft.engine import DatabaseFault, Engine, Transaction
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +124,31 @@ async def test_a_session_reads_on_a_snapshot(engine: Engine) -> None:
         assert item.name == "a"
 
 
+async def test_every_way_to_read_with_a_session(engine: Engine) -> None:
+    async with engine.transaction() as transaction:
+        session = transaction.session()
+        session.add_all([Item(id=number, name=f"n{number}", parts=[Part()]) for number in range(1, 6)])
+        await session.flush()
+        session.expunge_all()
+        result = await session.execute(select(Item.id, Item.name).order_by(Item.id))
+        assert list(result.keys()) == ["id", "name"]
+        assert result.fetchone() == (1, "n1")
+        assert result.fetchmany(2) == [(2, "n2"), (3, "n3")]
+        assert result.all() == [(4, "n4"), (5, "n5")]
+        streamed = await session.stream(select(Item.id).order_by(Item.id))
+        assert [row.id async for row in streamed] == [1, 2, 3, 4, 5]
+        loaded = (await session.scalars(select(Item).options(selectinload(Item.parts)).order_by(Item.id))).all()
+        assert [len(item.parts) for item in loaded] == [1] * 5
+        item = await session.get_one(Item, 3)
+        await session.refresh(item, ["parts"])
+        changed = await session.execute(update(Item).values(stock=1).where(Item.id < 3).returning(Item.id))
+        assert sorted(changed.scalars()) == [1, 2]
+        gone = await session.execute(delete(Part).where(Part.item_id == 1))
+        assert gone.rowcount == 1  # type: ignore[attr-defined]  # a CursorResult
+        await session.run_sync(lambda sync: sync.add(Item(id=9)))
+    assert await number(engine, COUNT) == 6
+
+
 async def test_a_hidden_query_is_refused_as_by_an_awaiting_driver(engine: Engine) -> None:
     await engine.write(lambda cursor: cursor.all(ADD, ("a",)))
     async with engine.transaction(read_only=True) as snapshot:
@@ -176,3 +202,48 @@ async def test_leases_under_load_with_sessions_keep_their_rows_apart(open_engine
         assert sum(isinstance(error, ZeroDivisionError) for error in ended) == 10
         assert await number(engine, COUNT) == 30
         assert await number(engine, "SELECT count(*) FROM parts") == 30
+
+
+async def test_a_long_read_of_a_session_does_not_hold_up_the_loop(engine: Engine) -> None:
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.monotonic() - before)
+
+    async with engine.transaction(read_only=True) as snapshot:
+        watcher = asyncio.create_task(watch())
+        before = time.monotonic()
+        assert await snapshot.session().scalar(text(LONG.replace("?", "5000000"))) == 5_000_000 * 5_000_001 // 2
+        took = time.monotonic() - before
+        watcher.cancel()
+    assert longest < took / 2
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+async def test_a_long_read_of_a_session_can_be_cancelled(engine: Engine, read_only: bool) -> None:
+    async def read() -> None:
+        async with engine.transaction(read_only=read_only, seconds=30) as transaction:
+            session = transaction.session()
+            await session.execute(text("SELECT 1"))
+            await session.execute(text(ENDLESS))
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0.1)
+    before = time.monotonic()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await engine.write(lambda cursor: cursor.all(ADD, ("a",)))
+    async with engine.transaction(read_only=True) as snapshot:
+        assert snapshot.one(COUNT) == (1,)
+    assert time.monotonic() - before < 5
+
+
+async def test_a_named_constraint_has_its_name_in_a_sessions_fault(engine: Engine) -> None:
+    with pytest.raises(DatabaseFault, match='relation "items" violates check constraint "stock_not_negative"'):
+        async with engine.transaction() as transaction:
+            transaction.session().add(Item(name="a", stock=-1))

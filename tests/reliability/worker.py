@@ -1,8 +1,7 @@
 """A process that writes through the engine and says what was acknowledged, for tests that kill it or break its disk.
 
-One line each on stdout, written at once: `ready`, `ack KEY`, `fail KEY CODE`, `read COUNT`, `blind CODE` (a read failed),
-`done`.
-Every write puts its key into two tables, so that a half-done one shows.
+One line each on stdout, written at once: `ready`, `ack KEY`, `fail KEY CODE`, `read COUNT`, `blind CODE` (a read
+failed), `done`. Every write puts its key into two tables, so that a half-done one shows.
 """
 
 from __future__ import annotations

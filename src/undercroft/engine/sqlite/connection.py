@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from undercroft.engine.sqlite.library import Library
@@ -14,28 +14,22 @@ Prepare = Callable[[Any], None]
 
 def open_writer(library: Library, settings: SQLiteSettings, prepare: Prepare | None) -> Any:
     """The one connection that writes and checkpoints. It is handed between threads, never used by two at once."""
-    connection = _connect(library, settings)
-    connection.execute("PRAGMA journal_mode=WAL").fetchone()
-    connection.execute(f"PRAGMA synchronous={settings.synchronous}")
-    connection.execute(f"PRAGMA wal_autocheckpoint={settings.checkpoint_pages:d}").fetchone()
-    connection.execute(f"PRAGMA journal_size_limit={settings.wal_bytes:d}").fetchone()
-    connection.execute("PRAGMA foreign_keys=ON")
-    if prepare is not None:
-        prepare(connection)
-    return connection
+    pragmas = [
+        "journal_mode=WAL",
+        f"synchronous={settings.synchronous}",
+        f"wal_autocheckpoint={settings.checkpoint_pages:d}",
+        f"journal_size_limit={settings.wal_bytes:d}",
+        "foreign_keys=ON",
+    ]
+    return _connect(library, settings, prepare, pragmas)
 
 
 def open_reader(library: Library, settings: SQLiteSettings, prepare: Prepare | None) -> Any:
     """A connection that can neither write nor checkpoint."""
-    connection = _connect(library, settings)
-    connection.execute("PRAGMA wal_autocheckpoint=0").fetchone()
-    if prepare is not None:
-        prepare(connection)
-    connection.execute("PRAGMA query_only=ON")
-    return connection
+    return _connect(library, settings, prepare, ["wal_autocheckpoint=0", "query_only=ON"])
 
 
-def _connect(library: Library, settings: SQLiteSettings) -> Any:
+def _connect(library: Library, settings: SQLiteSettings, prepare: Prepare | None, pragmas: Sequence[str]) -> Any:
     connection = library.module.connect(
         str(settings.path),
         timeout=settings.busy_seconds,
@@ -43,9 +37,18 @@ def _connect(library: Library, settings: SQLiteSettings) -> Any:
         check_same_thread=False,
         cached_statements=settings.cached_statements,
     )
-    mmap_bytes = 0 if library.guarded else settings.mmap_bytes
-    connection.execute("PRAGMA trusted_schema=OFF")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute(f"PRAGMA cache_size={-(settings.cache_bytes // 1024):d}")
-    connection.execute(f"PRAGMA mmap_size={mmap_bytes:d}").fetchone()
+    shared = [
+        "trusted_schema=OFF",
+        "temp_store=MEMORY",
+        f"cache_size={-(settings.cache_bytes // 1024):d}",
+        f"mmap_size={0 if library.guarded else settings.mmap_bytes:d}",
+    ]
+    try:
+        if prepare is not None:
+            prepare(connection)
+        for pragma in (*shared, *pragmas):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except BaseException:
+        connection.close()
+        raise
     return connection

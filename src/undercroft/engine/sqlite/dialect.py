@@ -12,10 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Index
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDDLCompiler, SQLiteIdentifierPreparer
+from sqlalchemy.dialects.sqlite.base import (
+    SQLiteCompiler,
+    SQLiteDDLCompiler,
+    SQLiteExecutionContext,
+    SQLiteIdentifierPreparer,
+)
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.engine.interfaces import DBAPIModule
+from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule
 from sqlalchemy.pool import NullPool, Pool
 from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.sql.expression import ColumnClause, FromClause
@@ -75,11 +80,19 @@ class DottedDDLCompiler(SQLiteDDLCompiler):
         return self.preparer.quote(dotted(schema, named))
 
 
+class UndercroftExecutionContext(SQLiteExecutionContext):
+    def create_server_side_cursor(self) -> DBAPICursor:
+        """For `session.stream()`: an ordinary cursor, since ours have read everything anyway."""
+        return self._dbapi_connection.cursor()
+
+
 class UndercroftSQLiteDialect(SQLiteDialect_pysqlite):
     """The dialect of the SQLite engine; `dbapi` is the process's one SQLite module."""
 
     driver = "undercroft"
     is_async = True
+    supports_server_side_cursors = True
+    execution_ctx_cls = UndercroftExecutionContext
     supports_statement_cache = True
     preparer = DottedPreparer
     statement_compiler = DottedCompiler

@@ -14,10 +14,9 @@ from undercroft.base.faults import SetupFault
 from undercroft.engine.errors import INTERNAL, DatabaseFault, timed_out
 from undercroft.engine.sqlite.connection import Prepare, open_reader, open_writer
 from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
-from undercroft.engine.sqlite.errors import translate
 from undercroft.engine.sqlite.files import FileLock, create_private
 from undercroft.engine.sqlite.lease import Lease
-from undercroft.engine.sqlite.leased import Leased
+from undercroft.engine.sqlite.leased import Leased, fault_of
 from undercroft.engine.sqlite.library import Library, choose
 from undercroft.engine.sqlite.migration import migration_connection
 from undercroft.engine.sqlite.reader import InlineReader, ReaderPool
@@ -42,7 +41,7 @@ class SQLiteEngine:
         self.dialect = UndercroftSQLiteDialect(self.library.module)
         self._prepare = prepare
         self._lock = FileLock(settings.path)
-        self._sessions = SessionMaker(self.dialect)
+        self._sessions = SessionMaker(self.dialect, settings)
         self._holder: asyncio.Task[Any] | None = None
         self._inline: InlineReader | None = None
         self._pool: ReaderPool | None = None
@@ -196,7 +195,7 @@ class SQLiteEngine:
 
 def _cause(error: DBAPIError) -> BaseException:
     """A session's error as the fault that it would be without a session."""
-    return translate(error.orig) if error.orig is not None else error
+    return fault_of(error.orig) if error.orig is not None else error
 
 
 def _started(part: T | None) -> T:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from undercroft.engine.errors import timed_out, transaction_lost
-from undercroft.engine.sqlite.errors import translate
 from undercroft.engine.sqlite.leased import Leased
 from undercroft.engine.sqlite.meter import FOREVER, Deadline
 from undercroft.engine.sqlite.unit import KEEP, SAVE, UNDO
@@ -49,7 +48,7 @@ class Lease:
         leased.end(too_late=not in_time)
         deadline.at = FOREVER
         if not connection.in_transaction:
-            self.fault = translate(leased.lost_by) if leased.lost_by else transaction_lost()
+            self.fault = leased.lost_by or transaction_lost()
             return
         if not in_time:
             self.fault = timed_out()

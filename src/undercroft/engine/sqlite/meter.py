@@ -15,6 +15,11 @@ STRIDE = 5_000
 FOREVER = float("inf")
 
 
+def allowance(steps: int) -> int:
+    """How many calls of a handler a run of so many steps may see."""
+    return max(1, steps // STRIDE)
+
+
 class StepMeter:
     """Interrupts a statement after a number of steps: for reads on the loop, where counting is cheaper than a clock."""
 
@@ -33,17 +38,24 @@ class StepMeter:
 
 
 class Deadline:
-    """Interrupts a statement at a time, or when told to."""
+    """Interrupts a statement at a time, when told to, or after so many calls."""
 
-    __slots__ = ("at", "stopped")
+    __slots__ = ("at", "left", "stopped")
 
     def __init__(self) -> None:
         self.at = FOREVER
         """On the monotonic clock, in seconds."""
+        self.left = FOREVER
+        """Calls that the present run may still see."""
         self.stopped = False
 
     def attach(self, connection: Any) -> None:
         connection.set_progress_handler(self._tick, STRIDE)
 
+    def unlimit(self) -> None:
+        """Let the next runs take as many steps as they like."""
+        self.left = FOREVER
+
     def _tick(self) -> bool:
-        return self.stopped or monotonic() > self.at
+        self.left -= 1
+        return self.left < 0 or self.stopped or monotonic() > self.at

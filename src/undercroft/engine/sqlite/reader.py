@@ -11,7 +11,7 @@ from typing import Any
 from undercroft.base.faults import Overloaded
 from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.sqlite.errors import is_timeout, translate
-from undercroft.engine.sqlite.meter import FOREVER, STRIDE, Deadline, StepMeter
+from undercroft.engine.sqlite.meter import FOREVER, Deadline, StepMeter, allowance
 from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.types import EngineStats, Row
 
@@ -26,7 +26,7 @@ class InlineReader:
         self._execute = self._connection.execute
         self._meter = StepMeter()
         self._meter.attach(self._connection)
-        self._allowance = max(1, settings.read_budget_steps // STRIDE)
+        self._allowance = allowance(settings.read_budget_steps)
         self._driver_error = driver_error
 
     def read_now(self, text: str, args: Sequence[object]) -> Row | None:

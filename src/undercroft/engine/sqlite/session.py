@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.pool import NullPool
-from sqlalchemy.util.concurrency import in_greenlet
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
-from undercroft.engine.sqlite.leased import Leased
+from undercroft.engine.sqlite.leased import Answer, Leased
+from undercroft.engine.sqlite.meter import allowance
+from undercroft.engine.sqlite.settings import SQLiteSettings
+
+_READ = re.compile(r"\s*(?:select|values|with)\b", re.IGNORECASE)
+_WITH = re.compile(r"\s*with\b", re.IGNORECASE)
+_WRITE = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
 
 
 class SessionMaker:
     """Makes sessions on leased connections; one per engine."""
 
-    def __init__(self, dialect: UndercroftSQLiteDialect) -> None:
+    def __init__(self, dialect: UndercroftSQLiteDialect, settings: SQLiteSettings) -> None:
+        self._allowance = allowance(settings.read_budget_steps)
         self._next: LeasedConnection | None = None
         pool = NullPool(self._take, dialect=dialect)
         self._engine = Engine(pool, dialect, URL.create("sqlite"))
@@ -29,7 +39,7 @@ class SessionMaker:
 
         Its `commit` and `rollback` end a savepoint, since the lease alone decides about the transaction.
         """
-        self._next = LeasedConnection(leased)
+        self._next = LeasedConnection(leased, self._allowance)
         connection = Connection(self._engine)
         connection.begin()
         session = AsyncSession(
@@ -49,12 +59,13 @@ class SessionMaker:
 class LeasedConnection:
     """A DB-API connection over a lease, as SQLAlchemy uses one."""
 
-    def __init__(self, leased: Leased) -> None:
+    def __init__(self, leased: Leased, allowance: int) -> None:
         self._leased = leased
+        self._allowance = allowance
         self.isolation_level = None
 
     def cursor(self) -> LeasedCursor:
-        return LeasedCursor(self._leased)
+        return LeasedCursor(self._leased, self._allowance)
 
     def commit(self) -> None:
         """The lease commits."""
@@ -67,29 +78,38 @@ class LeasedConnection:
 
 
 class LeasedCursor:
-    """A DB-API cursor that has read all when `execute` returns: no statement stays open across an await."""
+    """A DB-API cursor that has read all when `execute` returns: no statement stays open across an await.
+
+    Statements run on the loop's thread; one that only reads, and takes long, is run again on another thread, awaited.
+    """
 
     arraysize = 1
 
-    def __init__(self, leased: Leased) -> None:
+    def __init__(self, leased: Leased, allowance: int) -> None:
         self._leased = leased
+        self._allowance = allowance
         self._rows: Iterator[Any] = iter(())
         self.description: Any = None
         self.rowcount = -1
         self.lastrowid: int | None = None
 
     def execute(self, text: str, args: Sequence[object] = ()) -> None:
-        self._keep(_as_awaited(self._leased).execute(text, args))
+        refuse_hidden_query()
+        if _only_reads(text):
+            answer = self._leased.short_answer(text, args, self._allowance)
+            self._keep(answer or await_(answer_on_thread(self._leased, text, args)))
+        else:
+            self._keep(self._leased.answer(text, args))
 
     def executemany(self, text: str, args: Sequence[Sequence[object]]) -> None:
-        self._keep(_as_awaited(self._leased).execute_many(text, args))
+        refuse_hidden_query()
+        self._keep(self._leased.answer(text, args, many=True))
 
     def fetchone(self) -> Any:
         return next(self._rows, None)
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
-        wanted = self.arraysize if size is None else size
-        return [row for _, row in zip(range(wanted), self._rows, strict=False)]
+        return list(islice(self._rows, self.arraysize if size is None else size))
 
     def fetchall(self) -> list[Any]:
         return list(self._rows)
@@ -97,17 +117,33 @@ class LeasedCursor:
     def close(self) -> None:
         self._rows = iter(())
 
-    def _keep(self, cursor: Any) -> None:
-        self.description = cursor.description
-        self._rows = iter(cursor.fetchall() if cursor.description else ())
-        self.rowcount = cursor.rowcount
-        self.lastrowid = cursor.lastrowid
+    async def _async_soft_close(self) -> None:
+        """SQLAlchemy calls this on the cursor of every result that is to be read outside of an await: ours may be."""
+
+    def _keep(self, answer: Answer) -> None:
+        self._rows = iter(answer.rows)
+        self.description, self.rowcount, self.lastrowid = answer[1:]
 
 
-def _as_awaited(leased: Leased) -> Leased:
-    """Refuse what PostgreSQL's driver would refuse too: a hidden query, such as a lazy load, outside of an await."""
+async def answer_on_thread(leased: Leased, text: str, args: Sequence[object]) -> Answer:
+    """The answer to a long read. When the wait is cancelled the statement is stopped, and gone when this returns."""
+    job = asyncio.get_running_loop().run_in_executor(None, leased.answer, text, args)
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        leased.stop()
+        await asyncio.wait([job])
+        job.exception()  # seen: nobody waits any more
+        raise
+
+
+def _only_reads(text: str) -> bool:
+    return bool(_READ.match(text)) and not (_WITH.match(text) and _WRITE.search(text))
+
+
+def refuse_hidden_query() -> None:
+    """Refuse what PostgreSQL's driver would refuse too: a query outside of an await, such as a lazy load."""
     if not in_greenlet():
         raise MissingGreenlet(
             "a query was made outside of an await, perhaps by a lazy load: load it with the query or by awaitable_attrs"
         )
-    return leased

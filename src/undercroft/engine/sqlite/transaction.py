@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.engine.sqlite.leased import Leased
@@ -73,10 +75,12 @@ class SQLiteTransaction:
         """Let go of the session; what it still held is forgotten."""
         if self._session is None or self._connection is None:
             return
-        self._session.sync_session.expunge_all()
-        try:
+        session, connection = self._session, self._connection
+        self._session = self._connection = None
+        session.sync_session.expunge_all()
+        # A statement that was cancelled leaves a session that complains when it is closed. The lease decides what
+        # becomes of the transaction, so the complaint must not hide why it was ended.
+        with suppress(SQLAlchemyError):
             if not self._leased.over:
-                await self._session.close()
-        finally:
-            self._connection.close()
-            self._session = self._connection = None
+                await session.close()
+        connection.close()
