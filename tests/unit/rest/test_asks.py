@@ -129,6 +129,7 @@ def test_the_url_and_its_parameters_are_bounded() -> None:
     assert refused("a=eq." + "x" * 100, limits=Limits(url_bytes=100)).code == "UC414"
     assert refused("&".join(["a=eq.1"] * 5), limits=Limits(parameters=4)).message.endswith("at most 4 parameters")
     assert shaped("&&a=eq.1&").values == ("1",)
+    assert "at most 2" in refused("columns=a,b,c", "POST", limits=Limits(columns=2)).message
 
 
 def test_a_fault_never_echoes_more_than_a_little() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.rest.reading import ask, refused, shaped
 from undercroft.query.ask import EmbedAsk, Field, JsonStep, OrderTerm
+from undercroft.rest.parts.limits import Limits
 from undercroft.rest.parts.ranges import Rows
 
 LOWER = "The lower boundary must be lower than or equal to the upper boundary in the Range header."
@@ -52,6 +53,10 @@ def test_a_malformed_order_is_told_with_its_place(text: str, column: int) -> Non
     told = refused("select=*,e(*)&order=" + text)
     assert told.code == "PGRST100"
     assert told.message == f'"failed to parse order ({text})" (line 1, column {column})'
+
+
+def test_the_number_of_terms_is_bounded() -> None:
+    assert "at most 2 terms" in refused("order=a,b,c", limits=Limits(order_terms=2)).message
 
 
 def test_embeds_have_order_limit_and_offset_of_their_own() -> None:

@@ -198,8 +198,9 @@ def test_a_deprecated_name_is_warned_of() -> None:
     head = Writer(agent="x/1").read(JSON, NO_PREFERENCES, ALL, 1, renamed=[Renamed("tasks", "the_tasks")])
     assert header(head, "warning") == (
         '299 x/1 "Embedded resource was referenced by relation name even though it has an alias. '
-        "This is deprecated and will stop working in a future release. Update `tasks` to `the_tasks` in query string filters, orders or limits.\""
-    )  # fmt: skip
+        "This is deprecated and will stop working in a future release. "
+        'Update `tasks` to `the_tasks` in query string filters, orders or limits."'
+    )
 
 
 @pytest.mark.parametrize("name", ["a\r\nx: y", 'a"b', "a\x00b", "圍", "a" * 5_000, "\x1b[31m"])

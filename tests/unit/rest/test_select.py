@@ -121,3 +121,6 @@ def test_depth_and_number_are_bounded() -> None:
     limits = Limits(select_depth=3, select_items=5)
     assert refused("select=a(b(c(d(e))))", limits=limits).message == "Relations may be embedded at most 3 deep"
     assert "at most 5 columns" in refused("select=a,b,c,d,e,f", limits=limits).message
+    assert "at most 2 relations" in refused("select=a(),b(),c()", limits=Limits(embeds=2)).message
+    assert ask("select=a" + "->b" * 64).select
+    assert refused("select=a" + "->b" * 65).message == "A JSON path may have at most 64 arrows"

@@ -66,7 +66,7 @@ class _Reading:
             if id(node) in self.ordered:
                 raise given_twice(name)
             self.ordered.add(id(node))
-            node.order = read_order(Source("order", shape))
+            node.order = read_order(Source("order", shape), self.limits.order_terms)
         elif last == "limit":
             node = self.at(_embeds(prefix))
             if node.limit is not None:
@@ -119,8 +119,14 @@ def parse_key(key: tuple[str, ...], limits: Limits, columns: tuple[str, ...] = (
     counted = cast("CountKind", count) if count else None
     if verb in ("read", "rpc", "options"):
         return Parsed(ReadAsk(table, root.grown(), counted), renamed)
-    named = read_names(Source("columns parameter", single["columns"])) if "columns" in single else columns
-    keys = read_names(Source("on_conflict parameter", single["on_conflict"])) if "on_conflict" in single else ()
+    named = (
+        read_names(Source("columns parameter", single["columns"]), limits.columns) if "columns" in single else columns
+    )
+    keys = (
+        read_names(Source("on_conflict parameter", single["on_conflict"]), limits.columns)
+        if "on_conflict" in single
+        else ()
+    )
     if verb == "replace":
         _check_put(root)
     return Parsed(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_JSON_STEPS = 64
+"""Arrows in one JSON path: not to be set, as nobody needs more and each is a call inside the statement."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -17,6 +20,9 @@ class Limits:
     select_items: int = 1_000
     """Columns and embeds of one request, at all depths."""
     select_depth: int = 32
+    embeds: int = 100
+    """Embeds of one request, at all depths: each becomes a query inside the statement."""
+    order_terms: int = 100
     logic_depth: int = 32
     logic_terms: int = 1_000
     body_bytes: int = 16 * 1024 * 1024

@@ -6,7 +6,8 @@ import re
 from typing import NamedTuple
 
 from undercroft.query.ask import Field, JsonStep
-from undercroft.rest.errors import ParseFault, parse_fault
+from undercroft.rest.errors import ParseFault, RequestFault, parse_fault
+from undercroft.rest.parts.limits import MOST_JSON_STEPS
 
 FIELD_NAME = "field name (* or [a..z0..9_$])"
 JSON_KEY = "any non reserved character different from: .,>()"
@@ -72,6 +73,8 @@ def read_json_path(source: Source, place: int) -> tuple[tuple[JsonStep, ...], in
     while text.startswith("->", place):
         as_text = text.startswith(">", place + 2)
         place += 3 if as_text else 2
+        if len(steps) >= MOST_JSON_STEPS:
+            raise RequestFault(f"A JSON path may have at most {MOST_JSON_STEPS} arrows")
         index = _INDEX.match(text, place)
         if index:
             steps.append(JsonStep(int(index[1]), as_text))
@@ -116,13 +119,15 @@ def read_path(source: Source) -> tuple[tuple[str, ...], Field]:
     return tuple(names[:-1]), Field(names[-1], steps)
 
 
-def read_names(source: Source) -> tuple[str, ...]:
-    """`a,"b,c",d`: the columns and on_conflict parameters."""
+def read_names(source: Source, most: int) -> tuple[str, ...]:
+    """`a,"b,c",d`: the columns and on_conflict parameters, of at most so many names."""
     names: list[str] = []
     place = 0
     while True:
         name, place = read_name(source, place)
         names.append(name)
+        if len(names) > most:
+            raise RequestFault(f"A list of columns may name at most {most}")
         if place >= len(source.text):
             return tuple(names)
         if not source.at(place, ","):

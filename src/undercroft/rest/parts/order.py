@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from undercroft.query.ask import Direction, Nulls, OrderTerm
+from undercroft.rest.errors import RequestFault
 from undercroft.rest.parts.names import Source, read_field
 
 _MODIFIERS = re.compile(r"(?:\.(asc|desc))?(?:\.(nullsfirst|nullslast))?[ \t]*(?=,|\Z)")
@@ -12,8 +13,8 @@ _DIRECTIONS: dict[str | None, Direction | None] = {None: None, "asc": "asc", "de
 _NULLS: dict[str | None, Nulls | None] = {None: None, "nullsfirst": "first", "nullslast": "last"}
 
 
-def read_order(source: Source) -> tuple[OrderTerm, ...]:
-    """All terms of an order parameter, in their order."""
+def read_order(source: Source, most: int) -> tuple[OrderTerm, ...]:
+    """All terms of an order parameter, in their order; at most so many."""
     text = source.text
     terms: list[OrderTerm] = []
     place = 0
@@ -31,6 +32,8 @@ def read_order(source: Source) -> tuple[OrderTerm, ...]:
             raise _misplaced(source, place)
         terms.append(OrderTerm(field, _DIRECTIONS[found[1]], _NULLS[found[2]], relation))
         place = found.end()
+        if len(terms) > most:
+            raise RequestFault(f"An order may have at most {most} terms")
         if place >= len(text):
             return tuple(terms)
         place += 1

@@ -74,7 +74,7 @@ def read_select(text: str, limits: Limits) -> Node:
         return root
     stack = [root]
     place = 0
-    items = 0
+    items = embeds = 0
     while True:
         items += 1
         if items > limits.select_items:
@@ -82,6 +82,9 @@ def read_select(text: str, limits: Limits) -> Node:
         item, place = _read_item(source, place)
         stack[-1].select.append(item)
         if isinstance(item, Branch):
+            embeds += 1
+            if embeds > limits.embeds:
+                raise RequestFault(f"A select may embed at most {limits.embeds} relations")
             if not source.at(source.skip(place), ")"):
                 if len(stack) > limits.select_depth:
                     raise RequestFault(f"Relations may be embedded at most {limits.select_depth} deep")
