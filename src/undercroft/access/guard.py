@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.util import _deep_deannotate
 
 from undercroft.access.claims import ClaimParameter
@@ -96,7 +97,7 @@ class Guard:
     def _any(self, table: Table, command: Command, source: sa.FromClause, predicates: list[Predicate]) -> Clause | None:
         if self.bypasses:
             return None
-        clauses = [as_clause(predicate(rows_of(table, source))) for predicate in predicates]
+        clauses = [as_clause(predicate(rows_of(table, source)), source) for predicate in predicates]
         if any(clause is None for clause in clauses):
             return None
         return sa.or_(sa.false(), *(clause for clause in clauses if clause is not None))
@@ -131,15 +132,35 @@ def rows_of(table: Table, source: sa.FromClause) -> Any:
     return table.entity if source is table.element else aliased(table.entity, source)
 
 
-def as_clause(value: Any) -> Clause | None:
-    """A policy's answer as plain Core; None when it is simply true."""
+def as_clause(value: Any, source: sa.FromClause) -> Clause | None:
+    """A policy's answer about a row of `source` as plain Core; None when it is simply true."""
     if value is True or isinstance(value, sa.True_):
         return None
     if value is False or value is None:
         return sa.false()
     # The models' marks on the expression would make the statement an ORM query.
     clause: Clause = _deep_deannotate(value)
-    return clause
+    return _closed(clause, source)
+
+
+def _closed(clause: Clause, source: sa.FromClause) -> Clause:
+    """The clause with its queries tied to the row, to the queries around them inside the clause, and to nothing else.
+
+    By itself SQLAlchemy ties a query to whatever table of the same name the statement around it happens to read: joined
+    to `follows`, a query over posts would change what "the caller follows the author" means.
+    """
+
+    def tie(query: sa.Select[Any]) -> None:  # inner queries come before the outer ones
+        if query._auto_correlate:
+            query._auto_correlate = False
+            query._correlate = (source,)
+        around = tuple(query.get_final_froms())
+        for inner in visitors.iterate(query):
+            if inner is not query and isinstance(inner, sa.Select) and source in inner._correlate:
+                inner._correlate = (*inner._correlate, *around)
+
+    closed: Clause = visitors.cloned_traverse(clause, {}, {"select": tie})
+    return closed
 
 
 def typed(value: Any, type_: Any) -> Any:

@@ -145,12 +145,17 @@ class SessionGuard:
         mapper = sa_inspect(type(instances[0]))
         primary = list(mapper.primary_key)
         keys = [mapper.identity_key_from_instance(instance)[1] for instance in instances]
-        match: sa.ColumnElement[bool] = (
-            primary[0].in_([key[0] for key in keys])
-            if len(primary) == 1
-            else sa.tuple_(*primary).in_([tuple(key) for key in keys])
-        )
-        counted = sa.select(sa.func.count()).select_from(table.element).where(match, clause)
+        # Column by column: a list of values, or of tuples, would not get its values in the columns' own form.
+        matches = [sa.and_(*(c == v for c, v in zip(primary, key, strict=True))) for key in keys]
+        return sum(self._counted(table, sa.or_(*some), clause) for some in batched(matches))
+
+    def _counted(self, table: Table, *clauses: sa.ColumnElement[bool]) -> int:
+        counted = sa.select(sa.func.count()).select_from(table.element).where(*clauses)
         statement: Statement = compile_statement(counted, self.dialect)
         (count,) = self.transaction.one(statement.text, statement.arguments(Given((), self.actor)))
         return int(count)
+
+
+def batched(matches: list[sa.ColumnElement[bool]], most: int = 200) -> Iterator[list[sa.ColumnElement[bool]]]:
+    """A few at a time: SQLite takes expressions up to a depth of 1000."""
+    return (matches[start : start + most] for start in range(0, len(matches), most))
