@@ -21,6 +21,8 @@ class Actor:
     role: str = ANON
     uid: str | None = None
     claims: Mapping[str, Any] = field(default_factory=lambda: NO_CLAIMS, hash=False, compare=False)
+    converted: dict[object, object] = field(default_factory=dict, repr=False, hash=False, compare=False)
+    """Claims as the database's driver takes them, by kind of parameter: one actor makes many requests."""
 
 
 ANONYMOUS = Actor()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -42,8 +42,7 @@ class PipelineSettings:
     cached_shapes: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """The answer to a read: the body as text, the rows in it, and the total where it was asked for."""
 
     body: str | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import BindParameter
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What a request hands to a statement: the values of its slots, one row of its body, and results of earlier steps."""
 
     values: Sequence[str]
@@ -55,11 +54,17 @@ class Statement:
     """Text for the driver and the recipes of its positional parameters."""
 
     text: str
-    fetches: tuple[Fetch, ...]
+    template: tuple[object, ...]
+    """The values of all parameters, with None where one is fetched."""
+    fetches: tuple[tuple[int, Fetch], ...]
+    """What is fetched for each request, with its place."""
 
     def arguments(self, given: Given) -> list[object]:
         """The driver's values for one request. Raises `ValueFault` for a text that is no value of its column's type."""
-        return [fetch(given) for fetch in self.fetches]
+        values = list(self.template)
+        for place, fetch in self.fetches:
+            values[place] = fetch(given)
+        return values
 
 
 def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
@@ -68,35 +73,44 @@ def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
     constants = compiled.construct_params(_check=False)
     processors = compiled._bind_processors
     names = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
-    return Statement(
-        str(compiled), tuple(_recipe(compiled.binds.get(name), name, constants, processors, dialect) for name in names)
-    )
+    template: list[object] = []
+    fetches: list[tuple[int, Fetch]] = []
+    for place, name in enumerate(names):
+        bind = compiled.binds.get(name)
+        fetch = _recipe(bind, dialect)
+        if fetch is None:
+            value, process = constants[name], processors.get(name)
+            template.append(process(value) if process is not None and value is not None else value)
+        else:
+            template.append(None)
+            fetches.append((place, fetch))
+    return Statement(str(compiled), tuple(template), tuple(fetches))
 
 
-def _recipe(
-    bind: BindParameter[Any] | None,
-    name: str,
-    constants: Mapping[str, Any],
-    processors: Mapping[str, Any],
-    dialect: Dialect,
-) -> Fetch:
+def _recipe(bind: BindParameter[Any] | None, dialect: Dialect) -> Fetch | None:
+    """How a parameter's value is fetched; None for a constant."""
     if isinstance(bind, Handed):
         return bind.fetch
-    if isinstance(bind, ClaimParameter):
-        return _claim_recipe(bind, dialect)
-    value = constants[name]
-    processor = processors.get(name)
-    constant = processor(value) if processor is not None and value is not None else value
-    return lambda given: constant
+    return _claim_recipe(bind, dialect) if isinstance(bind, ClaimParameter) else None
 
 
 def _claim_recipe(bind: ClaimParameter, dialect: Dialect) -> Fetch:
     process = bind.type.dialect_impl(dialect).bind_processor(dialect)
     convert = from_claim(kind_of(bind.type), many=bind.many)
 
-    def fetch(given: Given) -> object:
-        value = _converted(bind, given.actor, convert)
+    def fetch_anew(actor: Actor) -> object:
+        value = _converted(bind, actor, convert)
         return process(value) if process is not None and value is not None else value
+
+    # Parameters of one claim and type share what they made of it, for as long as the actor is remembered.
+    key = (bind.name, bind.path, repr(bind.type), bind.many)
+
+    def fetch(given: Given) -> object:
+        converted = given.actor.converted
+        if key in converted:
+            return converted[key]
+        value = converted[key] = fetch_anew(given.actor)
+        return value
 
     return fetch
 

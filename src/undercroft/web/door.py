@@ -103,7 +103,6 @@ class Door:
                 if request.marks is not None:
                     request.marks.append(("jwt", perf_counter()))
                 answer = await room(request)
-                answer = answer._replace(headers=answer.headers + self._cors_of(origin))
         except Fault as fault:
             answer = self._fault(fault, request, origin)
         except Disconnected:
@@ -113,14 +112,16 @@ class Door:
         finally:
             if admitted:
                 self._leave()
-        await self._send(send, request, answer, trace, started)
+        await self._send(send, request, answer, trace, origin, started)
 
     # --- answering ---
 
-    async def _send(self, send: Send, request: Request, answer: Answer, trace: bytes | None, started: float) -> None:
+    async def _send(self, send: Send, request: Request, answer: Answer, trace: bytes | None, origin: bytes | None, started: float) -> None:
         status, headers, body = answer
         settings = self._settings
-        extra: list[Header] = [(b"content-length", b"%d" % len(body))] if status != 204 else []
+        extra: list[Header] = [*self._cors_of(origin)] if not request.preflight else []
+        if status != 204:
+            extra.append((b"content-length", b"%d" % len(body)))
         if trace is not None and settings.trace_header is not None:
             extra.append((settings.trace_header, trace))
         if request.marks is not None:
@@ -174,13 +175,13 @@ class Door:
             )
             if status == 500:
                 fault = self._secretive(fault, request)
-        return Answer(status, headers + self._cors_of(origin), body_of(fault))
+        return Answer(status, headers, body_of(fault))
 
     def _crash(self, error: Exception, request: Request, origin: bytes | None) -> Answer:
         """A fault of the program: told in full to the log, and to nobody else."""
         self._log.exception("crash", exc_info=error, id=self._id_of(request))
         fault = self._secretive(Fault("Internal server error"), request)
-        return Answer(500, self._fault_headers(fault) + self._cors_of(origin), body_of(fault))
+        return Answer(500, self._fault_headers(fault), body_of(fault))
 
     def _secretive(self, fault: Fault, request: Request) -> Fault:
         return Fault(
@@ -188,6 +189,7 @@ class Door:
         )
 
     def _preflight(self, request: Request, origin: bytes) -> Answer:
+        request.preflight = True
         asked = request.header(b"access-control-request-headers")
         return Answer(200, preflight(origin, asked, self._settings.cors_origins))
 

@@ -28,6 +28,7 @@ class Request:
         "marks",
         "method",
         "path",
+        "preflight",
         "query",
     )
 
@@ -42,6 +43,8 @@ class Request:
         self.actor: Actor = ANONYMOUS
         self.authenticated = False
         """A credential of some kind was given."""
+        self.preflight = False
+        """The answer has its cross-origin headers already."""
         self.id = ""
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
