@@ -1,0 +1,7 @@
+"""Telling why: what a request means and what it meets, who may do what, and what is wrong before anything goes wrong."""
+
+from undercroft.base.findings import Finding
+from undercroft.ops.doctor import findings
+from undercroft.ops.matrix import Grant, Matrix, access_matrix
+
+__all__ = ["Finding", "Grant", "Matrix", "access_matrix", "findings"]
