@@ -11,7 +11,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that somebody should know. `id` never changes its meaning, so that a review may wave it through by name."""
+    """One thing that somebody should know. `id` never changes its meaning: a review may wave it through by name."""
 
     id: str
     severity: Severity

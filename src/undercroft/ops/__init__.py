@@ -1,4 +1,4 @@
-"""Telling why: what a request means and what it meets, who may do what, and what is wrong before anything goes wrong."""
+"""Telling why: what a request means and what it meets, who may do what, and what is wrong before it goes wrong."""
 
 from undercroft.base.findings import Finding
 from undercroft.ops.doctor import findings

@@ -72,7 +72,7 @@ class Matrix:
 def access_matrix(
     catalog: Catalog, rules: Rules, functions: Iterable[Function] = (), roles: Iterable[str] = ()
 ) -> Matrix:
-    """The matrix of an app's rules. `roles` are further ones to show, beside the usual three and those that rules name."""
+    """The matrix of an app's rules. `roles` are further ones to show, beside the usual and those that rules name."""
     shown = known_roles(rules, functions, roles)
     tables = tuple(sorted(catalog.tables))
     grants = tuple(

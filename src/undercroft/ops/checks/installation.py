@@ -62,7 +62,7 @@ def check_library(library: Library) -> Iterator[Finding]:
             "UC106",
             "warning",
             f"SQLite {library.version_text}",
-            f"SQLite {library.version_text} ({library.name}) can corrupt a database that two connections write at once: "
-            "guarded mode is on, with one worker only",
+            f"SQLite {library.version_text} ({library.name}) can corrupt a database that two connections write at "
+            "once: guarded mode is on, with one worker only",
             "Install pysqlite3, or a Python with SQLite 3.51.3 or later.",
         )

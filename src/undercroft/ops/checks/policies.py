@@ -48,7 +48,7 @@ def slow_policies(table: Table, policies: Iterable[Policy]) -> Iterator[Finding]
             slow = [f"{table.name}.{column}" for column in sorted(asked.own) if not finds(table.element, (column,))]
             for other, columns in asked.others.items():
                 if not finds_by_any(other, columns):
-                    slow.append(f"{other.name}.{sorted(columns)[0]}")
+                    slow.append(f"{other.name}.{min(columns)}")
             for subject in slow:
                 if subject not in seen:
                     seen.add(subject)
@@ -118,7 +118,7 @@ def open_persons(table: Table, rules: Rules) -> Iterator[Finding]:
                         "warning",
                         f"{table.name}.{column}",
                         f"the policy {policy.name} shows every row to everybody, and so the column {column}",
-                        f"Hide the column with app.hide(...), or narrow the policy.",
+                        "Hide the column with app.hide(...), or narrow the policy.",
                         policy.source,
                     )
             return

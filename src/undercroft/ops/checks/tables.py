@@ -29,7 +29,7 @@ def closed_tables(catalog: Catalog, rules: Rules) -> Iterator[Finding]:
             "warning",
             "*",
             f"no table has a policy: all {len(without)} are closed to everybody but {_listed(rules.bypass)}",
-            'Declare what may be reached with @app.policy(...); an existing database without an app file is opened by [api] anon = "read".',
+            'Declare what may be reached with @app.policy(...); without an app file, [api] anon = "read" opens it all.',
         )
         return
     for table in without:
@@ -38,7 +38,7 @@ def closed_tables(catalog: Catalog, rules: Rules) -> Iterator[Finding]:
             "warning",
             table.name,
             f"the table {table.name} has no policy: it is closed to everybody but {_listed(rules.bypass)}",
-            f'Open it with @app.policy(..., "select"), or move it to another schema if only logic uses it.',
+            'Open it with @app.policy(..., "select"), or move it to another schema if only logic uses it.',
             place_of(table),
         )
 
