@@ -93,6 +93,13 @@ async def test_the_limit_holds_when_the_loop_is_busy(engine: Engine) -> None:
     assert await engine.write(lambda cursor: cursor.one(COUNT)) == (0,)
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+async def test_a_timeout_of_the_logics_own_is_not_the_transactions(engine: Engine, read_only: bool) -> None:
+    with pytest.raises(TimeoutError):
+        async with engine.transaction(read_only=read_only), asyncio.timeout(0.01):
+            await asyncio.sleep(30)
+
+
 async def test_an_endless_statement_is_stopped(engine: Engine) -> None:
     for statement in (ENDLESS, f"INSERT INTO items (stock) {ENDLESS.replace('sum(i)', 'i')}"):
         with pytest.raises(DatabaseFault) as caught:

@@ -112,6 +112,22 @@ class UndercroftSQLiteDialect(SQLiteDialect_pysqlite):
     def on_connect(self) -> None:  # no REGEXP, no floor(): connections are ours already
         return None
 
+    # --- savepoints: SQLAlchemy would compile each of them anew, which costs more than the savepoint ------------------
+
+    def do_savepoint(self, connection: Connection, name: str) -> None:
+        self._run(connection, "SAVEPOINT", name)
+
+    def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
+        self._run(connection, "ROLLBACK TO", name)
+
+    def do_release_savepoint(self, connection: Connection, name: str) -> None:
+        self._run(connection, "RELEASE", name)
+
+    def _run(self, connection: Connection, verb: str, name: str) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(f"{verb} {self.identifier_preparer.quote(name)}")
+        cursor.close()
+
     # --- reflection -------------------------------------------------------------------------------------------------
 
     def get_schema_names(self, connection: Connection, **kw: Any) -> list[str]:

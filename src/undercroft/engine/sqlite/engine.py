@@ -8,15 +8,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
 from undercroft.base.faults import SetupFault
-from undercroft.engine.errors import INTERNAL, DatabaseFault, timed_out
+from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.sqlite.connection import Prepare, open_reader, open_writer
 from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
 from undercroft.engine.sqlite.files import FileLock, create_private
 from undercroft.engine.sqlite.lease import Lease
-from undercroft.engine.sqlite.leased import Leased, fault_of
+from undercroft.engine.sqlite.leased import Leased
 from undercroft.engine.sqlite.library import Library, choose
 from undercroft.engine.sqlite.migration import migration_connection
 from undercroft.engine.sqlite.reader import InlineReader, ReaderPool
@@ -129,21 +128,13 @@ class SQLiteEngine:
         _started(self._writer).enqueue(lease)
         try:
             leased = await lease.granted
-            self._holder = asyncio.current_task()
             transaction = SQLiteTransaction(leased, self._sessions, lease.after_commit, read_only=False)
+            self._holder = asyncio.current_task()
             try:
-                async with asyncio.timeout(seconds):
+                async with transaction.limited(seconds):
                     yield transaction
-                    await transaction.complete()
             finally:
                 self._holder = None
-                await transaction.close()
-        except TimeoutError as error:
-            lease.finish(keep=False)
-            raise timed_out() from error
-        except DBAPIError as error:
-            lease.finish(keep=False)
-            raise _cause(error) from error
         except BaseException:
             lease.finish(keep=False)
             raise
@@ -154,21 +145,13 @@ class SQLiteEngine:
     async def _snapshot(self, seconds: float) -> AsyncIterator[Transaction]:
         pool = _started(self._pool)
         lent = await pool.borrow()
-        callbacks: list[Callable[[], None]] = []
         leased = Leased(lent.connection, lent.deadline, seconds)
+        callbacks: list[Callable[[], None]] = []
         try:
             lent.connection.execute("BEGIN")
             transaction = SQLiteTransaction(leased, self._sessions, callbacks, read_only=True)
-            try:
-                async with asyncio.timeout(seconds):
-                    yield transaction
-                    await transaction.complete()
-            finally:
-                await transaction.close()
-        except TimeoutError as error:
-            raise timed_out() from error
-        except DBAPIError as error:
-            raise _cause(error) from error
+            async with transaction.limited(seconds):
+                yield transaction
         finally:
             leased.end()
             pool.give_back(lent)
@@ -191,11 +174,6 @@ class SQLiteEngine:
 
     def _open_reader(self) -> Any:
         return open_reader(self.library, self.settings, self._prepare)
-
-
-def _cause(error: DBAPIError) -> BaseException:
-    """A session's error as the fault that it would be without a session."""
-    return fault_of(error.orig) if error.orig is not None else error
 
 
 def _started(part: T | None) -> T:

@@ -16,8 +16,8 @@ class SQLiteSettings:
     path: Path
     library: LibraryChoice = "auto"
     """`auto` takes pysqlite3 where it is installed, else the standard library's."""
-    read_budget_steps: int = 100_000
-    """Virtual-machine steps that a read may take on the loop's thread (about two milliseconds of plain row work)."""
+    read_budget_steps: int = 30_000
+    """Virtual-machine steps that a read may take on the loop's thread: one to eight milliseconds, JSON the slowest."""
     statement_seconds: float = 8.0
     """Longest run of one statement, or of one queued unit of work."""
     lease_seconds: float = 5.0

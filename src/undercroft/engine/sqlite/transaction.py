@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from undercroft.engine.sqlite.leased import Leased
+from undercroft.engine.errors import timed_out
+from undercroft.engine.sqlite.leased import Leased, fault_of
 from undercroft.engine.sqlite.session import SessionMaker
 from undercroft.engine.types import Cursor, Row
 
@@ -66,13 +68,28 @@ class SQLiteTransaction:
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
 
-    async def complete(self) -> None:
-        """Write what the session still holds. Raises what its flush raises."""
-        if self._session is not None and not self._leased.over:
-            await self._session.commit()
+    @asynccontextmanager
+    async def limited(self, seconds: float) -> AsyncIterator[None]:
+        """The life of the transaction, at most so long. What its session holds is written at a good end, else lost.
 
-    async def close(self) -> None:
-        """Let go of the session; what it still held is forgotten."""
+        Raises a timeout as a fault, and a session's error as the fault that it would be without a session.
+        """
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                yield
+                if self._session is not None and not self._leased.over:
+                    await self._session.commit()
+        except TimeoutError as error:
+            if limit.expired():  # else it is one of the logic's own
+                raise timed_out() from error
+            raise
+        except DBAPIError as error:
+            raise (error if error.orig is None else fault_of(error.orig)) from error
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
         if self._session is None or self._connection is None:
             return
         session, connection = self._session, self._connection
