@@ -104,6 +104,16 @@ def survive(
     return told
 
 
+def seconds(work: Callable[[], object]) -> float:
+    """The least processor time of three runs: other processes of the machine do not count."""
+    best = 60.0
+    for _ in range(3):
+        started = time.process_time()
+        work()
+        best = min(best, time.process_time() - started)
+    return best
+
+
 def code_of(read: Callable[[], object]) -> str | None:
     """The code of the fault that reading raises, if it does."""
     try:
@@ -185,42 +195,34 @@ SHAPES = [
 def test_reading_is_linear(start: str, piece: str, method: str) -> None:
     """A text ten times as long takes about ten times as long; quadratic time would take a hundred times."""
 
-    def seconds(length: int) -> float:
+    def reading(length: int) -> float:
         query = (start + piece * (length // len(piece))).encode()
-        best = 1.0
-        for _ in range(3):
-            started = time.perf_counter()
-            survive(method, b"/things", query, [], WIDE)
-            best = min(best, time.perf_counter() - started)
-        return best
+        return seconds(partial(survive, method, b"/things", query, [], WIDE))
 
-    assert seconds(60_000) < max(35 * seconds(6_000), 0.03)
+    assert reading(60_000) < max(35 * reading(6_000), 0.03)
 
 
 @pytest.mark.parametrize("start", ["select=", "order=", "or=(", "and=(", "a=in.("])
 @pytest.mark.parametrize("piece", ["a(", "or(", "not.and(", "(", "...a(", "{", '"', "[", "a->"])
 def test_a_hundred_thousand_levels_take_no_time(start: str, piece: str) -> None:
     for limits in (LIMITS, WIDE):
-        started = time.perf_counter()
-        survive("GET", b"/things", (start + piece * 100_000).encode(), [], limits)
-        assert time.perf_counter() - started < 0.1
+        query = (start + piece * 100_000).encode()
+        assert seconds(partial(survive, "GET", b"/things", query, [], limits)) < 0.1
 
 
 @pytest.mark.parametrize("header", [b"prefer", b"accept", b"range", b"content-type", b"accept-profile"])
 @pytest.mark.parametrize("piece", [b",", b"a,", b"a;q=0.1,", b"=", b"count=exact,", b"1", b"-", b"\xff", b";", b"a/b;"])
 def test_a_long_header_takes_no_time(header: bytes, piece: bytes) -> None:
     value = (piece * 8_000)[:8_000]
-    started = time.perf_counter()
-    survive("POST" if header == b"content-type" else "GET", b"/things", b"", [(header, value)])
-    assert time.perf_counter() - started < 0.1
+    method = "POST" if header == b"content-type" else "GET"
+    assert seconds(partial(survive, method, b"/things", b"", [(header, value)])) < 0.1
 
 
 def test_a_hundred_thousand_parameters_take_no_time() -> None:
     query = b"&".join([b"a=eq.5"] * 100_000)
     for limits in (LIMITS, Limits(url_bytes=10**7)):
-        started = time.perf_counter()
         assert survive("GET", b"/things", query, [], limits) is not None
-        assert time.perf_counter() - started < 0.1
+        assert seconds(partial(survive, "GET", b"/things", query, [], limits)) < 0.1
 
 
 @pytest.mark.parametrize(

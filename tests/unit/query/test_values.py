@@ -104,11 +104,11 @@ def test_reading_is_linear(piece: str) -> None:
         text = piece * (length // len(piece))
         best = 1.0
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()
             for read, (opening, closing) in ((read_list, "()"), (read_array, "{}")):
                 with contextlib.suppress(ValueFault):
                     read(opening + text + closing, most=10**7)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.process_time() - started)
         return best
 
     assert seconds(200_000) < max(40 * seconds(20_000), 0.05)

@@ -104,6 +104,6 @@ def test_depth_and_number_are_bounded() -> None:
 def test_a_hundred_thousand_levels_are_refused_at_once() -> None:
     limits = Limits(url_bytes=10**7)
     for text in ("or=" + "(or" * 100_000, "select=" + "a(" * 100_000, "or=(" + "not.and(" * 100_000):
-        started = time.perf_counter()
+        started = time.process_time()
         assert refused(text, limits=limits).code == "PGRST100"
-        assert time.perf_counter() - started < 0.1
+        assert time.process_time() - started < 0.1

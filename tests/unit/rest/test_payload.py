@@ -64,9 +64,9 @@ def test_uneven_rows_are_taken_where_columns_are_named() -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
 def test_a_hundred_thousand_levels_are_refused_at_once(opening: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(opening * 100_000)[0] == "PGRST102"
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 def test_bounds() -> None:
