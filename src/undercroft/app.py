@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from undercroft.access.actor import SERVICE_ROLE
+from undercroft.access.actor import ANON, AUTHENTICATED, SERVICE_ROLE
 from undercroft.access.guard import Guard
 from undercroft.access.policy import COMMANDS, Rules, rules_of
 from undercroft.auth.service import identity, installation_keys
@@ -25,6 +25,7 @@ from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
 from undercroft.engine import SQLiteEngine, SQLiteSettings
+from undercroft.engine.reflect import any_text, reflect
 from undercroft.models.base import Model
 from undercroft.models.declarations import Declarations
 from undercroft.models.functions import Function
@@ -36,7 +37,8 @@ from undercroft.rest.parts.limits import Limits
 from undercroft.rest.response import fault_headers
 from undercroft.rest.routes import RestSettings
 from undercroft.sql.codecs import json_encoder
-from undercroft.sql.sqlite import SqliteDialect
+from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
+from undercroft.web.docs import Docs
 from undercroft.web.door import Door, DoorSettings, raw_path
 from undercroft.web.outside import Outside
 from undercroft.web.types import ASGIApp, Receive, Scope, Send
@@ -47,12 +49,18 @@ DATABASE_FILE = "data.db"
 class App(Declarations):
     """An app: what its file declares, and an ASGI application that serves it.
 
-    `models` is the declarative base whose tables are served; an existing project's own base will do. `settings` are read
-    from `undercroft.toml` and the environment when they are left out.
+    `models` is the declarative base whose tables are served; an existing project's own base will do. `settings` are
+    read from `undercroft.toml` and the environment when they are left out. `existing` says that the database belongs to
+    somebody else: its schema is never written to, and a column may hold values of any type.
     """
 
     def __init__(
-        self, models: type[DeclarativeBase] = Model, *, title: str = "Undercroft", settings: Settings | None = None
+        self,
+        models: type[DeclarativeBase] = Model,
+        *,
+        title: str = "Undercroft",
+        settings: Settings | None = None,
+        existing: bool = False,
     ) -> None:
         super().__init__()
         self.models = models
@@ -65,7 +73,8 @@ class App(Declarations):
         """A house that was built by hand; by default one is built from the settings at the start."""
         self._house: House | None = None
         self._starting: asyncio.Lock | None = None
-        if models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
+        self.existing = existing
+        if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
             User.__table__.to_metadata(models.metadata)  # type: ignore[attr-defined]  # it is a Table
 
     @property
@@ -173,14 +182,14 @@ def build(
     clock = clock or SystemClock()
     log = structlog.get_logger()
     keys = installation_keys(settings, clock, dev=dev)
-    engine = SQLiteEngine(sqlite_settings(settings))
+    engine = SQLiteEngine(sqlite_settings(settings), prepare=any_text if app.existing else None)
     engine.dialect._json_serializer = lambda value: json_encoder.encode(value).decode()
     catalog = app.catalog(settings.api.schemas[0])
     rules = rules_of(app.policies, app.column_rules, app.bypass)
     check_rules(catalog, rules)
     pipeline = Pipeline(
         engine,
-        SqliteDialect(engine.dialect),
+        LooseSqliteDialect(engine.dialect) if app.existing else SqliteDialect(engine.dialect),
         catalog,
         rules,
         sort_hooks(app.hooks),
@@ -203,9 +212,35 @@ def build(
         pipeline,
         caller,
         door,
-        Outside(app.mounts, title=app.title),
-        prepare=lambda: create_tables(engine, app.metadata),
+        Outside(app.mounts, title=app.title, docs=docs_page(settings, app.title)),
+        prepare=lambda: None if app.existing else create_tables(engine, app.metadata),
     )
+
+
+def database_app(settings: Settings) -> App:
+    """An app without a file: the database that `[database] url` names, by reflection.
+
+    Closed to everybody but `service_role`, unless `[api] anon` is "read". Raises `SetupFault` where there is no such file.
+    """
+    path = database_path(settings)
+    if not path.is_file():
+        raise SetupFault(f"there is no database {path}", hint="Without an app file, [database] url names an existing one.")
+    with SQLiteEngine(sqlite_settings(settings)).migration_connection() as connection:
+        found = reflect(connection)
+    for notice in found.notices:
+        structlog.get_logger().warning("reflection", notice=notice)
+    base = type("Base", (DeclarativeBase,), {"metadata": found.metadata})
+    app = App(base, title=path.stem, settings=settings, existing=True)
+    if settings.api.anon == "read":
+        for table in found.metadata.tables.values():
+            if table.schema is None:
+                app.policy(table, "select", to=(ANON, AUTHENTICATED), name="anon_read")(everybody_reads)
+    return app
+
+
+def everybody_reads(row: Any) -> bool:
+    """[api] anon = "read": everybody reads every table and view of this database."""
+    return True
 
 
 def create_tables(engine: SQLiteEngine, metadata: MetaData) -> None:
@@ -286,6 +321,11 @@ def rest_settings(settings: Settings, title: str) -> RestSettings:
     )
 
 
+def docs_page(settings: Settings, title: str) -> Docs | None:
+    """The page at /docs, where the API describes itself at all."""
+    return Docs(title, settings.api.external_url) if settings.api.openapi != "disabled" else None
+
+
 def door_settings(settings: Settings) -> DoorSettings:
     """What the door allows and tells."""
     server = settings.server
@@ -304,4 +344,4 @@ def _is_without_rowid(table: Any) -> bool:
     return table.dialect_options["sqlite"]["with_rowid"] is False
 
 
-__all__ = ["App", "Fault", "House", "build", "load_settings"]
+__all__ = ["App", "Fault", "House", "build", "database_app", "load_settings"]

@@ -1,4 +1,5 @@
-"""`auth.uid`, `auth.role`, `auth.claim(...)`: the caller's identity inside a policy, as parameters bound anew for each request.
+"""`auth.uid`, `auth.role`, `auth.claim(...)`: the caller's identity inside a policy, as parameters bound anew for
+each request.
 
 A claim that is absent, null or of the wrong type is NULL in SQL, so that a comparison with it is never true.
 """
@@ -71,7 +72,8 @@ def claim(*path: str) -> ClaimParameter:
 
 
 def is_among(column: Any, *path: str) -> sa.ColumnElement[bool]:
-    """Whether a column's value is in a claim that is a list: `auth.is_among(post.org_id, "orgs")`. Never, when it is none."""
+    """Whether a column's value is in a claim that is a list: `auth.is_among(post.org_id, "orgs")`. Never, when it is
+    none."""
     members = sa.func.json_each(ClaimParameter("claim", path, sa.Text(), many=True)).table_valued("value")
     found: sa.ColumnElement[bool] = column.in_(sa.select(members.c.value))
     return found

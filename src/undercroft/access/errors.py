@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undercroft.base.faults import Fault
+from undercroft.base.faults import Fault, SetupFault
 
 
 class PolicyFault(Fault):
@@ -22,10 +22,17 @@ def column_refused(table: str, column: str) -> PolicyFault:
     )
 
 
+def policy_strays(table: str) -> SetupFault:
+    return SetupFault(
+        f"the policy compares columns of {table} outside of a query",
+        hint="Use the argument that the policy is given, as in post.published; put other tables into select() or exists().",
+    )
+
+
 def write_without_filter(verb: str) -> PolicyFault:
     word = verb.upper()
     return PolicyFault(
         f"{word} requires a WHERE clause",
         code="21000",
-        hint="Add a filter to the URL; a filter that is true for every row, as id=not.is.null, says that all rows are meant.",
+        hint="Add a filter to the URL; one that is true for every row, as id=not.is.null, says that all are meant.",
     )

@@ -5,6 +5,7 @@ Nothing else writes a policy into a statement, and `sql` refuses a plan that did
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,19 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.util import _deep_deannotate
 
 from undercroft.access.claims import ClaimParameter
-from undercroft.access.errors import column_refused, row_refused
+from undercroft.access.errors import column_refused, policy_strays, row_refused
 from undercroft.access.policy import Command, Predicate, Rules
 from undercroft.catalog.types import Table
-from undercroft.query.plan import Embed, Node, Preset, ReadPlan, WritePlan
+from undercroft.query.plan import (
+    BoundCondition,
+    Embed,
+    EmbedExists,
+    Node,
+    Preset,
+    ReadPlan,
+    Tree,
+    WritePlan,
+)
 
 Clause = sa.ColumnElement[bool]
 
@@ -38,12 +48,14 @@ class Guard:
         return replace(plan, node=self.node(plan.node))
 
     def node(self, node: Node) -> Node:
-        """One node and all below it."""
+        """One node and all below it. Filters and orders that speak of an embed speak of the guarded one."""
+        embeds = {embed: self._embed(embed) for embed in node.embeds()}
         return replace(
             node,
             policy=self.using(node.table, "select", node.source),
-            outputs=tuple(self._embed(output) if isinstance(output, Embed) else output for output in node.outputs),
-            conditions=node.conditions,
+            outputs=tuple(embeds[output] if isinstance(output, Embed) else output for output in node.outputs),
+            conditions=tuple(_with_embeds(term, embeds) for term in node.conditions),
+            order=tuple(replace(term, embed=embeds[term.embed]) if term.embed else term for term in node.order),
             guarded=True,
         )
 
@@ -97,10 +109,20 @@ class Guard:
     def _any(self, table: Table, command: Command, source: sa.FromClause, predicates: list[Predicate]) -> Clause | None:
         if self.bypasses:
             return None
-        clauses = [as_clause(predicate(rows_of(table, source)), source) for predicate in predicates]
+        clauses = [self._clause(table, source, predicate) for predicate in predicates]
         if any(clause is None for clause in clauses):
             return None
         return sa.or_(sa.false(), *(clause for clause in clauses if clause is not None))
+
+    def _clause(self, table: Table, source: sa.FromClause, predicate: Predicate) -> Clause | None:
+        if source is not table.element:
+            return as_clause(predicate(rows_of(table, source)), source)
+        # In a write the row's table bears its own name: a policy that asks the same table must not meet the row there.
+        row = table.element.alias()
+        clause = as_clause(predicate(rows_of(table, row)), row)
+        if clause is None or not any(isinstance(part, sa.Select) for part in visitors.iterate(clause)):
+            return clause if clause is None else _moved(clause, row, table.element)
+        return _moved(_moved(clause, table.element, table.element.alias()), row, table.element)
 
     def _check_columns(self, plan: WritePlan) -> None:
         refused = self.rules.columns_for(plan.table.name, self.role, "read_only")
@@ -140,6 +162,10 @@ def as_clause(value: Any, source: sa.FromClause) -> Clause | None:
         return sa.false()
     # The models' marks on the expression would make the statement an ORM query.
     clause: Clause = _deep_deannotate(value)
+    strays = [stray for stray in clause._from_objects if not _is(stray, source)]
+    if strays:
+        # Beside the row, it would be joined to every row of the other table, and let everything in.
+        raise policy_strays(str(getattr(strays[0], "name", strays[0])))
     return _closed(clause, source)
 
 
@@ -161,6 +187,32 @@ def _closed(clause: Clause, source: sa.FromClause) -> Clause:
 
     closed: Clause = visitors.cloned_traverse(clause, {}, {"select": tie})
     return closed
+
+
+def _moved(clause: Clause, source: sa.FromClause, target: sa.FromClause) -> Clause:
+    """The clause with `target` wherever it spoke of `source`."""
+
+    def move(element: Any, **_: Any) -> Any:
+        if _is(element, source):
+            return target
+        return target.c[element.key] if _is(getattr(element, "table", None), source) else None
+
+    moved: Clause = visitors.replacement_traverse(clause, {}, move)
+    return moved
+
+
+def _is(element: Any, source: sa.FromClause) -> bool:
+    return element is source or source in getattr(element, "_cloned_set", ())  # traversals make clones of aliases
+
+
+def _with_embeds(term: BoundCondition, embeds: Mapping[Embed, Embed]) -> BoundCondition:
+    match term:
+        case EmbedExists():
+            return replace(term, embed=embeds[term.embed])
+        case Tree():
+            return replace(term, terms=tuple(_with_embeds(inner, embeds) for inner in term.terms))
+        case _:
+            return term
 
 
 def typed(value: Any, type_: Any) -> Any:

@@ -39,7 +39,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """Columns that some roles may not see, may not write, or get set for them. `roles` empty means all but service_role."""
+    """Columns that some roles may not see, may not write, or get set for them. `roles` empty means all but
+    service_role."""
 
     table: str
     kind: Literal["hide", "read_only", "preset"]

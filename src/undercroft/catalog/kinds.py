@@ -1,4 +1,5 @@
-"""The kinds of data that the protocols distinguish, read off SQLAlchemy's types: how a value is written in a URL, in JSON, in a row."""
+"""The kinds of data that the protocols distinguish, read off SQLAlchemy's types: how a value is written in a URL, in
+JSON, in a row."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _relationship_names(mappers: Iterable[Mapper[Any]]) -> dict[tuple[str, str, 
             source, target = relationship.parent.local_table, relationship.mapper.local_table
             if not isinstance(source, sa.Table) or not isinstance(target, sa.Table):
                 continue
-            keys = [pair for pair in relationship.remote_side] if relationship.direction.name != "MANYTOONE" else []
+            keys = list(relationship.remote_side) if relationship.direction.name != "MANYTOONE" else []
             columns = frozenset(c.name for c in keys) or frozenset(c.name for c in relationship.local_columns)
             marked = (
                 f"<{relationship.key}"

@@ -73,7 +73,8 @@ def find_relations(
 
 
 def _split_self_names(names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """A key from a table to itself gives both directions one entry; the reader marks the way back with a leading `<`."""
+    """A key from a table to itself gives both directions one entry; the reader marks the way back with a leading
+    `<`."""
     return (
         frozenset(name for name in names if not name.startswith("<")),
         frozenset(name[1:] for name in names if name.startswith("<")),

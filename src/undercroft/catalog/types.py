@@ -22,7 +22,8 @@ class Column:
     kind: Kind
     nullable: bool
     has_default: bool
-    """A value is found for it when an insert leaves it out: a default of the model, of the database, or a row number."""
+    """A value is found for it when an insert leaves it out: a default of the model, of the database, or a row
+    number."""
     generated: bool = False
     comment: str | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -52,7 +52,8 @@ class Uuid(TypeDecorator[UUID]):
 
 
 class Numeric(TypeDecorator[Decimal]):
-    """A decimal without loss: PostgreSQL's numeric; on SQLite a number up to 15 digits of declared precision, else text."""
+    """A decimal without loss: PostgreSQL's numeric; on SQLite a number up to 15 digits of declared precision, else
+    text."""
 
     impl = sa.Numeric
     cache_ok = True
@@ -93,7 +94,7 @@ def _check_name(constraint: sa.Constraint, table: sa.Table) -> str:
     return "_".join(sorted(column.name for column in columns)) or "row"
 
 
-NAMES = {
+NAMES: dict[Any, Any] = {
     "check_name": _check_name,
     "pk": "%(table_name)s_pkey",
     "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
@@ -111,7 +112,7 @@ class Model(DeclarativeBase):
     """
 
     metadata = sa.MetaData(naming_convention=NAMES)
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: sa.Text(),
         datetime: Timestamp(),
         date: sa.Date(),

@@ -35,9 +35,9 @@ class Declarations:
     ) -> Callable[[F], F]:
         """Allow commands on the rows for which the decorated expression is true.
 
-        `to` names the roles (everybody when left out). The expression says which existing rows may be reached and, unless
-        `check` says otherwise, which rows may be written; as in `CREATE POLICY`, policies for one command are joined by OR.
-        The docstring is the reason that `undercroft explain` prints.
+        `to` names the roles (everybody when left out). The expression says which existing rows may be reached and,
+        unless `check` says otherwise, which rows may be written; as in `CREATE POLICY`, policies for one command are
+        joined by OR. The docstring is the reason that `undercroft explain` prints.
 
         Raises:
             SetupFault: for a command that is none.
@@ -54,7 +54,7 @@ class Declarations:
         def declare(function: F) -> F:
             self.policies.append(
                 Policy(
-                    name=name or getattr(function, "__name__", "policy"),
+                    name=name or str(getattr(function, "__name__", "policy")),
                     table=table_of(table).name,
                     commands=frozenset(commands),
                     using=function,

@@ -29,7 +29,8 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function under `/rpc/<name>`. `returns` is the mapped class when it gives rows of a table, one or (`many`) several."""
+    """A function under `/rpc/<name>`. `returns` is the mapped class when it gives rows of a table, one or (`many`)
+    several."""
 
     name: str
     run: Callable[..., Any]

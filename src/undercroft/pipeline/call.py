@@ -1,4 +1,5 @@
-"""Calls an app's functions: arguments validated, run as the caller in one transaction, rows shown as any read shows them."""
+"""Calls an app's functions: arguments validated, run as the caller in one transaction, rows shown as any read shows
+them."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from undercroft.models.functions import Function
 from undercroft.pipeline.errors import unknown_function
 from undercroft.pipeline.run import Page, Pipeline
 from undercroft.query.ask import ReadAsk
-from undercroft.sql.read import Rendering, ReadWriter
+from undercroft.sql.rows import ReadWriter, Rendering
 from undercroft.sql.statement import Given, Handed, compile_statement
 
 _KEYS = "keys"
@@ -26,7 +27,8 @@ _KEYS = "keys"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one request asks of a function. `ask` shapes the rows that it gives; `plain` says that it asks for nothing special."""
+    """What one request asks of a function. `ask` shapes the rows that it gives; `plain` says that it asks for
+    nothing special."""
 
     actor: Actor
     values: Sequence[str]
@@ -91,7 +93,8 @@ class Caller:
                     raise _Undo
         except _Undo:
             pass
-        assert result is not None  # only _Undo passes, and it comes after
+        if result is None:
+            raise AssertionError("only _Undo passes, and it comes after")
         return result
 
     def _result(self, function: Function, returned: Any, call: Call, transaction: Transaction) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
@@ -62,8 +62,8 @@ class Context:
     def session(self) -> AsyncSession:
         """SQLAlchemy's session as the caller: policies apply to its queries, and to what it flushes.
 
-        `commit()` writes what is pending; the transaction itself ends when the request's work is done, and is undone as a
-        whole when the code raises.
+        `commit()` writes what is pending; the transaction itself ends when the request's work is done, and is undone
+        as a whole when the code raises.
         """
         if self._session is None:
             self._session = self._transaction.session()
@@ -73,6 +73,10 @@ class Context:
     def as_service(self) -> AbstractContextManager[None]:
         """Within `with ctx.as_service():` the session acts as the service itself, and no policy applies."""
         return self._guard.as_service()
+
+    def trusting(self, instances: Iterable[Any]) -> AbstractContextManager[None]:
+        """Within the block, these objects may be flushed unchecked: whoever says so checks their rows."""
+        return self._guard.trusting(instances)
 
     @property
     def opened(self) -> AsyncSession | None:

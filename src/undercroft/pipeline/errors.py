@@ -58,6 +58,7 @@ def unknown_function(schema: str, name: str, arguments: Iterable[str], known: It
     return PipelineFault(
         f"Could not find the function {schema}.{name}({given}) in the schema cache",
         code="PGRST202",
-        details=f"Searched for the function {schema}.{name} {described}, but no matches were found in the schema cache.",
+        details=f"Searched for the function {schema}.{name} {described}, "
+        "but no matches were found in the schema cache.",
         hint=f"Perhaps you meant to call the function {schema}.{near}" if near else None,
     )

@@ -1,8 +1,9 @@
-"""Writes with business logic around them: hooks run on the rows as objects, inside the transaction that holds the writer.
+"""Writes with business logic around them: hooks run on the rows as objects, inside the transaction that holds the
+writer.
 
 Inserts: the body's rows become objects, the hooks change them, and the same program as always writes them. Updates and
-deletes: the rows are found by the same program, loaded, changed by the body and the hooks, and flushed. An upsert runs the
-insert hooks.
+deletes: the rows are found by the same program, loaded, changed by the body and the hooks, and flushed. An upsert runs
+the insert hooks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import inspect as sa_inspect
 
+from undercroft.access.claims import ClaimParameter
 from undercroft.access.errors import row_refused
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import kind_of
@@ -23,6 +25,7 @@ from undercroft.pipeline.context import Context
 from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
 from undercroft.sql.codecs import from_json
 from undercroft.sql.dialect import Dialect
+from undercroft.sql.statement import claim_value
 from undercroft.sql.write import KEYS, WriteProgram
 
 MOST_ROWS = 1000
@@ -94,7 +97,9 @@ class HookedWrite:
                 for name, value in patch.items():
                     setattr(instance, name, value)
                 await self._run("before", instance)
-        with self.context.as_service():
+                self._preset(instance)
+        # These rows were found by the policies and are verified below; whatever else the hooks changed is the caller's.
+        with self.context.trusting(instances):
             await session.flush()
         self._verify(keys)
         for instance in instances:
@@ -147,6 +152,13 @@ class HookedWrite:
             and (name in {column.name for column in self.program.plan.columns} or not self.program.plan.columns)
         }
 
+    def _preset(self, instance: Any) -> None:
+        """What the rules set, whatever the caller and the hooks did."""
+        for preset in self.program.plan.presets:
+            value = preset.value
+            key = self._mapper.get_property_by_column(preset.column).key
+            setattr(instance, key, claim_value(value, self.request.actor) if isinstance(value, ClaimParameter) else value)
+
     @property
     def _mapper(self) -> Any:
         return sa_inspect(self.program.plan.table.entity)
@@ -166,7 +178,7 @@ class HookedWrite:
         key = self.dialect.row_key(plan.table.element, has_rowid=plan.table.has_rowid, primary_key=primary)
         each, join, position = self.dialect.among_keys(key, sa.literal(self.dialect.key_list(keys)))
         query = (
-            sa.select(plan.table.entity).join(each, join).order_by(position).execution_options(populate_existing=True)
+            sa.select(self._mapper.class_).join(each, join).order_by(position).execution_options(populate_existing=True)
         )
         with self.context.as_service():
             return list(await self.context.session.scalars(query))

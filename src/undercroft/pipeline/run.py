@@ -26,7 +26,8 @@ from undercroft.query.ask import Filter, ReadAsk, WriteAsk
 from undercroft.query.bind import bind_read, bind_write
 from undercroft.query.plan import Node, Output, ReadPlan
 from undercroft.sql.dialect import Dialect
-from undercroft.sql.read import Rendering, write_read
+from undercroft.sql.read import write_read
+from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Given, Statement
 from undercroft.sql.write import WriteProgram, write_program
 
@@ -172,7 +173,8 @@ class Pipeline:
                     raise _Undo
         except _Undo:
             pass
-        assert written is not None  # only _Undo passes, and it comes after
+        if written is None:
+            raise AssertionError("only _Undo passes, and it comes after")
         return written
 
     # --- logic ---

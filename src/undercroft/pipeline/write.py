@@ -1,4 +1,5 @@
-"""Carries out one write: the statements of its program, in order, within a savepoint, and what must hold between them."""
+"""Carries out one write: the statements of its program, in order, within a savepoint, and what must hold between
+them."""
 
 from __future__ import annotations
 

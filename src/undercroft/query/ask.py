@@ -1,7 +1,7 @@
 """What a caller asked for, in names only: nothing here has been looked up or authorised yet.
 
-An ask is a *shape*: every value that the caller gave (the `5` of `id=eq.5`, a limit, a body) stands in a separate list, and
-the ask holds its index, a `Slot`. Two requests of one shape share one plan and one SQL text.
+An ask is a *shape*: every value that the caller gave (the `5` of `id=eq.5`, a limit, a body) stands in a separate
+list, and the ask holds its index, a `Slot`. Two requests of one shape share one plan and one SQL text.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ Condition = Filter | Logic
 class Ask:
     """One table's part of a read, with the embeds below it.
 
-    `conditions` are joined by AND. A `Filter` whose field is the name of an embed and whose operator is `is` (null, or not
-    null) asks whether the embed is empty: that is decided when names are bound.
+    `conditions` are joined by AND. A `Filter` whose field is the name of an embed and whose operator is `is` (null, or
+    not null) asks whether the embed is empty: that is decided when names are bound.
     """
 
     select: tuple[SelectField | SelectStar | EmbedAsk, ...] = (SelectStar(),)
@@ -138,9 +138,10 @@ class ReadAsk:
 class WriteAsk:
     """A write to one table.
 
-    `columns` are the payload's columns (of the `columns` parameter, else the keys of the body). `replace` is PUT. `resolution`
-    is the answer to a duplicate key, on the columns `on_conflict` (the primary key where it is empty). `returning` asks for the
-    rows, as a read of them, or for their primary keys alone. `missing_default` fills absent keys with the column's default instead of null.
+    `columns` are the payload's columns (of the `columns` parameter, else the keys of the body). `replace` is PUT.
+    `resolution` is the answer to a duplicate key, on the columns `on_conflict` (the primary key where it is empty).
+    `returning` asks for the rows, as a read of them, or for their primary keys alone. `missing_default` fills absent
+    keys with the column's default instead of null.
     """
 
     table: str

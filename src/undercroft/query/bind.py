@@ -61,7 +61,8 @@ def bind_read(ask: ReadAsk, catalog: Catalog) -> ReadPlan:
 
 
 def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
-    """Resolve a write. Raises `QueryFault` for a name that the catalog does not have, or a shape that writes cannot take."""
+    """Resolve a write. Raises `QueryFault` for a name that the catalog does not have, or a shape that writes cannot
+    take."""
     table = _table(ask.table, catalog)
     binder = _Binder(catalog, count())
     columns = tuple(_payload_column(table, name) for name in ask.columns)
@@ -124,7 +125,7 @@ def _is_meant(relation: Relation, target: str, hint: str | None) -> bool:
         by_column = relation.holds_key and own == target
         if relation.is_self:
             return (relation.kind != "m2m" and not relation.holds_key and target == relation.target) or by_column
-        return target in (relation.target, relation.constraint) and not _is_shadowed(relation, target) or by_column
+        return (target in (relation.target, relation.constraint) and not _is_shadowed(relation, target)) or by_column
     if target != relation.target:
         return False
     if relation.junction:
@@ -228,7 +229,8 @@ class _Scope:
             raise QueryFault(
                 f"A related order on '{term.relation}' is not possible",
                 code="PGRST118",
-                details=f"'{self.table.name}' and '{term.relation}' do not form a many-to-one or one-to-one relationship",
+                details=f"'{self.table.name}' and '{term.relation}' do not form "
+                "a many-to-one or one-to-one relationship",
             )
         inner = _Scope(embed.node.table, tuple(embed.node.embeds()))
         return Order(inner.field(term.field), direction, nulls, embed)

@@ -1,6 +1,7 @@
 """What binding may refuse, each with its PostgREST code or SQLSTATE.
 
-A hint is drawn only from the catalog that it was given, which is the caller's own: what the caller may not know of is not in it.
+A hint is drawn only from the catalog that it was given, which is the caller's own: what the caller may not know of is
+not in it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def ambiguous_relation(source: str, target: str, found: tuple[Relation, ...]) ->
         f"Could not embed because more than one relationship was found for '{source}' and '{target}'",
         code="PGRST201",
         details=[_describe(relation) for relation in found],
-        hint=f"Try changing '{target}' to one of the following: {hints}. Find the desired relationship in the 'details' key.",
+        hint=f"Try changing '{target}' to one of the following: {hints}. "
+        "Find the desired relationship in the 'details' key.",
     )
 
 

@@ -151,8 +151,8 @@ class ReadPlan:
 class WritePlan:
     """A write, bound: the table itself is the target, and `node` reads the rows back as the caller may see them.
 
-    `targets` finds the rows that an update or a delete touches. `check` is what new rows must satisfy, `using` what existing
-    rows must; both are set by the guard, with the columns that the policies preset.
+    `targets` finds the rows that an update or a delete touches. `check` is what new rows must satisfy, `using` what
+    existing rows must; both are set by the guard, with the columns that the policies preset.
     """
 
     table: Table

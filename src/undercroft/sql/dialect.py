@@ -1,4 +1,5 @@
-"""What an engine must say for the writers to write its SQL: one method a construct, so that no writer asks which engine it is."""
+"""What an engine must say for the writers to write its SQL: one method a construct, so that no writer asks which
+engine it is."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ Expression = sa.ColumnElement[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
-    """An expression with what is known of its type: `type_` is a column's own, None after a cast, a path or an aggregate."""
+    """An expression with what is known of its type: `type_` is a column's own, None after a cast, a path or an
+    aggregate."""
 
     element: Expression
     kind: Kind
@@ -31,8 +33,11 @@ class Scalar:
 class Dialect(Protocol):
     """Declared differences of one engine."""
 
-    name: str
-    sqlalchemy: SqlDialect
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sqlalchemy(self) -> SqlDialect: ...
 
     def json_value(self, scalar: Scalar) -> Expression:
         """The scalar as JSON text; the text `null` for NULL."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """What a request hands to a statement: the values of its slots, one row of its body, and results of earlier steps."""
+    """What a request hands to a statement: the values of its slots, one row of its body, and results of earlier
+    steps."""
 
     values: Sequence[str]
     actor: Actor

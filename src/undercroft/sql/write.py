@@ -1,7 +1,7 @@
 """The one writer of writes: from a guarded plan to the few statements that carry it out within one savepoint.
 
-The order in which they run, and what must hold between them, is `pipeline/write.py`. Every statement returns row keys or a
-body put together in the database; rows never pass through Python on their way back.
+The order in which they run, and what must hold between them, is `pipeline/write.py`. Every statement returns row keys
+or a body put together in the database; rows never pass through Python on their way back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
@@ -18,7 +18,8 @@ from undercroft.access.guard import typed
 from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.dialect import Dialect, Expression
-from undercroft.sql.read import ReadWriter, Rendering, require_guard
+from undercroft.sql.read import require_guard
+from undercroft.sql.rows import ReadWriter, Rendering
 from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement
 
 Row = Mapping[str, Any]
@@ -34,9 +35,9 @@ class WriteProgram:
 
     `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their keys).
     `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written.
-    `verify` counts the rows that break a check too rich to stand in a RETURNING clause. `before` and `after` give a body.
-    `found()` gives the keys of the rows that an update or a delete will touch, and `broken()` counts the rows written that
-    break a check: for writes that pass through hooks.
+    `verify` counts the rows that break a check too rich to stand in a RETURNING clause. `before` and `after` give a
+    body. `found()` gives the keys of the rows that an update or a delete will touch, and `broken()` counts the rows
+    written that break a check: for writes that pass through hooks.
     """
 
     plan: WritePlan
@@ -216,7 +217,8 @@ class _ProgramWriter:
         table = self.plan.table.element
         each, join, _ = self.dialect.among_keys(self.key(table), self._carried(KEYS))
         check = self.check
-        assert check is not None  # there is a verify statement only where there is a check
+        if check is None:
+            raise AssertionError("there is a verify statement only where there is a check")
         broken = sa.case((check, 0), else_=1) == 1
         return sa.select(sa.func.count()).select_from(each, table).where(join, broken)
 
@@ -238,7 +240,8 @@ class _ProgramWriter:
         reads, node = self.reads, self.plan.node
         header, line = reads.line(node)
         rows = narrow(reads.rows(node, [line.label("j")], grouped=True)).subquery("r")
-        return sa.select(reads.body(rows.c.j, header), sa.func.count()).select_from(rows)
+        shown: Any = sa.select(reads.body(rows.c.j, header), sa.func.count())
+        return cast("sa.Select[Any]", shown.select_from(rows))
 
 
 def _call(function: Callable[[Any], Any], column: sa.Column[Any], dialect: Dialect) -> Fetch:

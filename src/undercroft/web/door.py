@@ -5,16 +5,17 @@ It is raw ASGI, since it is on the path of every request.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
 
-import asyncio
-
+from undercroft.access.actor import ANON
 from undercroft.base.faults import Fault, Overloaded
 from undercroft.web.actor import Identify
 from undercroft.web.cors import cors, preflight
@@ -38,6 +39,16 @@ class DoorSettings:
     timing: bool = False
     log_all: bool = False
     slow_seconds: float = 0.5
+
+
+class _Given(NamedTuple):
+    """The headers that the door itself reads."""
+
+    authorization: bytes | None
+    apikey: bytes | None
+    origin: bytes | None
+    trace: bytes | None
+    preflight: bool
 
 
 class Door:
@@ -71,10 +82,44 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send, room: Room, path: bytes) -> None:
         """Serve one request of a room."""
         started = perf_counter()
-        settings = self._settings
-        request = Request(scope["method"], path, scope["query_string"], scope["headers"], receive, settings.body_limit)
-        authorization = apikey = origin = trace = asked_method = None
-        for name, value in request.headers:
+        headers = scope["headers"]
+        request = Request(scope["method"], path, scope["query_string"], headers, receive, self._settings.body_limit)
+        given = self._given(headers)
+        try:
+            if given.preflight and request.method == "OPTIONS":
+                answer = self._preflight(request, given.origin)
+            else:
+                answer = await self._admitted(room, request, given, started)
+        except Fault as fault:
+            answer = self._fault(fault, request)
+        except Disconnected:
+            return
+        except Exception as error:
+            answer = self._crash(error, request)
+        await self._send(send, request, answer, given, started)
+
+    async def _admitted(self, room: Room, request: Request, given: _Given, started: float) -> Answer:
+        """The room's answer, once there is a place for the request and it is known who asks."""
+        if self._active >= self._settings.max_requests:
+            await self._queue()
+        else:
+            self._active += 1
+        try:
+            request.authenticated = given.authorization is not None or given.apikey is not None
+            if self._settings.timing:
+                request.marks = [("", started)]
+            request.actor = self._identify(given.authorization, given.apikey)
+            if request.marks is not None:
+                request.marks.append(("jwt", perf_counter()))
+            return await room(request)
+        finally:
+            self._leave()
+
+    def _given(self, headers: list[Header]) -> _Given:
+        authorization = apikey = origin = trace = None
+        preflight = False
+        trace_header = self._settings.trace_header
+        for name, value in headers:
             if name == b"authorization":
                 authorization = value
             elif name == b"apikey":
@@ -82,48 +127,21 @@ class Door:
             elif name == b"origin":
                 origin = value
             elif name == b"access-control-request-method":
-                asked_method = value
-            elif name == settings.trace_header:
+                preflight = True
+            elif name == trace_header:
                 trace = value
-        admitted = False
-        try:
-            if asked_method is not None and origin is not None and request.method == "OPTIONS":
-                answer = self._preflight(request, origin)
-            else:
-                if self._active >= settings.max_requests:
-                    await self._queue()
-                else:
-                    self._active += 1
-                admitted = True
-                if settings.timing:
-                    request.marks = [("", started)]
-                if authorization is not None or apikey is not None:
-                    request.authenticated = True
-                request.actor = self._identify(authorization, apikey)
-                if request.marks is not None:
-                    request.marks.append(("jwt", perf_counter()))
-                answer = await room(request)
-        except Fault as fault:
-            answer = self._fault(fault, request, origin)
-        except Disconnected:
-            return
-        except Exception as error:
-            answer = self._crash(error, request, origin)
-        finally:
-            if admitted:
-                self._leave()
-        await self._send(send, request, answer, trace, origin, started)
+        return _Given(authorization, apikey, origin, trace, preflight and origin is not None)
 
     # --- answering ---
 
-    async def _send(self, send: Send, request: Request, answer: Answer, trace: bytes | None, origin: bytes | None, started: float) -> None:
+    async def _send(self, send: Send, request: Request, answer: Answer, given: _Given, started: float) -> None:
         status, headers, body = answer
         settings = self._settings
-        extra: list[Header] = [*self._cors_of(origin)] if not request.preflight else []
+        extra: list[Header] = [*self._cors_of(given.origin)] if not request.preflight else []
         if status != 204:
             extra.append((b"content-length", b"%d" % len(body)))
-        if trace is not None and settings.trace_header is not None:
-            extra.append((settings.trace_header, trace))
+        if given.trace is not None and settings.trace_header is not None:
+            extra.append((settings.trace_header, given.trace))
         if request.marks is not None:
             if request.marks[-1][0] != "response":
                 request.marks.append(("response", perf_counter()))
@@ -155,8 +173,8 @@ class Door:
             request.id = given.decode() if given is not None and harmless else uuid4().hex
         return request.id
 
-    def _fault(self, fault: Fault, request: Request, origin: bytes | None) -> Answer:
-        anonymous = not request.authenticated
+    def _fault(self, fault: Fault, request: Request) -> Answer:
+        anonymous = not request.authenticated or request.actor.role == ANON
         status = status_of(fault, anonymous=anonymous)
         headers = self._fault_headers(fault)
         if status == 401:
@@ -177,7 +195,7 @@ class Door:
                 fault = self._secretive(fault, request)
         return Answer(status, headers, body_of(fault))
 
-    def _crash(self, error: Exception, request: Request, origin: bytes | None) -> Answer:
+    def _crash(self, error: Exception, request: Request) -> Answer:
         """A fault of the program: told in full to the log, and to nobody else."""
         self._log.exception("crash", exc_info=error, id=self._id_of(request))
         fault = self._secretive(Fault("Internal server error"), request)
@@ -188,7 +206,7 @@ class Door:
             "Internal server error", code=fault.code, hint=f"The log has the details, under id {self._id_of(request)}."
         )
 
-    def _preflight(self, request: Request, origin: bytes) -> Answer:
+    def _preflight(self, request: Request, origin: bytes | None) -> Answer:
         request.preflight = True
         asked = request.header(b"access-control-request-headers")
         return Answer(200, preflight(origin, asked, self._settings.cors_origins))
@@ -231,7 +249,7 @@ def _challenge(fault: Fault) -> bytes:
 
 def _timing(marks: list[tuple[str, float]]) -> bytes:
     """Server-Timing: each stage's milliseconds."""
-    spans = ((name, (end - start) * 1000) for (_, start), (name, end) in zip(marks, marks[1:], strict=False))
+    spans = ((name, (end - start) * 1000) for (_, start), (name, end) in pairwise(marks))
     return ", ".join(f"{name};dur={span:.1f}" for name, span in spans).encode()
 
 

@@ -1,0 +1,309 @@
+"""Rows of a plan as SQL: the members of each row, its embeds, its conditions and its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from undercroft.catalog.kinds import Kind
+from undercroft.query.plan import (
+    Bound,
+    BoundCondition,
+    Compare,
+    Embed,
+    EmbedExists,
+    Node,
+    Order,
+    Output,
+    Tree,
+)
+from undercroft.sql.dialect import Dialect, Expression, Scalar
+from undercroft.sql.text import bracketed, concat, constant, csv_field, key_of, text_literal
+
+Body = Literal["array", "object", "csv", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How rows become a body. `object` is one row without brackets; `none` gives the counts alone."""
+
+    body: Body = "array"
+    strip_nulls: bool = False
+    most_rows: int | None = None
+    """The greatest number of rows that any list of the answer may have."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """One member of an answer's object: its name, and its value ready as JSON text."""
+
+    name: Expression
+    """`"name":` as text"""
+    value: Expression
+    plain: str
+    scalar: Scalar | None
+    """The value before it became JSON, where it is one."""
+    aggregate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWriter:
+    """Writes the parts of a read for one dialect and rendering."""
+
+    dialect: Dialect
+    rendering: Rendering
+
+    # --- the body ---
+
+    def body(self, text: Expression, header: Expression | None) -> Expression:
+        if self.rendering.body == "csv":
+            lines = sa.func.coalesce(text_literal("\n").concat(self.dialect.join_lines(text, "\n")), text_literal(""))
+            return header.concat(lines) if header is not None else lines
+        joined = self.dialect.join_lines(text, ",")
+        return joined if self.rendering.body == "object" else bracketed(joined)
+
+    def line(self, node: Node) -> tuple[Expression | None, Expression]:
+        """One row of the answer as text (and, for CSV, the header line)."""
+        if self.rendering.body != "csv":
+            return None, self.object(node)
+        pieces = list(self.pieces(node))
+        header = constant(",".join(csv_field(piece.plain) for piece in pieces))
+        fields = [self.dialect.csv_value(piece.scalar or Scalar(piece.value, Kind.JSON)) for piece in pieces]
+        commas = [text_literal(",")] * (len(fields) - 1)
+        return header, concat([part for pair in zip(fields, [*commas, text_literal("")], strict=True) for part in pair])
+
+    def object(self, node: Node) -> Expression:
+        """A row of the node as the text of a JSON object."""
+        pieces = list(self.pieces(node))
+        if not pieces:
+            return text_literal("{}")
+        if self.rendering.strip_nulls:
+            members = [
+                sa.func.coalesce(
+                    text_literal(",")
+                    .concat(piece.name)
+                    .concat(sa.func.nullif(self._stripped(piece), text_literal("null"))),
+                    text_literal(""),
+                )
+                for piece in pieces
+            ]
+            return concat([text_literal("{"), sa.func.substr(concat(members), 2), text_literal("}")])
+        parts: list[Expression] = []
+        for index, piece in enumerate(pieces):
+            parts += [text_literal("{" if index == 0 else ","), piece.name, piece.value]
+        return concat([*parts, text_literal("}")])
+
+    def _stripped(self, piece: Piece) -> Expression:
+        is_json = piece.scalar is not None and piece.scalar.kind in (Kind.JSON, Kind.JSONB)
+        return self.dialect.without_nulls(piece.value) if is_json else piece.value
+
+    # --- the members of a row ---
+
+    def pieces(self, node: Node) -> Iterator[Piece]:
+        for output in node.outputs:
+            if isinstance(output, Output):
+                yield self._piece(node, output)
+            elif not output.shown and not (output.spread and output.relation.to_one):
+                continue
+            elif not output.spread:
+                yield Piece(key_of(output.name, bound=True), self.embed_value(node, output), output.name, None)
+            elif output.relation.to_one:
+                yield from self.pieces(output.node)
+            else:
+                yield from self._spread_lists(node, output)
+
+    def _piece(self, node: Node, output: Output) -> Piece:
+        scalar = self.scalar(node, output.field) if output.field else None
+        if scalar is not None and output.cast:
+            scalar = self.dialect.cast(scalar, output.cast)
+        if output.aggregate:
+            scalar = self.dialect.aggregate(output.aggregate, scalar)
+            if output.aggregate_cast:
+                scalar = self.dialect.cast(scalar, output.aggregate_cast)
+        if scalar is None:
+            raise AssertionError("an output without a field is a count()")
+        from_caller = output.renamed or bool(output.field and output.field.json)
+        return Piece(
+            key_of(output.name, bound=from_caller),
+            self.dialect.json_value(scalar),
+            output.name,
+            scalar,
+            aggregate=output.aggregate is not None,
+        )
+
+    def scalar(self, node: Node, field: Bound) -> Scalar:
+        scalar = Scalar(node.column(field.column), field.column.kind, field.column.element.type)
+        return self.dialect.json_path(scalar, field.json) if field.json else scalar
+
+    # --- embeds ---
+
+    def embed_value(self, parent: Node, embed: Embed) -> Expression:
+        """The embed as JSON text: an object or null, or a list."""
+        child = embed.node
+        belongs = self.joined(parent, embed)
+        if embed.relation.to_one:
+            rows = self.rows(child, [self.object(child)], belongs, embed, correlate=parent)
+            return sa.func.coalesce(rows.scalar_subquery(), text_literal("null"))
+        if self._is_plain_list(child):
+            # No order and no limit: the lines can be joined where they are found.
+            rows = self.rows(
+                child, [bracketed(self.dialect.join_lines(self.object(child), ","))], belongs, embed, correlate=parent
+            )
+            return rows.scalar_subquery()
+        return self._list_of(
+            self.rows(child, [self.object(child).label("j")], belongs, embed, correlate=parent, grouped=True)
+        )
+
+    def _is_plain_list(self, node: Node) -> bool:
+        return not (
+            node.order
+            or node.limit is not None
+            or node.offset is not None
+            or self.rendering.most_rows
+            or self._aggregates(node)
+        )
+
+    def _list_of(self, rows: sa.Select[Any]) -> Expression:
+        lines = rows.subquery()
+        return sa.select(bracketed(self.dialect.join_lines(lines.c.j, ","))).select_from(lines).scalar_subquery()
+
+    def _spread_lists(self, parent: Node, embed: Embed) -> Iterator[Piece]:
+        """A spread to-many embed gives each of its columns as a list."""
+        for piece in self.pieces(embed.node):
+            rows = self.rows(embed.node, [piece.value.label("j")], self.joined(parent, embed), embed, correlate=parent)
+            yield Piece(piece.name, self._list_of(rows), piece.plain, None)
+
+    def joined(self, parent: Node, embed: Embed) -> sa.ColumnElement[bool]:
+        """How the embed's rows belong to a row of the parent."""
+        relation, child = embed.relation, embed.node.source
+        if embed.junction is None or relation.junction is None:
+            return sa.and_(*(child.c[other] == parent.source.c[own] for own, other in relation.pairs))
+        between = embed.junction.source
+        clauses = [between.c[key] == parent.source.c[own] for own, key in relation.junction.source_pairs]
+        clauses += [between.c[key] == child.c[own] for own, key in relation.junction.target_pairs]
+        if embed.junction.policy is not None:
+            clauses.append(embed.junction.policy)
+        return sa.and_(*clauses)
+
+    # --- the rows of a node ---
+
+    def rows(
+        self,
+        node: Node,
+        columns: Sequence[Expression],
+        belongs: sa.ColumnElement[bool] | None = None,
+        embed: Embed | None = None,
+        *,
+        correlate: Node | None = None,
+        grouped: bool = False,
+    ) -> sa.Select[Any]:
+        """SELECT these columns for the node's rows: conditions, order, limit; joined to what is spread into them."""
+        source: sa.FromClause = node.source
+        for spread in self._spread_ones(node):
+            source = self._join_spread(source, *spread)
+        select = sa.select(*columns)
+        select = (
+            select.select_from(source, embed.junction.source)
+            if embed and embed.junction
+            else select.select_from(source)
+        )
+        clauses = [*([belongs] if belongs is not None else []), *self.where(node)]
+        select = select.where(*clauses) if clauses else select
+        if grouped and self._aggregates(node):
+            select = select.group_by(*(self._group_key(piece) for piece in self.pieces(node) if not piece.aggregate))
+        select = select.order_by(*(self.order(node, term) for term in node.order))
+        if embed is None or not embed.relation.to_one or node.limit is not None or node.offset is not None:
+            limit = self.dialect.limit(node.limit, self.rendering.most_rows)
+            select = select.limit(limit) if limit is not None else select
+            select = select.offset(self.dialect.offset(node.offset)) if node.offset is not None else select
+        return select.correlate(*self._sources(correlate)) if correlate is not None else select
+
+    def _sources(self, node: Node) -> list[sa.FromClause]:
+        """Every alias that a row of the node consists of: its own, and those spread into it."""
+        return [node.source, *(spread.node.source for _, spread in self._spread_ones(node))]
+
+    def _spread_ones(self, node: Node) -> Iterator[tuple[Node, Embed]]:
+        for embed in node.embeds():
+            if embed.spread and embed.relation.to_one:
+                yield node, embed
+                yield from self._spread_ones(embed.node)
+
+    def _join_spread(self, source: sa.FromClause, parent: Node, embed: Embed) -> sa.FromClause:
+        condition = sa.and_(self.joined(parent, embed), *self.where(embed.node))
+        return source.join(embed.node.source, condition, isouter=embed.join == "left")
+
+    def _aggregates(self, node: Node) -> bool:
+        return any(
+            (isinstance(output, Output) and output.aggregate is not None)
+            or (
+                isinstance(output, Embed) and output.spread and output.relation.to_one and self._aggregates(output.node)
+            )
+            for output in node.outputs
+        )
+
+    def _group_key(self, piece: Piece) -> Expression:
+        return piece.scalar.element if piece.scalar is not None else piece.value
+
+    def total(self, node: Node) -> Expression:
+        """The number of rows without the page's limits."""
+        source: sa.FromClause = node.source
+        for parent, embed in self._spread_ones(node):
+            source = self._join_spread(source, parent, embed)
+        return sa.select(sa.func.count()).select_from(source).where(*self.where(node)).scalar_subquery()
+
+    # --- conditions and order ---
+
+    def where(self, node: Node) -> list[sa.ColumnElement[bool]]:
+        clauses = [] if node.policy is None else [node.policy]
+        clauses += [self.condition(node, term) for term in node.conditions]
+        spread_by_join = {id(embed) for _, embed in self._spread_ones(node)}
+        return clauses + [
+            self.exists(node, embed)
+            for embed in node.embeds()
+            if embed.join == "inner" and id(embed) not in spread_by_join
+        ]
+
+    def condition(self, node: Node, term: BoundCondition) -> sa.ColumnElement[bool]:
+        return write_condition(self, node, term)
+
+    def exists(self, parent: Node, embed: Embed) -> sa.ColumnElement[bool]:
+        """The embed has a row."""
+        select: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(*self._embed_sources(embed))
+        select = select.where(self.joined(parent, embed), *self.where(embed.node))
+        return sa.exists(select.correlate(*self._sources(parent)))
+
+    def _embed_sources(self, embed: Embed) -> list[sa.FromClause]:
+        source: sa.FromClause = embed.node.source
+        for spread in self._spread_ones(embed.node):
+            source = self._join_spread(source, *spread)
+        return [source, embed.junction.source] if embed.junction else [source]
+
+    def order(self, node: Node, term: Order) -> Expression:
+        owner = term.embed.node if term.embed else node
+        element = self.scalar(owner, term.field).element
+        if term.embed is not None and not any(embed is term.embed for _, embed in self._spread_ones(node)):
+            related = sa.select(element).select_from(owner.source)
+            related = related.where(self.joined(node, term.embed), *self.where(owner)).limit(1)
+            element = related.correlate(*self._sources(node)).scalar_subquery()
+        element = element.desc() if term.direction == "desc" else element.asc()
+        if term.embed is None and not term.field.json and not term.field.column.nullable:
+            return element  # where there are no nulls, an index can give the order as it is
+        return element.nulls_first() if term.nulls == "first" else element.nulls_last()
+
+
+def write_condition(writer: ReadWriter, node: Node, term: BoundCondition) -> sa.ColumnElement[bool]:
+    """A condition of a read or a write as an SQL expression over the node's alias."""
+    match term:
+        case Tree():
+            inner = [write_condition(writer, node, each) for each in term.terms]
+            joined = sa.and_(*inner) if term.operator == "and" else sa.or_(*inner)
+            return sa.not_(joined.self_group()) if term.negated else joined
+        case EmbedExists():
+            exists = writer.exists(node, term.embed)
+            return sa.not_(exists) if term.empty else exists
+        case Compare():
+            clause = writer.dialect.compare(writer.scalar(node, term.field), term)
+            return sa.not_(clause.self_group()) if term.negated else clause

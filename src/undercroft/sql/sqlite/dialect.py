@@ -1,0 +1,91 @@
+"""SQLite's side of the dialect: pages, and rows by their rowid. Values and filters stand beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from undercroft.catalog.kinds import JSONS, Kind
+from undercroft.query.ask import Slot
+from undercroft.sql.codecs import from_json, from_text, json_encoder
+from undercroft.sql.dialect import Expression
+from undercroft.sql.sqlite.filters import SqliteFilters
+from undercroft.sql.sqlite.values import number
+from undercroft.sql.statement import Fetch, Handed, processor_for
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SqliteDialect(SqliteFilters):
+    """Declared differences of SQLite."""
+
+    # --- pages and rows ---
+
+    def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
+        if slot is None:
+            return None if most is None else sa.literal(most, sa.Integer())
+        fetch: Fetch = (
+            (lambda given: int(given.values[slot]))
+            if most is None
+            else (lambda given: min(int(given.values[slot]), most))
+        )
+        return Handed("limit", fetch, sa.Integer())
+
+    def offset(self, slot: Slot) -> Expression:
+        return Handed("offset", lambda given: int(given.values[slot]), sa.Integer())
+
+    def row_key(self, source: sa.FromClause, *, has_rowid: bool, primary_key: Sequence[str]) -> Expression:
+        if has_rowid:
+            # Every rowid table has three names for it; a column may have taken one of them.
+            key = sa.column(next(word for word in ("rowid", "_rowid_", "oid") if word not in source.c), sa.Integer())
+            key.table = source
+            return key
+        return sa.func.json_array(*(source.c[name] for name in primary_key))
+
+    def among_keys(self, key: Expression, keys: Expression) -> tuple[sa.FromClause, sa.ColumnElement[bool], Expression]:
+        each = sa.func.json_each(keys).table_valued("key", "value").alias("k")
+        return each, each.c.value == key, each.c.key
+
+    def key_list(self, keys: Sequence[object]) -> str:
+        return json_encoder.encode(keys).decode()
+
+    def collected(self, key: Expression) -> Expression:
+        return sa.func.json_group_array(key)
+
+    def among_rows(
+        self, columns: Sequence[Expression], values: Expression
+    ) -> tuple[sa.FromClause, sa.ColumnElement[bool], Expression]:
+        each = sa.func.json_each(values).table_valued("key", "value").alias("k")
+        join = sa.and_(*(column == each.c.value.op("->>")(number(i)) for i, column in enumerate(columns)))
+        return each, join, each.c.key
+
+    def rows_in(self, columns: Sequence[Expression], values: Expression) -> sa.ColumnElement[bool]:
+        each = sa.func.json_each(values).table_valued("value")
+        if len(columns) == 1:
+            return columns[0].in_(sa.select(each.c.value.op("->>")(number(0))))
+        return sa.tuple_(*columns).in_(sa.select(*(each.c.value.op("->>")(number(i)) for i in range(len(columns)))))
+
+    def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
+        if kind in JSONS:
+            from_caller = from_text(kind) if text_rows else None
+            return lambda value: (
+                None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
+            )
+        return processor_for(type_, self.sqlalchemy, from_json(kind))
+
+    def upsert(self, insert: sa.Insert, conflict: Sequence[sa.Column[Any]], updates: Sequence[str] | None) -> sa.Insert:
+        statement = sqlite_insert(insert.table).values(insert._values or {})
+        if updates is None:
+            return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
+        if not updates:
+            # Nothing to change, yet the row counts as written, as PostgreSQL counts it.
+            updates = [conflict[0].name]
+        return statement.on_conflict_do_update(
+            index_elements=list(conflict), set_={name: statement.excluded[name] for name in updates}
+        )

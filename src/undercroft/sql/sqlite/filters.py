@@ -1,0 +1,149 @@
+"""Filters on SQLite: comparisons, lists as json_each, patterns as GLOB; what it lacks is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from undercroft.base.faults import Fault
+from undercroft.catalog.kinds import JSONS, Kind
+from undercroft.query.ask import Slot
+from undercroft.query.plan import Compare
+from undercroft.query.values import read_array, read_list
+from undercroft.sql.codecs import from_text, json_encoder, read_text
+from undercroft.sql.dialect import Expression, Scalar
+from undercroft.sql.errors import not_supported
+from undercroft.sql.sqlite.values import SqliteValues
+from undercroft.sql.statement import Given, Handed, processor_for
+
+_COMPARISONS = {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "isdistinct": "IS NOT"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SqliteFilters(SqliteValues):
+    """How SQLite compares."""
+
+    # --- filters ---
+
+    def compare(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        operator, x = term.operator, scalar.element
+        if operator == "is":
+            return self._is(scalar, term)
+        if operator in _COMPARISONS:
+            if term.quantifier:
+                return self._quantified(scalar, term, x.op(_COMPARISONS[operator], is_comparison=True))
+            return x.op(_COMPARISONS[operator], is_comparison=True)(self._value(scalar, term))
+        if operator == "in":
+            return x.in_(
+                sa.select(sa.column("value")).select_from(sa.func.json_each(self._list(scalar, term, read_list)))
+            )
+        if operator in ("like", "ilike"):
+            return self._like(scalar, term)
+        raise not_supported(f"the operator {operator}", self.name)
+
+    def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        match term.is_value:
+            case "null" | "unknown":
+                return scalar.element.is_(sa.null())
+            case "not_null":
+                return scalar.element.is_not(sa.null())
+            case _:
+                if scalar.kind is not Kind.BOOLEAN:
+                    word = str(term.is_value).upper()
+                    told = f"argument of IS {word} must be type boolean, not type {scalar.kind.value}"
+                    raise Fault(told, code="42804")
+                return scalar.element.op("IS", is_comparison=True)(
+                    sa.literal_column("1" if term.is_value == "true" else "0")
+                )
+
+    def _like(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        x = sa.cast(scalar.element, sa.Text()) if scalar.kind not in (Kind.TEXT, Kind.VARCHAR) else scalar.element
+        # LIKE folds ASCII letters, so it is ilike; GLOB does not, so it is like.
+        convert = glob_of_like if term.operator == "like" else like_of_stars
+        slot = _slot(term)
+        if not term.quantifier:
+            return _matches(x, Handed("pattern", lambda given: convert(read_text(given.values[slot]))), term.operator)
+
+        def read(given: Given) -> str:
+            return json_encoder.encode([_pattern(item, convert) for item in read_array(given.values[slot])]).decode()
+
+        return self._over_list(x, term, Handed("patterns", read), lambda value: _matches(x, value, term.operator))
+
+    def _quantified(
+        self, scalar: Scalar, term: Compare, test: Callable[[Expression], sa.ColumnElement[bool]]
+    ) -> sa.ColumnElement[bool]:
+        return self._over_list(scalar.element, term, self._list(scalar, term, read_array), test)
+
+    def _over_list(
+        self, x: Expression, term: Compare, values: Expression, test: Callable[[Expression], sa.ColumnElement[bool]]
+    ) -> sa.ColumnElement[bool]:
+        """`any` and `all` over a list; NULL stays NULL, so that a negation does not let it in."""
+        members: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(sa.func.json_each(values))
+        holds = test(sa.column("value"))
+        found = (
+            sa.exists(members.where(holds))
+            if term.quantifier == "any"
+            else ~sa.exists(members.where(sa.not_(holds.self_group())))
+        )
+        return sa.case((x.is_(sa.null()), sa.null()), else_=found)
+
+    def _reader(self, scalar: Scalar) -> Callable[[str], object]:
+        read = from_text(scalar.kind)
+        if scalar.kind in JSONS:
+            return lambda text: json_encoder.encode(read(text)).decode()
+        if scalar.type_ is None:
+            return (lambda text: float(read(text))) if scalar.kind is Kind.NUMERIC else read
+        return processor_for(scalar.type_, self.sqlalchemy, read)
+
+    def _value(self, scalar: Scalar, term: Compare) -> Expression:
+        read, slot = self._reader(scalar), _slot(term)
+        return Handed("value", lambda given: read(given.values[slot]))
+
+    def _list(self, scalar: Scalar, term: Compare, split: Callable[[str], list[Any]]) -> Expression:
+        if scalar.kind is Kind.BYTES:
+            raise not_supported(f"the operator {term.operator} on bytea", self.name)
+        read, slot = self._reader(scalar), _slot(term)
+
+        def encode(given: Given) -> str:
+            members = [None if item is None else read(item) for item in split(given.values[slot])]
+            return json_encoder.encode(members).decode()
+
+        return Handed("list", encode)
+
+
+def _slot(term: Compare) -> Slot:
+    """Where the value of a filter stands; only `is` has none."""
+    if term.value is None:
+        raise AssertionError("a filter without a value")
+    return term.value
+
+
+def _pattern(item: str | None, convert: Callable[[str], str]) -> str | None:
+    return None if item is None else convert(read_text(item))
+
+
+def _matches(x: Expression, pattern: Expression, operator: str) -> sa.ColumnElement[bool]:
+    return x.op("GLOB", is_comparison=True)(pattern) if operator == "like" else x.like(pattern, escape="\\")
+
+
+def like_of_stars(pattern: str) -> str:
+    """PostgREST takes `*` for `%` in patterns."""
+    return pattern.replace("*", "%")
+
+
+def glob_of_like(pattern: str) -> str:
+    """A LIKE pattern (with PostgreSQL's backslash escapes) as a GLOB pattern, which tells letters' cases apart."""
+    parts: list[str] = []
+    escaped = False
+    for char in like_of_stars(pattern):
+        if escaped or char not in "%_\\":
+            parts.append(f"[{char}]" if char in "*?[" else char)
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        else:
+            parts.append("*" if char == "%" else "?")
+    return "".join(parts)
