@@ -3,7 +3,7 @@
 
 BIN   := .venv/bin
 PATHS := $(wildcard src tests examples benchmarks)
-APP   ?= examples/social/app.py
+EXAMPLE ?= examples.social
 ARGS  ?=
 export PYTHON
 
@@ -20,7 +20,7 @@ setup:           ## .venv with everything that tests and checks need
 	@scripts/setup dev
 
 run: setup-run   ## seed and serve the example
-	$(BIN)/undercroft dev $(APP) $(ARGS)
+	$(BIN)/python -m $(EXAMPLE) $(ARGS)
 
 test: setup compat ## all tests; names what this machine could not run
 	$(BIN)/python -m pytest $(ARGS)
