@@ -55,6 +55,8 @@ def _rename_column(operation: RenameColumn, name: str, rows: Rows, before: Facts
 def _statement(operation: Statement, name: str, rows: Rows, before: Facts, ideal: Facts) -> list[Step]:
     if operation.fills:
         return [Step("fill", operation.fills.rpartition(".")[0], f"fills {operation.fills} with the model's default")]
+    if not operation.sqltext:
+        return []
     return [Step("drop_index", "", f"drops index {str(operation.sqltext).split()[-1].strip(chr(34))}")]
 
 

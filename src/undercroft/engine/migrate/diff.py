@@ -21,7 +21,7 @@ from undercroft.engine.migrate.alembic_context import implementation, make_conte
 from undercroft.engine.migrate.changes import Statement
 from undercroft.engine.migrate.ddltext import normal
 from undercroft.engine.migrate.facts import Facts, IndexFact, TableFact, quoted
-from undercroft.engine.migrate.reflection import named_checks
+from undercroft.engine.migrate.reflection import free_name, named_checks
 from undercroft.engine.sqlite.dialect import dotted
 
 Operation = ops.MigrateOperation
@@ -50,12 +50,15 @@ def find_changes(connection: Connection, comparison: Comparison) -> list[Operati
     found: list[Operation] = []
     seen: set[str] = set()
     for operation in _compare(connection, comparison):
+        name = dotted(getattr(operation, "schema", None), str(getattr(operation, "table_name", "")))
         if isinstance(operation, ops.ModifyTableOps):
-            name = dotted(operation.schema, str(operation.table_name))
             seen.add(name)
             found += _table_operations(name, operation, comparison)
-        else:
-            found.append(operation)
+            continue
+        if isinstance(operation, ops.DropTableOp):
+            # Its indexes go with it, but would not come back with it.
+            found += [Statement("", index.sql) for index in comparison.actual[name].indexes]
+        found.append(operation)
     for name in sorted(comparison.ideal.keys() - seen):
         table = comparison.table(name)
         if table is not None:
@@ -71,16 +74,11 @@ def _compare(connection: Connection, comparison: Comparison) -> Sequence[Operati
         full = dotted(parents.get("schema_name"), name or "")
         return kind != "table" or (full in actual and (full in ideal or full in made))
 
-    def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-        removed = kind == "index" and reflected and compare_to is None
-        return not removed or dotted(thing.table.schema, name or "") in made
-
     context = make_context(
         connection,
         target_metadata=comparison.target,
         include_schemas=True,
         include_name=include_name,
-        include_object=include_object,
         compare_type=True,
         compare_server_default=True,
     )
@@ -95,20 +93,15 @@ def _compare(connection: Connection, comparison: Comparison) -> Sequence[Operati
 def _table_operations(name: str, modify: ops.ModifyTableOps, comparison: Comparison) -> list[Operation]:
     """The changes of one table in order: indexes go, columns come and are filled, a rebuild, indexes come."""
     is_, should = comparison.actual.get(name), comparison.ideal.get(name)
-    inner = [each for each in modify.ops if not _pointless(each, modify.ops, is_)]
-    drops = [each for each in inner if isinstance(each, ops.DropIndexOp)]
-    creates = [each for each in inner if isinstance(each, ops.CreateIndexOp)]
-    named = [str(each.index_name) for each in drops] + [str(each.index_name) for each in creates]
-    rest = [each for each in inner if not isinstance(each, (ops.DropIndexOp, ops.CreateIndexOp))]
-    gone: list[Operation] = []
-    new: list[Operation] = []
+    rest = [each for each in modify.ops if not _pointless(each, modify.ops, is_)]
+    drops: list[Operation] = []
+    creates: list[Operation] = []
     if should is not None:
-        done = {dotted(modify.schema, each) for each in named}
-        gone, new = _compare_indexes(is_, should, comparison, done)
+        drops, creates = _compare_indexes(is_, should, comparison)
     if is_ is not None and should is not None:
         rest = _with_checks(rest, modify, is_, should)
     before, rest = _filled(name, modify, rest, comparison.fills)
-    return [*drops, *gone, *before, *([_modifying(modify, rest)] if rest else []), *creates, *new]
+    return [*drops, *before, *([_modifying(modify, rest)] if rest else []), *creates]
 
 
 def _modifying(modify: ops.ModifyTableOps, inner: list[Operation]) -> ops.ModifyTableOps:
@@ -143,29 +136,32 @@ def _with_checks(
         name, text = have[spelled]
         back = ops.CreateCheckConstraintOp(name, table, text, schema=schema)
         gone.append(ops.DropConstraintOp(name, table, "check", schema=schema, _reverse=back))
-    new = [
-        ops.CreateCheckConstraintOp(*want[spelled][:1], table, want[spelled][1], schema=schema)
-        for spelled in sorted(want.keys() - have.keys())
-    ]
+    taken = {have[spelled][0] for spelled in have.keys() & want.keys()}
+    new: list[Operation] = []
+    for spelled in sorted(want.keys() - have.keys()):
+        name, text = want[spelled]
+        name = free_name(name, taken)
+        taken.add(name)
+        new.append(ops.CreateCheckConstraintOp(name, table, text, schema=schema))
     return [*gone, *rest, *new]
 
 
 def _compare_indexes(
-    is_: TableFact | None, should: TableFact, comparison: Comparison, done: set[str]
+    is_: TableFact | None, should: TableFact, comparison: Comparison
 ) -> tuple[list[Operation], list[Operation]]:
-    """What reflection hides from Alembic: order, collation, expressions. `done` are those it has dealt with."""
+    """All of them by their text: reflection hides order, collation and expressions from Alembic."""
     have: dict[str, IndexFact] = {index.name: index for index in is_.indexes} if is_ is not None else {}
     want = {index.name: index for index in should.indexes}
-    changed = {name for name in have.keys() & want.keys() if have[name].definition != want[name].definition} - done
+    changed = {name for name in have.keys() & want.keys() if have[name].definition != want[name].definition}
     removed = {
         name
-        for name in have.keys() - want.keys() - done
+        for name in have.keys() - want.keys()
         if name in comparison.made or any(column and not should.column(column) for column in have[name].columns)
     }
     drops: list[Operation] = [
         Statement(f"DROP INDEX {quoted(name)}", have[name].sql) for name in sorted(changed | removed)
     ]
-    return drops, _created(should.name, sorted(changed | (want.keys() - have.keys() - done)), comparison)
+    return drops, _created(should.name, sorted(changed | (want.keys() - have.keys())), comparison)
 
 
 def _created(table: str, names: Iterable[str], comparison: Comparison) -> list[Operation]:

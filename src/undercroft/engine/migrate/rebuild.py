@@ -14,8 +14,9 @@ from typing import Any, cast
 
 from alembic.ddl.base import AlterTable, RenameTable
 from alembic.ddl.sqlite import SQLiteImpl
-from sqlalchemy import Connection, Index, Table
+from sqlalchemy import Connection, ForeignKeyConstraint, Index, Table
 from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.types import NullType
 
 from undercroft.engine.migrate.ddltext import normal
 from undercroft.engine.migrate.errors import CannotPlan
@@ -70,6 +71,14 @@ class FaithfulSQLite(SQLiteImpl):
         have, want = self._pair(metadata_column)
         return normal(have.default or "") != normal(want.default or "")
 
+    def correct_for_autogen_constraints(
+        self, conn_unique_constraints: Any, conn_indexes: Any, metadata_unique_constraints: Any, metadata_indexes: Any
+    ) -> None:
+        """Takes the indexes out of Alembic's comparison: `diff` compares their texts."""
+        for indexes in (conn_indexes, metadata_indexes):
+            if isinstance(indexes, set):  # Alembic hands in an empty frozenset where there is no table
+                indexes.clear()
+
     def _pair(self, column: Any) -> tuple[ColumnFact, ColumnFact]:
         name = dotted(column.table.schema, column.table.name)
         have, want = (facts[name].columns_by_name[column.name] for facts in self._compared or ())
@@ -107,7 +116,8 @@ class FaithfulSQLite(SQLiteImpl):
             return
         column = self._fact(table).columns_by_name[column_info["name"]]
         declared = f"{column.type} COLLATE {quoted(column.collation)}" if column.collation else column.type
-        if self.dialect.type_compiler_instance.process(column_info["type"]) != declared:
+        known = not isinstance(column_info["type"], NullType)
+        if not known or self.dialect.type_compiler_instance.process(column_info["type"]) != declared:
             column_info["type"] = Declared(declared)
 
     def cast_for_batch_migrate(self, existing: Any, existing_transfer: Any, new_type: Any) -> None:
@@ -121,6 +131,7 @@ class FaithfulSQLite(SQLiteImpl):
                 f"table {name} uses ON CONFLICT clauses, which a rebuild cannot carry over",
                 hint="Write this revision by hand, with op.execute(); sqlite.org/lang_altertable.html has the steps.",
             )
+        _mend_foreign_keys(batch_impl)
         sql = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? ORDER BY rowid"
         triggers = [row[0] for row in self._run(sql, (name,))]
         counter = None
@@ -174,3 +185,28 @@ class FaithfulSQLite(SQLiteImpl):
                     if plain == index.name and plain in rebuild.kept and not renamed:
                         return old.sql
         return None
+
+
+def _mend_foreign_keys(batch_impl: Any) -> None:
+    """Copying a table of a schema, SQLAlchemy takes what it refers to for tables of that schema: put that right."""
+    new: Table = batch_impl.new_table
+    if not new.schema:
+        return
+    for constraint in list(new.foreign_key_constraints):
+        new.constraints.discard(constraint)
+        for element in constraint.elements:
+            element.parent.foreign_keys.discard(element)
+            new.foreign_keys.discard(element)
+    for old in [*batch_impl.named_constraints.values(), *batch_impl.unnamed_constraints]:
+        if isinstance(old, ForeignKeyConstraint) and all(key in new.c for key in old.column_keys):
+            new.append_constraint(
+                ForeignKeyConstraint(
+                    old.column_keys,
+                    [element.target_fullname for element in old.elements],
+                    name=old.name,
+                    onupdate=old.onupdate,
+                    ondelete=old.ondelete,
+                    deferrable=old.deferrable,
+                    initially=old.initially,
+                )
+            )

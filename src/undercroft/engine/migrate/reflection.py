@@ -8,6 +8,8 @@ columns, because Alembic can neither drop nor carry over nameless ones.
 
 from __future__ import annotations
 
+from collections.abc import Container
+from itertools import count
 from typing import Any, cast
 
 from sqlalchemy import text
@@ -156,10 +158,20 @@ class MigrationDialect(UndercroftSQLiteDialect):
 
 
 def named_checks(fact: TableFact) -> list[tuple[str, str]]:
-    """The CHECKs with names: those without get one from their place, since Alembic drops nameless ones from a
-    rebuild.
+    """The CHECKs with a name each, and no name twice: by its name alone Alembic can drop one, or carry it over.
+
+    Those without a name get one from their place. SQLite allows the same name for several, Alembic keeps the last.
     """
-    return [(each.name or f"{fact.name}_check{at}", each.text) for at, each in enumerate(fact.checks, 1)]
+    found: dict[str, str] = {}
+    for at, each in enumerate(fact.checks, 1):
+        found[free_name(each.name or f"{fact.name}_check{at}", found)] = each.text
+    return list(found.items())
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or the first of `name_2`, `name_3`... that is not taken."""
+    names = (name if at == 1 else f"{name}_{at}" for at in count(1))
+    return next(each for each in names if each not in taken)
 
 
 def _where(sql: str) -> str | None:
