@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from undercroft.rest.errors import MethodFault, PathFault, RequestFault, SchemaFault, UrlTooLong, shown
 from undercroft.rest.parts.asks import Parsed, parse_key
-from undercroft.rest.parts.media import JSON, BodyKind, Media, read_accept, read_content_type
+from undercroft.rest.parts.media import JSON, OPENAPI, BodyKind, Media, read_accept, read_content_type, read_root_accept
 from undercroft.rest.parts.parameters import NOTHING_ELSE, Parameters
 from undercroft.rest.parts.prefer import NO_PREFERENCES, Preferences, read_prefer
 
@@ -133,7 +133,7 @@ class Reader:
             raise MethodFault(f"Unsupported HTTP method: {shown(method)}")
         function, table = self._target(path) if len(path) < _PATH else read_target(path)
         preferences = self._prefer(prefer) if prefer else NO_PREFERENCES
-        media = self._accept(accept) if accept else JSON
+        media = self._media(accept, root=not table)
         schema = self._profile(profile) if profile is not None else None
         items: list[str] = ["rpc" if function else verb, table, schema or "", preferences.shape, media.text]
         values: list[str] = []
@@ -154,6 +154,11 @@ class Reader:
             rows=rows,
             arguments=arguments,
         )
+
+    def _media(self, accept: bytes | None, *, root: bool) -> Media:
+        if root:
+            return read_root_accept(accept) if accept else OPENAPI
+        return self._accept(accept) if accept else JSON
 
     def _profile(self, header: bytes) -> str:
         name = header.decode("utf-8", "replace")

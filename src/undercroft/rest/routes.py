@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from undercroft.rest.parts.places import row_location
 from undercroft.rest.parts.prefer import Preferences
 from undercroft.rest.request import Reader, RestRequest
 from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function
-from undercroft.sql.read import Rendering
+from undercroft.sql.rows import Rendering
 from undercroft.web.types import Answer, Request
 
 _BODIES = {"json": "array", "object": "object", "csv": "csv"}
@@ -34,7 +34,7 @@ _BODIES = {"json": "array", "object": "object", "csv": "csv"}
 class RestSettings:
     """What the room allows. `tx_end` is PostgREST's db-tx-end."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     schemas: tuple[str, ...] = ("public",)
     most_rows: int | None = 1000
     most_affected: int | None = None
@@ -55,6 +55,7 @@ class RestRoom:
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
         self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
         self._renderings: dict[tuple[str, bool], Rendering] = {}
+        self._documents: ShapeCache[bytes] = ShapeCache(64)
 
     async def __call__(self, request: Request) -> Answer:
         shaped = self._reader.shape(request.method, request.path, request.query, request.headers)
@@ -65,7 +66,7 @@ class RestRoom:
         if shaped.function:
             return await self._call(shaped, request)
         if not shaped.table:
-            return self._root(request)
+            return self._root(shaped, request)
         if shaped.verb == "read":
             return await self._read(shaped, request)
         return await self._write(shaped, request)
@@ -238,7 +239,7 @@ class RestRoom:
     def _options(self, shaped: RestRequest, request: Request) -> Answer:
         role = request.actor.role
         if shaped.function:
-            function = self._caller.find(shaped.table, {}, role) if shaped.table in self._caller.known(role) else None
+            function = self._caller.known(role).get(shaped.table)
             if function is None:
                 raise PathFault("Invalid path specified in request URL")
             return Answer(200, ((b"allow", allow_function(read_only=function.read_only)),))
@@ -252,21 +253,30 @@ class RestRoom:
         value = allow(insertable=writable, updatable=writable, deletable=writable, keyed=bool(table.primary_key))
         return Answer(200, ((b"allow", value),))
 
-    def _root(self, request: Request) -> Answer:
+    def _root(self, shaped: RestRequest, request: Request) -> Answer:
         if request.method not in ("GET", "HEAD"):
             raise MethodFault(f"Unsupported HTTP method: {request.method}")
         if not self._settings.show_openapi:
             raise PathFault("Root endpoint metadata is disabled", code="PGRST126")
-        role = request.actor.role
-        body = document(
-            self._pipeline.scope(role),
-            self._pipeline.rules,
-            role,
-            self._caller.known(role),
-            title=self._settings.title,
-            server=(self._settings.external_url or "") + "/rest/v1",
-        )
-        return Answer(200, ((b"content-type", b"application/openapi+json; charset=utf-8"),), body)
+        media = shaped.accept.text.encode() + b"; charset=utf-8"
+        return Answer(200, ((b"content-type", media),), self._document(request.actor.role))
+
+    def _document(self, role: str) -> bytes:
+        """What the role may use, described; made once for each role."""
+        found = self._documents.get(role)
+        if found is None:
+            settings = self._settings
+            found = document(
+                self._pipeline.scope(role),
+                self._pipeline.rules,
+                role,
+                self._caller.known(role),
+                title=settings.title,
+                server=(settings.external_url or "").rstrip("/") + "/rest/v1",
+                most_rows=settings.most_rows,
+            )
+            self._documents.put(role, found)
+        return found
 
     def _answer(self, request: Request, head: Head, body: str | None) -> Answer:
         self._mark(request, "response")

@@ -8,21 +8,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 
+from undercroft.web.docs import Docs
 from undercroft.web.types import ASGIApp, Receive, Scope, Send
 
 
 class Outside:
     """A Starlette router; it is not on the path of API requests."""
 
-    def __init__(self, mounts: Sequence[tuple[str, ASGIApp]], *, title: str) -> None:
+    def __init__(self, mounts: Sequence[tuple[str, ASGIApp]], *, title: str, docs: Docs | None = None) -> None:
+        """`docs` is the page that describes the API; without it there is none."""
         self.ready = False
         self.title = title
         routes: list[BaseRoute] = [
             Route("/healthz", self._health),
             Route("/readyz", self._readiness),
+            *(docs.routes() if docs is not None else ()),
             *(Mount(path, application) for path, application in mounts),
         ]
-        self._router = Router(routes)
+        # Starlette would redirect by the Host header, which anybody may write.
+        self._router = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._router(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same types

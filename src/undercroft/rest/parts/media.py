@@ -39,6 +39,13 @@ _PLANS = {
     "application/vnd.pgrst.plan+text": PLAN,
     "application/vnd.pgrst.plan+json": PLAN_JSON,
 }
+_ROOT = {
+    "": OPENAPI,
+    "*/*": OPENAPI,
+    "application/*": OPENAPI,
+    "application/openapi+json": OPENAPI,
+    "application/json": JSON,
+}
 _ANY = frozenset({"*/*", "application/*", "application/json"})
 _ARRAYS = frozenset({"application/vnd.pgrst.array+json", "application/vnd.pgrst.array"})
 _OBJECTS = frozenset({"application/vnd.pgrst.object+json", "application/vnd.pgrst.object"})
@@ -70,6 +77,18 @@ def read_accept(header: bytes, plans: bool = False) -> Media:
             return found
     names = ", ".join(piece.split(";")[0].strip() for piece in text.split(","))
     raise MediaFault(f"None of these media types are available: {shown(names)}")
+
+
+def read_root_accept(header: bytes) -> Media:
+    """The first type that we produce for the root, which is described and not listed.
+
+    Raises MediaFault (PGRST107) where there is none.
+    """
+    names = [piece.split(";")[0].strip().lower() for piece in header.decode("latin-1").split(",")]
+    for name in names:
+        if name in _ROOT:
+            return _ROOT[name]
+    raise MediaFault(f"None of these media types are available: {shown(', '.join(names))}")
 
 
 def read_content_type(header: bytes) -> BodyKind:
