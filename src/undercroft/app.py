@@ -220,11 +220,14 @@ def build(
 def database_app(settings: Settings) -> App:
     """An app without a file: the database that `[database] url` names, by reflection.
 
-    Closed to everybody but `service_role`, unless `[api] anon` is "read". Raises `SetupFault` where there is no such file.
+    Closed to everybody but `service_role`, unless `[api] anon` is "read". Raises `SetupFault` where there is no such
+    file.
     """
     path = database_path(settings)
     if not path.is_file():
-        raise SetupFault(f"there is no database {path}", hint="Without an app file, [database] url names an existing one.")
+        raise SetupFault(
+            f"there is no database {path}", hint="Without an app file, [database] url names an existing one."
+        )
     with SQLiteEngine(sqlite_settings(settings)).migration_connection() as connection:
         found = reflect(connection)
     for notice in found.notices:

@@ -23,7 +23,7 @@ def hex_of(x: Expression) -> Expression:
 
 
 def float_of(x: Expression) -> Expression:
-    """A float as JSON: whole ones without a fraction, as PostgreSQL writes them; infinity, which JSON lacks, as text."""
+    """A float as JSON: whole ones without a fraction, as in PostgreSQL; infinity, which JSON lacks, as a text."""
     whole = sa.cast(x, sa.Integer())
     size = sa.func.abs(x)
     is_whole = sa.and_(x == whole, size < sa.literal_column("1e15"))

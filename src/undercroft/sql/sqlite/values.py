@@ -13,6 +13,7 @@ from undercroft.catalog.kinds import FLOATS, INTEGERS, JSONS, Kind
 from undercroft.query.ask import Aggregate, JsonStep
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
+from undercroft.sql.sqlite.texts import csv_field_of, float_of, hex_of
 from undercroft.sql.text import concat, text_literal
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class SqliteValues:
                 else_=sa.func.json_quote(x),
             )
         if kind in FLOATS:
-            return _float_text(x)
+            return float_of(x)
         if kind is Kind.NUMERIC:
             return self._numeric_text(scalar)
         if kind in (Kind.BYTES, Kind.OTHER):
@@ -72,7 +73,7 @@ class SqliteValues:
                 else_=fixed,
             )
         return sa.case(
-            (sa.func.typeof(x) == text_literal("real"), _float_text(x)),
+            (sa.func.typeof(x) == text_literal("real"), float_of(x)),
             (_truth(sa.func.json_valid(x)), x),
             else_=sa.func.json_quote(x),
         )
@@ -117,16 +118,10 @@ class SqliteValues:
             )
         if scalar.kind in (*INTEGERS, Kind.NUMERIC, *FLOATS):
             return sa.func.coalesce(sa.func.nullif(self.json_value(scalar), text_literal("null")), text_literal(""))
-        x = sa.cast(self._text(scalar), sa.Text())
-        doubled = sa.func.replace(
-            sa.func.replace(x, text_literal("\\"), text_literal("\\\\")), text_literal('"'), text_literal('""')
-        )
-        needs_quotes = sa.or_(x == text_literal(""), x.bool_op("GLOB")(text_literal('*[,"\\() \t\n\r]*')))
-        return sa.case(
-            (scalar.element.is_(sa.null()), text_literal("")),
-            (needs_quotes, concat([text_literal('"'), doubled, text_literal('"')])),
-            else_=x,
-        )
+        bare = self._text(scalar)
+        if scalar.kind in (Kind.BYTES, Kind.OTHER):
+            bare = sa.case((sa.func.typeof(bare) == text_literal("blob"), hex_of(bare)), else_=bare)
+        return csv_field_of(sa.cast(bare, sa.Text()), scalar.element.is_(sa.null()))
 
     def without_nulls(self, json_text: Expression) -> Expression:
         return sa.case(
@@ -203,13 +198,6 @@ def number(value: int) -> Expression:
 def _truth(x: Expression) -> sa.ColumnElement[bool]:
     """SQLite takes any number for a condition."""
     return x.op("<>", is_comparison=True)(sa.literal_column("0"))
-
-
-def _float_text(x: Expression) -> Expression:
-    """Whole floats without a fraction, as PostgreSQL writes them."""
-    whole = sa.cast(x, sa.Integer())
-    is_whole = sa.and_(x == whole, sa.func.abs(x) < sa.literal_column("1e15"))
-    return sa.case((is_whole, sa.cast(whole, sa.Text())), else_=sa.func.json_quote(x))
 
 
 def _without_trailing_zeros(x: Expression) -> Expression:
