@@ -7,22 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlalchemy import inspect as sa_inspect
 
 from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault
-from undercroft.catalog.types import Table
 from undercroft.engine.types import Transaction
 from undercroft.models.functions import Function
-from undercroft.pipeline.errors import unknown_function
+from undercroft.models.objects import primary_key_of
+from undercroft.pipeline.errors import rows_refused, unknown_function
 from undercroft.pipeline.run import Page, Pipeline
 from undercroft.query.ask import ReadAsk
-from undercroft.sql.rows import ReadWriter, Rendering
-from undercroft.sql.statement import Given, Handed, compile_statement
-
-_KEYS = "keys"
+from undercroft.sql.read import KEYS, write_read_of_rows
+from undercroft.sql.rows import Rendering
+from undercroft.sql.statement import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,34 +111,17 @@ class Caller:
     def _page(self, function: Function, rows: Sequence[Any], call: Call, transaction: Transaction) -> Page:
         """The function's rows, read once more by their keys: as the caller may see them, in the order given."""
         entity = function.returns
-        table = next(each for each in self.pipeline.catalog.tables.values() if each.entity is entity)
+        tables = self.pipeline.scope(call.actor.role).tables
+        table = next((each for each in tables.values() if each.entity is entity), None)
+        if table is None:
+            raise rows_refused(function.name)
         plan = self.pipeline.plan_read(call.ask(table.name), call.actor.role)
-        dialect, node = self.pipeline.dialect, plan.node
-        primary = [node.source.c[column.name] for column in sa_inspect(entity).local_table.primary_key.columns]
-        writer = ReadWriter(dialect, call.rendering)
-        header, line = writer.line(node)
-        each, join, position = dialect.among_rows(primary, Handed(_KEYS, lambda given: (given.carried or {})[_KEYS]))
-        shown = writer.rows(node, [line.label("j")], grouped=True).select_from(each).where(join).order_by(position)
-        lines = shown.subquery("r")
-        body = writer.body(lines.c.j, header)
-        statement = compile_statement(sa.select(body, sa.func.count()).select_from(lines), dialect.sqlalchemy)
-        keys = dialect.key_list([self._key(table, row) for row in rows])
-        text, count = transaction.one(
-            statement.text, statement.arguments(Given(call.values, call.actor, None, {_KEYS: keys}))
-        )
+        dialect = self.pipeline.dialect
+        statement = write_read_of_rows(plan, dialect, call.rendering)
+        keys = dialect.key_list([primary_key_of(row, dialect.sqlalchemy) for row in rows])
+        given = Given(call.values, call.actor, None, {KEYS: keys})
+        text, count = transaction.one(statement.text, statement.arguments(given))
         return Page(text, int(count), int(count) if plan.count else None)
-
-    def _key(self, table: Table, row: Any) -> list[object]:
-        mapper = sa_inspect(type(row))
-        values = mapper.primary_key_from_instance(row)
-        columns = mapper.local_table.primary_key.columns
-        dialect = self.pipeline.dialect.sqlalchemy
-        return [_for_driver(column, value, dialect) for column, value in zip(columns, values, strict=True)]
-
-
-def _for_driver(column: sa.Column[Any], value: Any, dialect: Any) -> object:
-    process = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return process(value) if process is not None else value
 
 
 def _validated(function: Function, arguments: Mapping[str, Any], *, texts: bool) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Context:
         return self._guard.as_service()
 
     def trusting(self, instances: Iterable[Any]) -> AbstractContextManager[None]:
-        """Within the block, these objects may be flushed unchecked: whoever says so checks their rows."""
+        """Flushes within the block take these objects unchecked: whoever says so checks their rows."""
         return self._guard.trusting(instances)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from undercroft.base.faults import Fault, closest
@@ -62,3 +63,29 @@ def unknown_function(schema: str, name: str, arguments: Iterable[str], known: It
         "but no matches were found in the schema cache.",
         hint=f"Perhaps you meant to call the function {schema}.{near}" if near else None,
     )
+
+
+def rows_refused(function: str) -> PipelineFault:
+    return PipelineFault(
+        f"permission denied for the rows of function {function}",
+        code="42501",
+        hint="No policy lets this role read the table that they belong to.",
+    )
+
+
+def without_hidden_names(fault: Fault, table: str, hidden: frozenset[str]) -> Fault:
+    """The database's refusal, without the names of columns that the caller may not know of."""
+    told = re.findall(r"\w+", f"{fault.message} {fault.details}")
+    # A constraint is named after its columns: "posts_email_key".
+    if not any(name in word for name in hidden for word in told):
+        return fault
+    what = _REFUSALS.get(fault.code, "a constraint")
+    return Fault(f'the row violates {what} of relation "{table}"', code=fault.code, retry_after=fault.retry_after)
+
+
+_REFUSALS = {
+    "23502": "a not-null constraint",
+    "23503": "a foreign key constraint",
+    "23505": "a unique constraint",
+    "23514": "a check constraint",
+}

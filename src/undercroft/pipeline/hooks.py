@@ -12,21 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import inspect as sa_inspect
-
 from undercroft.access.claims import ClaimParameter
 from undercroft.access.errors import row_refused
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import kind_of
 from undercroft.engine.types import Transaction
 from undercroft.models.functions import Hook, HookMoment, HookVerb
+from undercroft.models.objects import attribute_of, new_object, values_of
 from undercroft.pipeline.context import Context
+from undercroft.pipeline.session import load_rows
 from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
 from undercroft.sql.codecs import from_json
 from undercroft.sql.dialect import Dialect
+from undercroft.sql.read import KEYS
 from undercroft.sql.statement import claim_value
-from undercroft.sql.write import KEYS, WriteProgram
+from undercroft.sql.write import WriteProgram
 
 MOST_ROWS = 1000
 """Rows of one write whose hooks run: they hold the writer while they do."""
@@ -128,25 +128,21 @@ class HookedWrite:
         body = dict(row) if plan.missing_default else {column.name: row.get(column.name) for column in plan.columns}
         if not self._hooks("before"):
             return body
-        mapper = self._mapper
-        instance = mapper.class_manager.new_instance()
+        instance = new_object(self._entity)
         for name, value in self._converted(body).items():
             setattr(instance, name, value)
-        before = _values(mapper, instance)
+        before = values_of(instance)
         await self._run("before", instance)
         changed = {
-            name: value
-            for name, value in _values(mapper, instance).items()
-            if name not in before or before[name] != value
+            name: value for name, value in values_of(instance).items() if name not in before or before[name] != value
         }
         return body | {name: _as_sent(value) for name, value in changed.items()}
 
     def _converted(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A body's row as Python values by attribute; what the rules preset joins the write itself."""
-        mapper = self._mapper
         columns = self.program.plan.table.element.c
         return {
-            mapper.get_property_by_column(columns[name]).key: from_json(kind_of(columns[name].type))(value)
+            attribute_of(self._entity, columns[name]): from_json(kind_of(columns[name].type))(value)
             for name, value in row.items()
             if name in columns
             and (name in {column.name for column in self.program.plan.columns} or not self.program.plan.columns)
@@ -156,12 +152,15 @@ class HookedWrite:
         """What the rules set, whatever the caller and the hooks did."""
         for preset in self.program.plan.presets:
             value = preset.value
-            key = self._mapper.get_property_by_column(preset.column).key
-            setattr(instance, key, claim_value(value, self.request.actor) if isinstance(value, ClaimParameter) else value)
+            given = claim_value(value, self.request.actor) if isinstance(value, ClaimParameter) else value
+            setattr(instance, attribute_of(self._entity, preset.column), given)
 
     @property
-    def _mapper(self) -> Any:
-        return sa_inspect(self.program.plan.table.entity)
+    def _entity(self) -> type[Any]:
+        entity = self.program.plan.table.entity
+        if entity is None:
+            raise AssertionError("a table with hooks has a mapped class")
+        return entity
 
     def _found(self) -> tuple[object, ...]:
         statement = self.program.found()
@@ -173,15 +172,8 @@ class HookedWrite:
 
     async def _load(self, keys: Sequence[object]) -> list[Any]:
         """The rows as objects of the session, whoever may read them, in the order of the keys."""
-        plan = self.program.plan
-        primary = [column.name for column in plan.table.element.primary_key.columns]
-        key = self.dialect.row_key(plan.table.element, has_rowid=plan.table.has_rowid, primary_key=primary)
-        each, join, position = self.dialect.among_keys(key, sa.literal(self.dialect.key_list(keys)))
-        query = (
-            sa.select(self._mapper.class_).join(each, join).order_by(position).execution_options(populate_existing=True)
-        )
         with self.context.as_service():
-            return list(await self.context.session.scalars(query))
+            return await load_rows(self.context.session, self.program.plan.table, keys, self.dialect)
 
     def _verify(self, keys: Sequence[object]) -> None:
         statement = self.program.broken()
@@ -215,12 +207,6 @@ def too_many_rows() -> Fault:
         code="54000",
         hint="Write them in several requests.",
     )
-
-
-def _values(mapper: Any, instance: Any) -> dict[str, Any]:
-    """The column values that were set on an object, by column name."""
-    loaded = sa_inspect(instance).dict
-    return {prop.columns[0].name: loaded[prop.key] for prop in mapper.column_attrs if prop.key in loaded}
 
 
 def _as_sent(value: Any) -> Any:

@@ -15,10 +15,11 @@ from undercroft.access.policy import Rules
 from undercroft.access.scope import catalog_for
 from undercroft.base.faults import Fault
 from undercroft.catalog.types import Catalog
+from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.types import Engine, Transaction
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.context import Context
-from undercroft.pipeline.errors import no_view_writes
+from undercroft.pipeline.errors import no_view_writes, without_hidden_names
 from undercroft.pipeline.hooks import HookedWrite, Hooks
 from undercroft.pipeline.session import SessionGuard
 from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
@@ -156,11 +157,17 @@ class Pipeline:
         if url_key is not None:
             check_replaced_key(program, request, url_key)
         plan = program.plan
-        if plan.table.entity is not None and self.hooks.touch(plan.table.name, plan.verb):
-            return await self._write_with_hooks(program, request)
-        return await self.engine.write(
-            lambda cursor: run_program(cursor, program, request), rollback=request.bounds.rollback
-        )
+        try:
+            if plan.table.entity is not None and self.hooks.touch(plan.table.name, plan.verb):
+                return await self._write_with_hooks(program, request)
+            return await self.engine.write(
+                lambda cursor: run_program(cursor, program, request), rollback=request.bounds.rollback
+            )
+        except DatabaseFault as fault:
+            hidden = self.rules.columns_for(plan.table.name, request.actor.role, "hide")
+            if not hidden:
+                raise
+            raise without_hidden_names(fault, plan.table.name, hidden) from fault.__cause__
 
     async def _write_with_hooks(self, program: WriteProgram, request: WriteRequest) -> Written:
         written: Written | None = None

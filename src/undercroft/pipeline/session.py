@@ -3,7 +3,7 @@ flush."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.sql import visitors
 
@@ -21,6 +22,7 @@ from undercroft.access.guard import Guard
 from undercroft.access.policy import Command
 from undercroft.catalog.types import Catalog, Table
 from undercroft.engine.types import Transaction
+from undercroft.sql.dialect import Dialect
 from undercroft.sql.statement import Given, Statement, claim_value, compile_statement
 
 
@@ -36,10 +38,15 @@ class SessionGuard:
     open: bool = False
     """As the service: policies do not apply for the moment."""
     _tables: dict[Any, Table] = field(default_factory=dict)
-    _trusted: tuple[Any, ...] = ()
+    _session: Session | None = None
+    _trusted: list[Any] = field(default_factory=list)
+    """Objects whose next flush is not checked: the service changed them, or somebody else checks their rows."""
+    _callers: list[Any] = field(default_factory=list)
+    """Objects that the caller had changed when the service took over: flushing them meanwhile changes nothing."""
 
     def watch(self, session: Session) -> None:
         """Listen to everything that the session does."""
+        self._session = session
         self._tables = {table.entity: table for table in self.catalog.tables.values() if table.entity is not None}
         event.listen(session, "do_orm_execute", self._on_execute)
         event.listen(session, "before_flush", self._on_before_flush)
@@ -49,19 +56,31 @@ class SessionGuard:
     def as_service(self) -> Iterator[None]:
         """Within the block, what the session does is done by the service itself."""
         before, self.open = self.open, True
+        if not before:
+            self._callers = self._changed()
         try:
             yield
         finally:
             self.open = before
+            if not before:
+                callers, self._callers = self._callers, []
+                self._trusted += [each for each in self._changed() if not _holds(callers, each)]
 
     @contextmanager
     def trusting(self, instances: Iterable[Any]) -> Iterator[None]:
-        """Within the block, these objects are flushed unchecked."""
-        before, self._trusted = self._trusted, tuple(instances)
+        """Flushes within the block take these objects unchecked: whoever says so checks their rows."""
+        self._trusted += instances
         try:
             yield
         finally:
-            self._trusted = before
+            self._trusted.clear()
+
+    def _changed(self) -> list[Any]:
+        session = self._session
+        return [] if session is None else [*session.new, *session.dirty, *session.deleted]
+
+    def _is_checked(self, instance: Any) -> bool:
+        return not _holds(self._trusted, instance) and (not self.open or _holds(self._callers, instance))
 
     @property
     def _passes(self) -> bool:
@@ -111,16 +130,17 @@ class SessionGuard:
     def _on_before_flush(self, session: Session, context: UOWTransaction, instances: Any) -> None:
         for instance in session.new:
             self._fill_claims(instance)
-        if self._passes:
+        if self.guard.bypasses:
             return
         self._require(session.dirty, "update", existing=True, session=session)
         self._require(session.deleted, "delete", existing=True, session=session)
 
     def _on_after_flush(self, session: Session, context: UOWTransaction) -> None:
-        if self._passes:
+        if self.guard.bypasses:
             return
         self._require(session.new, "insert", existing=False, session=session)
         self._require(session.dirty, "update", existing=False, session=session)
+        self._trusted.clear()
 
     def _fill_claims(self, instance: Any) -> None:
         """`default=auth.uid` is filled from the actor, as it is in a write through the API."""
@@ -137,7 +157,7 @@ class SessionGuard:
         """Every changed object's row passes `using` as it was, or `check` as it has become."""
         changed: dict[Table, list[Any]] = {}
         for instance in instances:
-            if any(instance is trusted for trusted in self._trusted):
+            if not self._is_checked(instance):
                 continue
             if command == "update" and not session.is_modified(instance, include_collections=False) and existing:
                 continue
@@ -169,6 +189,19 @@ class SessionGuard:
         return int(count)
 
 
+def _holds(instances: list[Any], instance: Any) -> bool:
+    return any(each is instance for each in instances)  # mapped classes may compare by value
+
+
 def batched(matches: list[sa.ColumnElement[bool]], most: int = 200) -> Iterator[list[sa.ColumnElement[bool]]]:
     """A few at a time: SQLite takes expressions up to a depth of 1000."""
     return (matches[start : start + most] for start in range(0, len(matches), most))
+
+
+async def load_rows(session: AsyncSession, table: Table, keys: Sequence[object], dialect: Dialect) -> list[Any]:
+    """Rows of a mapped table as objects, by the keys that a write returned, in their order."""
+    primary = [column.name for column in table.element.primary_key.columns]
+    key = dialect.row_key(table.element, has_rowid=table.has_rowid, primary_key=primary)
+    each, join, position = dialect.among_keys(key, sa.literal(dialect.key_list(keys)))
+    query: Any = sa.select(sa_inspect(table.entity).class_).join(each, join).order_by(position)
+    return list(await session.scalars(query.execution_options(populate_existing=True)))

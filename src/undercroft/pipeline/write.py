@@ -12,8 +12,9 @@ from undercroft.access.errors import row_refused
 from undercroft.engine.types import Cursor
 from undercroft.pipeline.errors import key_differs, not_single, too_many_affected, twice_in_payload
 from undercroft.query.plan import WritePlan
+from undercroft.sql.read import KEYS
 from undercroft.sql.statement import Given
-from undercroft.sql.write import EXISTING, KEYS, WriteProgram
+from undercroft.sql.write import EXISTING, WriteProgram
 
 BodyRow = Mapping[str, Any]
 

@@ -3,7 +3,7 @@ engine it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -109,6 +109,12 @@ class Dialect(Protocol):
         """A converter of a body's value to the driver's; `text_rows` when the body was CSV or a form."""
         ...
 
-    def upsert(self, insert: sa.Insert, conflict: Sequence[sa.Column[Any]], updates: Sequence[str] | None) -> sa.Insert:
-        """The insert with its answer to duplicate keys: update these columns, or (None) leave the old row."""
+    def upsert(
+        self,
+        insert: sa.Insert,
+        conflict: Sequence[sa.Column[Any]],
+        updates: Sequence[str] | None,
+        presets: Mapping[str, Expression],
+    ) -> sa.Insert:
+        """The insert with its answer to duplicate keys: update these columns and presets, or (None) leave the old row."""
         ...

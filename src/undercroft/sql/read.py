@@ -12,7 +12,10 @@ import sqlalchemy as sa
 from undercroft.query.plan import ReadPlan
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.rows import ReadWriter, Rendering
-from undercroft.sql.statement import Statement, compile_statement
+from undercroft.sql.statement import Handed, Statement, compile_statement
+
+KEYS = "keys"
+"""What a statement is handed by an earlier step: the keys of the rows it is about."""
 
 
 def write_read(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> Statement:
@@ -39,3 +42,17 @@ def read_element(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> sa.S
     rows = writer.rows(plan.node, [line.label("j")], grouped=True).subquery("r")
     shown: Any = sa.select(writer.body(rows.c.j, header), sa.func.count(), total)
     return cast("sa.Select[Any]", shown.select_from(rows))
+
+
+def write_read_of_rows(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> Statement:
+    """A read of the rows whose primary keys are carried as `KEYS`, in their order: (body, rows)."""
+    require_guard(plan.node.guarded)
+    node = plan.node
+    writer = ReadWriter(dialect, rendering)
+    primary = [node.source.c[column.name] for column in node.table.element.primary_key.columns]
+    header, line = writer.line(node)
+    each, join, position = dialect.among_rows(primary, Handed(KEYS, lambda given: (given.carried or {})[KEYS]))
+    rows = writer.rows(node, [line.label("j")], grouped=True).select_from(each).where(join).order_by(position)
+    lines = rows.subquery("r")
+    shown = sa.select(writer.body(lines.c.j, header), sa.func.count()).select_from(lines)
+    return compile_statement(shown, dialect.sqlalchemy)

@@ -18,15 +18,13 @@ from undercroft.access.guard import typed
 from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.dialect import Dialect, Expression
-from undercroft.sql.read import require_guard
+from undercroft.sql.read import KEYS, require_guard
 from undercroft.sql.rows import ReadWriter, Rendering
 from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement
 
 Row = Mapping[str, Any]
-KEYS = "keys"
-"""Results of earlier steps that later ones take: the keys of the rows written,"""
 EXISTING = "existing"
-"""and the keys of the rows that an upsert found there before."""
+"""What an earlier step found: the keys of the rows that an upsert met. The rows written are carried as `KEYS`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,19 +149,29 @@ class _ProgramWriter:
         values = {
             **self._defaults(columns),
             **self._payload(columns),
-            **{p.column.name: p.value for p in self.plan.presets},
+            **{p.column.name: p.value for p in self.plan.presets if self.plan.verb == "update" or p.at_insert},
         }
         if self.plan.verb == "update":
             return sa.update(table).where(*self._found()).values(values).returning(*returned)
-        insert = sa.insert(table).values(values)
+        insert = sa.insert(table).values({**self._missing_key(values), **values})
         if self.plan.verb in ("upsert", "replace"):
             merges = self.plan.resolution != "ignore"
             elements = [column.element for column in self.plan.conflict]
             updates = (
                 [name for name in columns if name not in {element.name for element in elements}] if merges else None
             )
-            insert = self.dialect.upsert(insert, elements, updates) if elements or not merges else insert
+            presets = {p.column.name: p.value for p in self.plan.presets if p.at_update}
+            insert = self.dialect.upsert(insert, elements, updates, presets) if elements or not merges else insert
         return insert.returning(*returned)
+
+    def _missing_key(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """NULL for what an insert leaves out of a key that nobody fills in: the database says so, not SQLAlchemy."""
+        table = self.plan.table.element
+        return {
+            column.name: sa.null()
+            for column in table.primary_key.columns
+            if column.name not in values and column.server_default is None and column is not table.autoincrement_column
+        }
 
     def _found(self) -> list[sa.ColumnElement[bool]]:
         clauses = [self.reads.condition(self.target, term) for term in self.plan.targets]

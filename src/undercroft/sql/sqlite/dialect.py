@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +79,19 @@ class SqliteDialect(SqliteFilters):
             )
         return processor_for(type_, self.sqlalchemy, from_json(kind))
 
-    def upsert(self, insert: sa.Insert, conflict: Sequence[sa.Column[Any]], updates: Sequence[str] | None) -> sa.Insert:
+    def upsert(
+        self,
+        insert: sa.Insert,
+        conflict: Sequence[sa.Column[Any]],
+        updates: Sequence[str] | None,
+        presets: Mapping[str, Expression],
+    ) -> sa.Insert:
         statement = sqlite_insert(insert.table).values(insert._values or {})
         if updates is None:
             return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
-        if not updates:
+        if not updates and not presets:
             # Nothing to change, yet the row counts as written, as PostgreSQL counts it.
             updates = [conflict[0].name]
         return statement.on_conflict_do_update(
-            index_elements=list(conflict), set_={name: statement.excluded[name] for name in updates}
+            index_elements=list(conflict), set_={name: statement.excluded[name] for name in updates} | dict(presets)
         )
