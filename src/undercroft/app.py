@@ -24,7 +24,7 @@ from undercroft.base.faults import Fault, SetupFault
 from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
-from undercroft.engine import SQLiteEngine, SQLiteSettings
+from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
 from undercroft.engine.reflect import any_text, reflect
 from undercroft.models.base import Model
 from undercroft.models.declarations import Declarations
@@ -74,6 +74,10 @@ class App(Declarations):
         self._house: House | None = None
         self._starting: asyncio.Lock | None = None
         self.existing = existing
+        self.migrations: Path | None = None
+        """The folder of revision files; whoever loads an app file sets it to the one beside the file."""
+        self.developing = False
+        """Changes of the models are applied at the start, as `undercroft dev` does it."""
         if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
             User.__table__.to_metadata(models.metadata)  # type: ignore[attr-defined]  # it is a Table
 
@@ -213,7 +217,7 @@ def build(
         caller,
         door,
         Outside(app.mounts, title=app.title, docs=docs_page(settings, app.title)),
-        prepare=lambda: None if app.existing else create_tables(engine, app.metadata),
+        prepare=lambda: None if app.existing else bring_up(app, settings),
     )
 
 
@@ -246,11 +250,11 @@ def everybody_reads(row: Any) -> bool:
     return True
 
 
-def create_tables(engine: SQLiteEngine, metadata: MetaData) -> None:
-    """Create what is missing."""
-    with engine.migration_connection() as connection:
-        metadata.create_all(connection)
-        connection.commit()
+def bring_up(app: App, settings: Settings) -> migrate.Applied:
+    """The database as the models want it: applied while developing, insisted on elsewhere. Raises `SetupFault`."""
+    place = migrate.place_of(sqlite_settings(settings), settings.database.data)
+    bring = migrate.sync if app.developing else migrate.ensure
+    return bring(app.metadata, place, app.migrations)
 
 
 def check_rules(catalog: Catalog, rules: Rules) -> None:
