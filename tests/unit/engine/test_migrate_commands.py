@@ -32,6 +32,7 @@ from undercroft.engine.migrate.errors import (
     RenameUnanswered,
     RevisionBroken,
 )
+from undercroft.engine.migrate.place import opened, transaction
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -416,3 +417,99 @@ def test_check_without_a_database_compares_models_and_files(place: Place, folder
     (problem,) = migrate.check(models(posts(title(), Column("body", Text))), place, folder, database=False)
     assert problem == "in the models, but in no revision file: adds column posts.body"
     assert not place.path.exists()
+
+
+# ---------------------------------------------------------------- databases of others
+
+
+def test_a_database_that_plain_sqlalchemy_made_is_taken_as_it_is(place: Place) -> None:
+    status = Enum("a", "b", name="status", create_constraint=True)
+    metadata = models(posts(title(), Column("status", status)), comments)
+    with opened(place) as connection, transaction(connection, place):
+        metadata.create_all(connection)
+        connection.exec_driver_sql("CREATE TABLE theirs (id INTEGER PRIMARY KEY)")
+    migrate.ensure(metadata, place)
+    assert migrate.is_current(metadata, place, None)
+    assert migrate.status(metadata, place).left_alone == ("theirs",)
+    looser = models(posts(title(), Column("status", String(1))), comments)
+    assert migrate.sync(looser, place).steps == ("drops check posts_status_check of posts",)
+    assert "theirs" in [name for _, name, _ in dump(place)]
+
+
+def test_a_full_text_index_of_theirs_survives_a_rename_and_a_rebuild(place: Place) -> None:
+    migrate.sync(models(posts(Column("body", Text))), place)
+    rows(place, "CREATE VIRTUAL TABLE found USING fts5(body, content=posts, content_rowid=id)")
+    feed = "INSERT INTO found (rowid, body) VALUES (new.id, new.body)"
+    rows(place, f"CREATE TRIGGER feed AFTER INSERT ON posts BEGIN {feed}; END")
+    rows(place, "INSERT INTO posts (body) VALUES ('a needle here')")
+    renamed = models(posts(Column("text", Text, info={"renamed_from": "body"})))
+    assert migrate.sync(renamed, place).steps == ("renames posts.body to text",)
+    migrate.sync(models(posts(Column("text", Text, nullable=False))), place)
+    rows(place, "INSERT INTO posts (text) VALUES ('another needle')")
+    assert rows(place, "SELECT rowid FROM found WHERE found MATCH 'needle' ORDER BY rowid") == [(1,), (2,)]
+
+
+# ---------------------------------------------------------------- what status says
+
+
+def test_status_says_where_everything_stands(place: Place, folder: Path) -> None:
+    early, late = models(posts(title())), models(posts(title(), Column("body", Text)))
+    found = migrate.status(early, place, folder)
+    assert {step.sentence for step in found.unapplied} == {
+        "creates table auth.users",
+        "creates unique index users_email_idx on auth.users",
+        "creates table posts",
+    }
+    assert not place.path.exists()
+    migrate.make(early, place, folder, "First")
+    migrate.up(place, folder)
+    migrate.make(late, place, folder, "Bodies")
+    found = migrate.status(models(posts(title(), Column("text", Text))), place, folder)
+    assert (found.current, found.head) == ("0001", "0002")
+    assert [(each.number, each.title) for each in found.pending] == [("0002", "Bodies")]
+    assert [each.sentence for each in found.questions] == ["Was posts.body renamed to posts.text?"]
+    assert found.drift == ()
+
+
+def test_a_written_revision_is_plain_readable_python(place: Place, folder: Path) -> None:
+    migrate.make(models(posts(title()), users=False), place, folder)
+    made = migrate.make(
+        models(posts(title(), Column("score", Integer, nullable=False, default=0)), users=False), place, folder
+    )
+    assert made.path is not None
+    assert made.path.read_text() == REVISION
+
+
+REVISION = '''\
+"""Adds column posts.score
+
+- adds column posts.score
+- fills posts.score with the model's default
+- forbids null in posts.score
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table('posts') as batch_op:
+        batch_op.add_column(sa.Column('score', sa.Integer(), nullable=True))
+    op.execute('UPDATE "posts" SET "score" = 0')
+    with op.batch_alter_table('posts') as batch_op:
+        batch_op.alter_column('score',
+            existing_type=sa.Integer(),
+            nullable=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table('posts') as batch_op:
+        batch_op.alter_column('score',
+            existing_type=sa.Integer(),
+            nullable=True)
+    with op.batch_alter_table('posts') as batch_op:
+        batch_op.drop_column('score')
+'''

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData
 
-from undercroft.engine.migrate.place import Place
+from undercroft.engine.migrate.place import Place, place_of
 from undercroft.engine.migrate.record import is_current
 from undercroft.engine.migrate.types import Applied, Made, OnStep, Plan, Progress, Question, Rename, Status, Step
 
@@ -96,18 +96,11 @@ def down(
     return moving.down(place, migrations, target, allow_data_loss=allow_data_loss, on_step=on_step)
 
 
-def status(
-    metadata: MetaData,
-    place: Place,
-    migrations: Path | None = None,
-    *,
-    renames: Sequence[Rename] = (),
-    database: bool = True,
-) -> Status:
+def status(metadata: MetaData, place: Place, migrations: Path | None = None, *, database: bool = True) -> Status:
     """Where models, files and database stand; see `standing.status`."""
     from undercroft.engine.migrate import standing
 
-    return standing.status(metadata, place, migrations, renames=renames, database=database)
+    return standing.status(metadata, place, migrations, database=database)
 
 
 def check(
@@ -137,5 +130,5 @@ def read_answer(text: str, metadata: MetaData) -> Rename:
 
 __all__ = [
     "Applied", "Made", "OnStep", "Place", "Plan", "Progress", "Question", "Rename", "Status", "Step",
-    "check", "down", "ensure", "is_current", "make", "plan", "read_answer", "status", "sync", "up",
+    "check", "down", "ensure", "is_current", "make", "place_of", "plan", "read_answer", "status", "sync", "up",
 ]  # fmt: skip

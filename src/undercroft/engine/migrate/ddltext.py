@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 _LEXER = re.compile(
@@ -105,8 +106,9 @@ def _spelled(token: Token) -> str:
     return lowered if token.kind != "name" or _SIMPLE.fullmatch(lowered) else token.text
 
 
+@lru_cache(maxsize=1024)
 def parse_table(sql: str) -> TableText:
-    """What stands in a CREATE TABLE statement."""
+    """What stands in a CREATE TABLE statement; the result is shared and only read."""
     out = TableText()
     tokens = lex(sql)
     opening = next((index for index, token in enumerate(tokens) if token.text == "("), None)

@@ -119,6 +119,7 @@ def _summary(plan: Plan) -> str:
 
 def _text(history: History, path: Path, message: str, worked: WorkedOut, plan: Plan) -> str:
     title = message.strip().replace("\\", "/").replace('"', "'")
+    title = title[:1].upper() + title[1:]
     told = [f"- {step.sentence}" for step in plan.steps]
     told += [f"- LOSES DATA: {step.sentence}" for step in plan.steps if step.destructive]
     docstring = "\n".join([title, "", *told]) if told else title

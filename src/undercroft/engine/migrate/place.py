@@ -19,16 +19,18 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.dialects import registry
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.faults import SetupFault
+from undercroft.engine.migrate.ddltext import lex
 from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.migrate.facts import Run, read_facts
 from undercroft.engine.migrate.types import OnStep, Progress
 from undercroft.engine.sqlite.files import FileLock, create_private
-from undercroft.engine.sqlite.library import Library
+from undercroft.engine.sqlite.library import Library, choose
+from undercroft.engine.sqlite.settings import SQLiteSettings
 
 Prepare = Callable[[Any], None]
 """Called with every new DB-API connection: the place to register SQL functions."""
@@ -64,6 +66,11 @@ class Place:
         return connection
 
 
+def place_of(settings: SQLiteSettings, data_dir: Path, *, prepare: Prepare | None = None) -> Place:
+    """The place of the engine's own file; backups go to `backups/` in the data directory. Raises `SetupFault`."""
+    return Place(settings.path, choose(settings.library), data_dir / "backups", prepare=prepare)
+
+
 @contextmanager
 def held(place: Place) -> Iterator[None]:
     """The file exists, is private, and is ours as far as this library must have it alone. Raises `Busy`."""
@@ -94,8 +101,13 @@ def opened(place: Place) -> Iterator[Connection]:
 @contextmanager
 def reading(place: Place) -> Iterator[Connection]:
     """A connection that sees one snapshot and writes nothing."""
-    with held(place), _connected(place.connect, place.library.module, "BEGIN") as connection:
-        connection.exec_driver_sql("PRAGMA query_only=ON")
+
+    def connect() -> Any:
+        connection = place.connect()
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    with held(place), _connected(connect, place.library.module, "BEGIN") as connection:
         yield connection
 
 
@@ -155,11 +167,13 @@ def copy_schema(source: Connection, target: Connection) -> None:
     for name in facts:
         target.exec_driver_sql(facts[name].sql)
     rows = run("SELECT type, tbl_name, sql FROM sqlite_master WHERE type != 'table' AND sql IS NOT NULL")
+    left_out = {name for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")} - facts.keys()
     for kind, table, sql in sorted(rows, key=lambda row: ("index", "view", "trigger").index(row[0])):
-        if kind == "index" and table not in facts:
-            continue
-        with suppress(Exception):  # a view or trigger over something that is not copied
+        if kind == "index" and table in facts:
             target.exec_driver_sql(sql)
+        elif kind != "index" and not left_out & {token.value for token in lex(sql)}:
+            with suppress(DBAPIError):  # broken in the original, too: that is not ours to say
+                target.exec_driver_sql(sql)
 
 
 def back_up(place: Place, label: str, on_step: OnStep | None = None) -> Path:

@@ -48,8 +48,17 @@ class MigrationDialect(UndercroftSQLiteDialect):
         # The driver is told never to begin by itself: its older way commits before every DDL statement.
         dbapi_connection.execute(self._begin_with)
 
-    def fact(self, connection: Connection, table: str, schema: str | None) -> TableFact:
-        name = dotted(schema, table)
+    def fact(
+        self, connection: Connection, table: str, schema: str | None, info_cache: dict[Any, Any] | None = None, **_: Any
+    ) -> TableFact:
+        """Everything about a table, read once per inspector."""
+        cache, key = info_cache if info_cache is not None else {}, ("undercroft", schema, table)
+        if key not in cache:
+            cache[key] = self._read_fact(connection, dotted(schema, table))
+        found: TableFact = cache[key]
+        return found
+
+    def _read_fact(self, connection: Connection, name: str) -> TableFact:
 
         def run(sql: str, args: tuple[object, ...] = ()) -> Any:
             return connection.exec_driver_sql(sql, args).fetchall()
@@ -78,7 +87,7 @@ class MigrationDialect(UndercroftSQLiteDialect):
 
     def get_columns(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         found = []
-        for column in self.fact(connection, table_name, schema).columns:
+        for column in self.fact(connection, table_name, schema, **kw).columns:
             info: dict[str, Any] = {
                 "name": column.name,
                 "type": self._type(column),
@@ -93,12 +102,12 @@ class MigrationDialect(UndercroftSQLiteDialect):
         return found
 
     def get_pk_constraint(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
-        fact = self.fact(connection, table_name, schema)
+        fact = self.fact(connection, table_name, schema, **kw)
         return {"constrained_columns": list(fact.key), "name": fact.key_name}
 
     def get_foreign_keys(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         found = []
-        for key in self.fact(connection, table_name, schema).foreigns:
+        for key in self.fact(connection, table_name, schema, **kw).foreigns:
             options = {
                 "ondelete": key.on_delete,
                 "onupdate": key.on_update,
@@ -121,7 +130,7 @@ class MigrationDialect(UndercroftSQLiteDialect):
     def get_unique_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> Any:
-        uniques = self.fact(connection, table_name, schema).uniques
+        uniques = self.fact(connection, table_name, schema, **kw).uniques
         named = [(each.name or f"{table_name}_{'_'.join(each.columns)}_key", each.columns) for each in uniques]
         return [{"name": name, "column_names": list(columns)} for name, columns in named]
 
@@ -130,12 +139,12 @@ class MigrationDialect(UndercroftSQLiteDialect):
     ) -> Any:
         return [
             {"name": name, "sqltext": sqltext}
-            for name, sqltext in named_checks(self.fact(connection, table_name, schema))
+            for name, sqltext in named_checks(self.fact(connection, table_name, schema, **kw))
         ]
 
     def get_indexes(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
         found = []
-        for index in self.fact(connection, table_name, schema).indexes:
+        for index in self.fact(connection, table_name, schema, **kw).indexes:
             if None in index.columns:
                 continue  # of expressions: compared and kept by their text
             where = _where(index.sql)
@@ -151,7 +160,7 @@ class MigrationDialect(UndercroftSQLiteDialect):
         return found
 
     def get_table_options(self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any) -> Any:
-        options = self.fact(connection, table_name, schema).options
+        options = self.fact(connection, table_name, schema, **kw).options
         found = {"sqlite_strict": "strict" in options, "sqlite_with_rowid": "without rowid" not in options}
         found["sqlite_autoincrement"] = "autoincrement" in options
         return found

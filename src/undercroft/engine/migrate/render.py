@@ -33,7 +33,8 @@ def render_operation(operation: Operation, context: MigrationContext) -> tuple[s
     autogen.imports = set()
     body = render._render_cmd_body(ops.UpgradeOps([operation]), autogen)
     lines = [line.rstrip() for line in body.splitlines() if not line.strip().startswith("# ###")]
-    return _laid_out("\n".join(lines).strip()), frozenset(autogen.imports)
+    code = "\n".join(lines).strip().replace(", schema=None) as batch_op:", ") as batch_op:")
+    return _laid_out(code), frozenset(autogen.imports)
 
 
 def join(pieces: Sequence[str]) -> str:

@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
-from undercroft.engine.migrate.history import current_revision, load_history, replayed
+from undercroft.engine.migrate.facts import Facts, read_facts
+from undercroft.engine.migrate.history import History, current_revision, load_history, replayed
 from undercroft.engine.migrate.moving import locate
-from undercroft.engine.migrate.place import Place, opened, runner, scratch, transaction
-from undercroft.engine.migrate.planning import work_out
+from undercroft.engine.migrate.place import Place, reading, runner, scratch
+from undercroft.engine.migrate.planning import names_of, work_out
 from undercroft.engine.migrate.record import read_record
-from undercroft.engine.migrate.types import Rename, Status
+from undercroft.engine.migrate.types import Plan, Status
 
 
-def status(
-    metadata: MetaData,
-    place: Place,
-    migrations: Path | None = None,
-    *,
-    renames: Sequence[Rename] = (),
-    database: bool = True,
-) -> Status:
+def status(metadata: MetaData, place: Place, migrations: Path | None = None, *, database: bool = True) -> Status:
     """Compare all three; `database=False` leaves the database out, as in CI, where there is none. Changes nothing."""
     history = load_history(migrations)
-    module, prepare = place.library.module, place.prepare
-    present = database and place.path.exists()
-    with replayed(history, module, prepare) as (files, along):
-        unwritten = work_out(metadata, files, renames, prepare=prepare).plan if history.revisions else None
+    with replayed(history, place.library.module, place.prepare) as (files, along):
+        found = Status(None, history.head)
+        if history.revisions:
+            written = work_out(metadata, files, prepare=place.prepare).plan
+            found = replace(found, unwritten=written.steps, questions=written.questions)
         if not database:
-            return Status(
-                None,
-                history.head,
-                (),
-                (),
-                unwritten.steps if unwritten else (),
-                (),
-                unwritten.questions if unwritten else (),
-            )
-        if not present:
-            with scratch(module, prepare) as nothing:
-                plan = None if history.revisions else work_out(metadata, nothing, renames, prepare=prepare).plan
-            steps = plan.steps if plan else ()
-            return Status(None, history.head, history.revisions, (), unwritten.steps if unwritten else (), steps)
-        with opened(place) as connection, transaction(connection, place):
-            run = runner(connection)
-            record = read_record(run)
-            made = record.made if record is not None else ()
-            position = locate(connection, history, along)
-            plan = work_out(metadata, connection, renames, made=made, prepare=prepare).plan
-            drift = () if position.found else position.drift
-            questions = (unwritten or plan).questions
-            return Status(
-                current_revision(run),
-                history.head,
-                history.after(position.actual),
-                drift if history.revisions else (),
-                unwritten.steps if unwritten else (),
-                () if unwritten else plan.steps,
-                questions,
-                plan.left_alone,
-            )
+            return found
+        if not place.path.exists():
+            with scratch(place.library.module, place.prepare) as nothing:
+                return _with_database(replace(found, pending=history.revisions), metadata, nothing, place, history)
+        with reading(place) as connection:
+            return _located(_with_database(found, metadata, connection, place, history), connection, history, along)
+
+
+def _with_database(found: Status, metadata: MetaData, connection: Connection, place: Place, history: History) -> Status:
+    """Without files, the models are compared with the database itself."""
+    run = runner(connection)
+    record = read_record(run)
+    made = record.made if record is not None else ()
+    if not history.revisions:
+        plan: Plan = work_out(metadata, connection, made=made, prepare=place.prepare).plan
+        return replace(found, unapplied=plan.steps, questions=plan.questions, left_alone=plan.left_alone)
+    others = sorted(set(names_of(read_facts(run))) - set(made)) if record is not None else []
+    return replace(found, left_alone=tuple(others))
+
+
+def _located(found: Status, connection: Connection, history: History, along: dict[str, Facts]) -> Status:
+    if not history.revisions:
+        return found
+    position = locate(connection, history, along)
+    return replace(
+        found,
+        current=current_revision(runner(connection)),
+        pending=history.after(position.actual),
+        drift=() if position.found else position.drift,
+    )
 
 
 def check(
