@@ -45,7 +45,9 @@ class ApiTls(Section):
 
     enabled: bool = False
     cert_path: Path | None = None
+    """The certificate and those above it, as PEM."""
     key_path: Path | None = None
+    """Its private key, as PEM."""
 
     @model_validator(mode="after")
     def _both_files(self) -> ApiTls:
@@ -59,6 +61,7 @@ class Api(Section):
 
     enabled: bool = later(True)
     port: Port = 8000
+    """Where to listen; 0 takes any free port."""
     schemas: tuple[str, ...] = Field(default=("public",), min_length=1)
     """Names a caller may give as `Accept-Profile`; the first is the one served when none is given."""
     extra_search_path: tuple[str, ...] = later(())
@@ -82,6 +85,7 @@ class Api(Section):
     plan: bool = False
     """Whether `Accept: application/vnd.pgrst.plan` shows query plans."""
     openapi: Literal["follow-privileges", "disabled"] = "follow-privileges"
+    """Whether the root describes what the caller may use, and `/docs` shows it."""
 
     @field_validator("anon_role", "external_url")
     @classmethod
@@ -135,6 +139,7 @@ class Auth(Section):
     email: AuthEmail = AuthEmail()
 
     jwt_secret_is_base64: bool = False
+    """Whether `jwt_secret` is written in base64."""
     jwks: Secret | None = None
     """A JWK or a set of them, as JSON: further keys whose tokens are believed (RS256, ES256, EdDSA, HS256)."""
     jwks_file: Path | None = None
@@ -155,10 +160,13 @@ class Server(Section):
     """`[server]`: the process."""
 
     host: str = "127.0.0.1"
+    """The address to listen on; `0.0.0.0` for every network."""
     workers: Count = 1
+    """Processes that serve; more than one needs a current SQLite."""
     unix_socket: Path | None = None
     """Listen here instead of on a port."""
     unix_socket_mode: str = Field(default="660", pattern="^[0-7]{3}$")
+    """Its permissions."""
     body_limit: Bytes = Field(default=10 * 1024**2, ge=1024)
     """Bytes of a request's body."""
     url_limit: Bytes = Field(default=16 * 1024, ge=256)
@@ -204,5 +212,6 @@ class Log(Section):
     format: Literal["auto", "json", "pretty"] = "auto"
     """`auto` is pretty on a terminal and JSON elsewhere."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is told."""
     requests: bool = True
     """Whether every request is a line."""
