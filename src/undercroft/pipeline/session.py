@@ -22,6 +22,7 @@ from undercroft.access.guard import Guard
 from undercroft.access.policy import Command
 from undercroft.catalog.types import Catalog, Table
 from undercroft.engine.types import Transaction
+from undercroft.models.base import Model
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.statement import Given, Statement, claim_value, compile_statement
 
@@ -38,6 +39,8 @@ class SessionGuard:
     open: bool = False
     """As the service: policies do not apply for the moment."""
     _tables: dict[Any, Table] = field(default_factory=dict)
+    _closed: list[Any] = field(default_factory=list)
+    """Mapped classes that no policy can speak of, as `User`: closed to every caller."""
     _session: Session | None = None
     _trusted: list[Any] = field(default_factory=list)
     """Objects whose next flush is not checked: the service changed them, or somebody else checks their rows."""
@@ -48,6 +51,9 @@ class SessionGuard:
         """Listen to everything that the session does."""
         self._session = session
         self._tables = {table.entity: table for table in self.catalog.tables.values() if table.entity is not None}
+        registries = {Model.registry, *(sa_inspect(entity).registry for entity in self._tables)}
+        known = {mapper.class_ for registry in registries for mapper in registry.mappers}
+        self._closed = sorted(known - self._tables.keys(), key=lambda entity: entity.__name__)
         event.listen(session, "do_orm_execute", self._on_execute)
         event.listen(session, "before_flush", self._on_before_flush)
         event.listen(session, "after_flush", self._on_after_flush)
@@ -105,6 +111,8 @@ class SessionGuard:
         state.statement = state.statement.options(*self._criteria(command))
 
     def _criteria(self, command: Command) -> Iterator[Any]:
+        for entity in self._closed:
+            yield with_loader_criteria(entity, sa.false(), include_aliases=True)
         for entity, table in self._tables.items():
             clause = self.guard.using(table, "select", table.element)
             if command != "select":
