@@ -419,6 +419,18 @@ def test_check_without_a_database_compares_models_and_files(place: Place, folder
     assert not place.path.exists()
 
 
+def test_what_cannot_be_worked_out_is_refused_by_name(place: Place, folder: Path) -> None:
+    migrate.sync(models(posts(title())), place, folder)
+    before = dump(place)
+    metadata = models()
+    Table("posts", metadata, Column("id", Integer), Column("title", String, primary_key=True))
+    with pytest.raises(CannotPlan, match="cannot be worked out by itself") as caught:
+        migrate.sync(metadata, place, folder)
+    assert "posts: primary key is (id) instead of (title)" in str(caught.value.details)
+    assert "migrate make --empty" in (caught.value.hint or "")
+    assert dump(place) == before
+
+
 # ---------------------------------------------------------------- databases of others
 
 

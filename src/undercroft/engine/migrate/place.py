@@ -35,6 +35,9 @@ from undercroft.engine.sqlite.settings import SQLiteSettings
 Prepare = Callable[[Any], None]
 """Called with every new DB-API connection: the place to register SQL functions."""
 
+_LOCK_SECONDS = 5.0
+"""Longest wait for a process that must have the file alone: one that migrates is done soon, one that serves is not."""
+
 _PAGES = 2048
 """Pages copied between two reports of a backup's progress."""
 
@@ -76,7 +79,7 @@ def held(place: Place) -> Iterator[None]:
     """The file exists, is private, and is ours as far as this library must have it alone. Raises `Busy`."""
     create_private(place.path)
     lock = FileLock(place.path)
-    deadline = time.monotonic() + place.wait_seconds
+    deadline = time.monotonic() + min(place.wait_seconds, _LOCK_SECONDS)
     while True:
         try:
             lock.acquire(place.library)
