@@ -256,7 +256,7 @@ async def finish(ctx: Context, project_id: int) -> Project:
     """Mark a project as done."""
     project = await ctx.session.get(Project, project_id)
     if project is None:
-        raise Fault("there is no such project", code="P0002", hint="Look at /projects.")
+        raise Fault("there is no such project", code="PT404", hint="Look at /projects.")
     project.done = True
     project.status = Status.DONE
     return project

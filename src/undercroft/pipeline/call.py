@@ -4,18 +4,19 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from undercroft.access.actor import Actor
-from undercroft.base.faults import Fault
+from undercroft.base.faults import Fault, closest
 from undercroft.engine.types import Transaction
 from undercroft.models.functions import Function
 from undercroft.models.objects import primary_key_of
-from undercroft.pipeline.errors import rows_refused, unknown_function
+from undercroft.pipeline.arguments import read_arguments
+from undercroft.pipeline.errors import not_a_set, rows_refused, unknown_function
+from undercroft.pipeline.results import write_result
 from undercroft.pipeline.run import Page, Pipeline
+from undercroft.pipeline.write import WriteBounds, check_size
 from undercroft.query.ask import ReadAsk
 from undercroft.sql.read import KEYS, write_read_of_rows
 from undercroft.sql.rows import Rendering
@@ -32,7 +33,8 @@ class Call:
     rendering: Rendering
     ask: Callable[[str], ReadAsk]
     plain: bool
-    rollback: bool = False
+    bounds: WriteBounds = field(default_factory=WriteBounds)
+    """How many rows it may give, and how its transaction ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +63,25 @@ class Caller:
         """The function that a request means. Raises `PipelineFault` PGRST202 where there is none for this role."""
         known = self.known(role)
         function = known.get(name)
+        schema = self.pipeline.catalog.schema
         if function is None:
-            raise unknown_function(self.pipeline.catalog.schema, name, arguments, known)
+            raise unknown_function(schema, name, arguments, closest(name, known))
         fields = function.arguments.model_fields
         missing = [field for field, info in fields.items() if info.is_required() and field not in arguments]
         if missing or any(given not in fields for given in arguments):
-            raise unknown_function(self.pipeline.catalog.schema, name, arguments, ())
+            raise unknown_function(schema, name, arguments, f"{name}({', '.join(sorted(fields))})")
         return function
 
     async def run(self, function: Function, arguments: Mapping[str, Any], call: Call, *, texts: bool) -> Result:
         """Call a function. `texts` says that the arguments are texts of a URL or a form.
 
         Raises:
-            Fault: 22P02 for an argument of another type; whatever the function raises undoes its transaction.
+            Fault: 22P02 for an argument of another type; PGRST116, PGRST124 and PGRST128 for another number of rows
+                than was asked for. Whatever is raised undoes the function's transaction.
         """
-        values = _validated(function, arguments, texts=texts)
+        if call.bounds.most_affected is not None and not function.many:
+            raise not_a_set()
+        values = read_arguments(function, arguments, texts=texts)
         result: Result | None = None
         try:
             async with self.pipeline.engine.transaction(
@@ -86,7 +92,7 @@ class Caller:
                 if context.opened is not None and not function.read_only:
                     await context.opened.flush()
                 result = self._result(function, returned, call, transaction)
-                if call.rollback:
+                if call.bounds.rollback:
                     raise _Undo
         except _Undo:
             pass
@@ -106,7 +112,7 @@ class Caller:
             )
         if function.result is None:
             return Result(empty=True)
-        return Result(body=function.result.dump_json(returned))
+        return Result(body=write_result(function.result, returned))
 
     def _page(self, function: Function, rows: Sequence[Any], call: Call, transaction: Transaction) -> Page:
         """The function's rows, read once more by their keys: as the caller may see them, in the order given."""
@@ -120,23 +126,9 @@ class Caller:
         statement = write_read_of_rows(plan, dialect, call.rendering)
         keys = dialect.key_list([primary_key_of(row, dialect.sqlalchemy) for row in rows])
         given = Given(call.values, call.actor, None, {KEYS: keys})
-        text, count = transaction.one(statement.text, statement.arguments(given))
-        return Page(text, int(count), int(count) if plan.count else None)
-
-
-def _validated(function: Function, arguments: Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
-    try:
-        if texts:
-            checked = function.arguments.model_validate_strings(dict(arguments))
-        else:
-            checked = function.arguments.model_validate(dict(arguments))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise Fault(
-            f"invalid argument {place}: {first['msg']}", code="22P02", details=f"of the function {function.name}"
-        ) from None
-    return {name: getattr(checked, name) for name in function.arguments.model_fields}
+        text, count, total = transaction.one(statement.text, statement.arguments(given))
+        check_size(int(count), call.bounds)
+        return Page(text, int(count), total)
 
 
 class _Undo(Exception):

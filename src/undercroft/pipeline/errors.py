@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from undercroft.base.faults import Fault, closest
+from undercroft.base.faults import Fault
 
 
 class PipelineFault(Fault):
@@ -52,16 +52,24 @@ def no_view_writes(table: str) -> PipelineFault:
     return PipelineFault(f'cannot write to view "{table}"', code="55000", hint="Write to the tables below it.")
 
 
-def unknown_function(schema: str, name: str, arguments: Iterable[str], known: Iterable[str]) -> PipelineFault:
-    given = ", ".join(sorted(arguments))
-    near = closest(name, known)
-    described = f"with parameters {given}" if given else "without parameters"
+def unknown_function(schema: str, name: str, arguments: Iterable[str], near: str | None) -> PipelineFault:
+    """`near` is a function that the caller may know of, with its parameters where only they were wrong."""
+    names = sorted(arguments)
+    given = ", ".join(names)
+    called = f"({given})" if names else " without parameters"
+    described = f"with parameter{'s' if len(names) > 1 else ''} {given}" if names else "without parameters"
     return PipelineFault(
-        f"Could not find the function {schema}.{name}({given}) in the schema cache",
+        f"Could not find the function {schema}.{name}{called} in the schema cache",
         code="PGRST202",
         details=f"Searched for the function {schema}.{name} {described}, "
         "but no matches were found in the schema cache.",
         hint=f"Perhaps you meant to call the function {schema}.{near}" if near else None,
+    )
+
+
+def not_a_set() -> PipelineFault:
+    return PipelineFault(
+        "Function must return SETOF or TABLE when max-affected preference is used with handling=strict", code="PGRST128"
     )
 
 

@@ -10,11 +10,11 @@ import msgspec
 
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.call import Call, Caller
-from undercroft.pipeline.run import Pipeline, url_key_of
+from undercroft.pipeline.run import Page, Pipeline, url_key_of
 from undercroft.pipeline.write import WriteBounds, WriteRequest
 from undercroft.query.ask import ReadAsk, WriteAsk
 from undercroft.query.errors import unknown_table
-from undercroft.rest.errors import BodyFault, MethodFault, PathFault
+from undercroft.rest.errors import BodyFault, MediaFault, MethodFault, PathFault
 from undercroft.rest.openapi import document
 from undercroft.rest.parts.asks import Parsed, Renamed
 from undercroft.rest.parts.limits import Limits
@@ -184,6 +184,7 @@ class RestRoom:
     async def _call(self, shaped: RestRequest, request: Request) -> Answer:
         if shaped.verb not in ("read", "write"):
             raise MethodFault("Only GET, HEAD and POST verbs are allowed for RPC", code="PGRST101")
+        preferences = shaped.preferences
         arguments, texts = await self._arguments(shaped, request)
         function = self._caller.find(shaped.table, arguments, request.actor.role)
         if shaped.verb == "read" and not function.read_only:
@@ -193,27 +194,31 @@ class RestRoom:
                 hint="Call it by POST, or declare it with read_only=True.",
             )
         media = shaped.accept
+        rendering = self._rendering(media)
         single = function.returns is not None and not function.many and media.kind == "json"
-        rendering = Rendering("object", media.stripped) if single else self._rendering(media)
+        if single:
+            rendering = Rendering("object", media.stripped)
+        if function.returns is None and media.kind == "csv":
+            raise MediaFault(f"None of these media types are available: {media.text}")
         self._mark(request, "plan")
         call = Call(
             request.actor,
             shaped.values,
             rendering,
             lambda table: self._function_ask(shaped, table),
-            plain=len(shaped.key) == 5 and not shaped.preferences.count,
-            rollback=self._rolls_back(shaped.preferences),
+            plain=len(shaped.key) == 5,
+            bounds=WriteBounds(media.kind == "object", preferences.most_affected, self._rolls_back(preferences)),
         )
         result = await self._caller.run(function, arguments, call, texts=texts)
         self._mark(request, "transaction")
         if result.empty:
             return Answer(204, ())
-        if result.page is None:
-            return Answer(200, ((b"content-type", b"application/json; charset=utf-8"),), result.body or b"null")
-        page = result.page
+        page = result.page or Page(None, 1, 1 if preferences.count else None)
         head = self._writer.read(
-            media, shaped.preferences, shaped.rows, page.rows, page.total, schema=shaped.schema, kind="call"
+            media, preferences, shaped.rows, page.rows, page.total, schema=shaped.schema, kind="call"
         )
+        if result.body is not None:
+            return Answer(head.status, head.headers, result.body)
         return self._answer(request, head, page.body or ("null" if single else None))
 
     async def _arguments(self, shaped: RestRequest, request: Request) -> tuple[dict[str, Any], bool]:

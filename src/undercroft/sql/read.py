@@ -45,7 +45,7 @@ def read_element(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> sa.S
 
 
 def write_read_of_rows(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> Statement:
-    """A read of the rows whose primary keys are carried as `KEYS`, in their order: (body, rows)."""
+    """A read of the rows whose primary keys are carried as `KEYS`, in their order."""
     require_guard(plan.node.guarded)
     node = plan.node
     writer = ReadWriter(dialect, rendering)
@@ -54,5 +54,6 @@ def write_read_of_rows(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -
     each, join, position = dialect.among_rows(primary, Handed(KEYS, lambda given: (given.carried or {})[KEYS]))
     rows = writer.rows(node, [line.label("j")], grouped=True).select_from(each).where(join).order_by(position)
     lines = rows.subquery("r")
-    shown = sa.select(writer.body(lines.c.j, header), sa.func.count()).select_from(lines)
+    total = writer.total(node, among=(each, join)) if plan.count else sa.null()
+    shown = sa.select(writer.body(lines.c.j, header), sa.func.count(), total).select_from(lines)
     return compile_statement(shown, dialect.sqlalchemy)

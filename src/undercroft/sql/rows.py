@@ -247,12 +247,15 @@ class ReadWriter:
     def _group_key(self, piece: Piece) -> Expression:
         return piece.scalar.element if piece.scalar is not None else piece.value
 
-    def total(self, node: Node) -> Expression:
-        """The number of rows without the page's limits."""
+    def total(self, node: Node, among: tuple[sa.FromClause, sa.ColumnElement[bool]] | None = None) -> Expression:
+        """The number of rows without the page's limits; `among` joins them to a list of those that are meant."""
         source: sa.FromClause = node.source
         for parent, embed in self._spread_ones(node):
             source = self._join_spread(source, parent, embed)
-        return sa.select(sa.func.count()).select_from(source).where(*self.where(node)).scalar_subquery()
+        counted = sa.select(sa.func.count()).select_from(source).where(*self.where(node))
+        if among is not None:
+            counted = counted.select_from(among[0]).where(among[1])
+        return counted.scalar_subquery()
 
     # --- conditions and order ---
 

@@ -30,6 +30,9 @@ def status_of(fault: Fault, *, anonymous: bool) -> int:
     """The HTTP status of a fault. What is forbidden to a caller without a token is 401: a token might change it."""
     if fault.code == "42501" and anonymous:
         return 401
+    if fault.code.startswith("PT"):  # an app's own choice of a status, as PostgREST reads it
+        chosen = fault.code[2:]
+        return int(chosen) if chosen.isascii() and chosen.isdigit() and 400 <= int(chosen) < 600 else 500
     return _EXACT.get(fault.code) or _BY_CLASS.get(fault.code[:2], 500)
 
 

@@ -29,7 +29,7 @@ class Outside:
         self._router = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._router(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same types
+        await self._router(scope, receive, send)
 
     async def _health(self, request: Request) -> Response:
         """The process answers."""
