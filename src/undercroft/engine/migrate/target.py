@@ -24,14 +24,27 @@ def plain_metadata(metadata: MetaData, dialect: MigrationDialect) -> MetaData:
         copy = table.to_metadata(out)
         for old, new in zip(table.columns, copy.columns, strict=True):
             new.info = dict(old.info)
+        _lift_checks(copy)
         _free_checks(copy, dialect)
         for column in copy.columns:
             column.type = _plain(column.type, dialect)
     return out
 
 
+def _lift_checks(table: Table) -> None:
+    """A CHECK written in a column becomes one of the table's: Alembic does not look into columns."""
+    for column in table.columns:
+        for check in [each for each in column.constraints if isinstance(each, CheckConstraint)]:
+            column.constraints.discard(check)
+            table.append_constraint(CheckConstraint(check.sqltext, name=check.name))
+
+
 def _free_checks(table: Table, dialect: MigrationDialect) -> None:
     bound = [c for c in table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False)]
+    for column in table.columns:
+        # One that was declared on its column would not be written into a revision file.
+        bound += [c for c in column.constraints if isinstance(c, CheckConstraint)]
+        column.constraints -= set(bound)
     for check in sorted(bound, key=lambda each: str(each.name)):
         rule = getattr(check, "_create_rule", None)
         table.constraints.discard(check)
