@@ -87,9 +87,12 @@ class Numeric(TypeDecorator[Decimal]):
 
 
 def _check_name(constraint: sa.Constraint, table: sa.Table) -> str:
-    """The name given to a check, or the columns that it speaks of."""
+    """The name given to a check, or the column that it stands in, or the columns that it speaks of."""
     if constraint.name and isinstance(constraint.name, str):
         return constraint.name
+    own = getattr(constraint, "parent", None)
+    if isinstance(own, sa.Column):
+        return own.name
     columns = getattr(constraint, "columns", ())
     return "_".join(sorted(column.name for column in columns)) or "row"
 
