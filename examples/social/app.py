@@ -49,7 +49,7 @@ class Post(Model):
 
     __tablename__ = "posts"
     __table_args__ = (
-        CheckConstraint("audience IN ('everyone', 'followers')", name="audience"),
+        CheckConstraint("audience IN ('everyone', 'followers')", name="posts_audience_check"),
         # One index for each question that is asked often: the latest posts, and the latest posts of somebody.
         Index(None, "created_at"),
         Index(None, "author_id", "created_at"),
@@ -100,7 +100,7 @@ class Follow(Model):
     """One profile follows another."""
 
     __tablename__ = "follows"
-    __table_args__ = (CheckConstraint("follower_id <> followed_id", name="not_oneself"),)
+    __table_args__ = (CheckConstraint("follower_id <> followed_id", name="follows_not_oneself_check"),)
 
     follower_id: Mapped[UUID] = mapped_column(
         ForeignKey(Profile.id, ondelete="CASCADE"), primary_key=True, default=auth.uid
