@@ -134,14 +134,20 @@ class Guard:
     def _presets(self, plan: WritePlan) -> tuple[Preset, ...]:
         if self.bypasses or plan.verb == "delete":
             return ()
-        command: Command = "update" if plan.verb == "update" else "insert"
+        upserts = plan.verb in ("upsert", "replace")
+        commands = {"insert", "update"} if upserts else {"update" if plan.verb == "update" else "insert"}
         columns = plan.table.element.c
         return tuple(
-            Preset(columns[name], typed(rule.value, columns[name].type))
+            Preset(
+                columns[name],
+                typed(rule.value, columns[name].type),
+                at_insert="insert" in rule.commands,
+                at_update="update" in rule.commands,
+            )
             for rule in self.rules.columns.get(plan.table.name, ())
             if rule.kind == "preset"
             and rule.speaks_for(self.role)
-            and command in rule.commands
+            and commands & rule.commands
             and rule.value is not None
             for name in sorted(rule.columns)
         )

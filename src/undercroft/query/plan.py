@@ -179,3 +179,5 @@ class Preset:
 
     column: sa.Column[Any]
     value: sa.ColumnElement[Any] = field(repr=False)
+    at_insert: bool = True
+    at_update: bool = False
