@@ -1,10 +1,38 @@
-"""Undercroft: one file of SQLAlchemy models, policies and logic, served as a complete backend."""
+"""Undercroft: one file of SQLAlchemy models, policies and logic, served as a complete backend.
 
-from undercroft import auth
-from undercroft.app import App
-from undercroft.auth.tables import User
-from undercroft.base.faults import Fault
-from undercroft.models.base import Model, Numeric, Timestamp, Uuid
-from undercroft.pipeline.context import Context
+The names are loaded when they are first asked for: `undercroft --help` needs none of them, and SQLAlchemy takes a while.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from undercroft import auth
+    from undercroft.app import App
+    from undercroft.auth.tables import User
+    from undercroft.base.faults import Fault
+    from undercroft.models.base import Model, Numeric, Timestamp, Uuid
+    from undercroft.pipeline.context import Context
 
 __all__ = ["App", "Context", "Fault", "Model", "Numeric", "Timestamp", "User", "Uuid", "auth"]
+
+
+def __getattr__(name: str) -> object:
+    """Load all public names at the first use of one."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import undercroft.auth as auth
+    from undercroft.app import App
+    from undercroft.auth.tables import User
+    from undercroft.base.faults import Fault
+    from undercroft.models.base import Model, Numeric, Timestamp, Uuid
+    from undercroft.pipeline.context import Context
+
+    public = (App, Context, Fault, Model, Numeric, Timestamp, User, Uuid, auth)
+    globals().update(zip(__all__, public, strict=True))
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

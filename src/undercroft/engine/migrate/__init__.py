@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, MetaData
 
 from undercroft.engine.migrate.place import Place, place_of
-from undercroft.engine.migrate.record import is_current
+from undercroft.engine.migrate.record import files_fingerprint, is_current
 from undercroft.engine.migrate.types import Applied, Made, OnStep, Plan, Progress, Question, Rename, Status, Step
 
 
@@ -27,6 +27,8 @@ def ensure(
     """
     if is_current(metadata, place, migrations):
         return Applied()
+    if (filled := _filled(metadata, place, migrations, on_step)) is not None:
+        return filled
     from undercroft.engine.migrate.syncing import insist
 
     return insist(metadata, place, migrations, on_step=on_step)
@@ -48,9 +50,20 @@ def sync(
     """
     if is_current(metadata, place, migrations):
         return Applied()
+    if (filled := _filled(metadata, place, migrations, on_step)) is not None:
+        return filled
     from undercroft.engine.migrate.syncing import bring
 
     return bring(metadata, place, migrations, renames=renames, allow_data_loss=allow_data_loss, on_step=on_step)
+
+
+def _filled(metadata: MetaData, place: Place, migrations: Path | None, on_step: OnStep | None) -> Applied | None:
+    """A new database, where no revision files say how it is made."""
+    if files_fingerprint(migrations):
+        return None
+    from undercroft.engine.migrate.filling import fill
+
+    return fill(metadata, place, on_step)
 
 
 def make(
