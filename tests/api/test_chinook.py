@@ -342,7 +342,7 @@ async def shop(
     }
     app = database_app(Settings.load(None, environ))
     await app.start()
-    transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]  # other names for the same types
+    transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://shop/rest/v1/") as client:
         yield Shop(app, client, copy)
     await app.stop()

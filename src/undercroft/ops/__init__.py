@@ -2,6 +2,8 @@
 
 from undercroft.base.findings import Finding
 from undercroft.ops.doctor import findings
+from undercroft.ops.explain import explain
+from undercroft.ops.explaining.values import Explanation
 from undercroft.ops.matrix import Grant, Matrix, access_matrix
 
-__all__ = ["Finding", "Grant", "Matrix", "access_matrix", "findings"]
+__all__ = ["Explanation", "Finding", "Grant", "Matrix", "access_matrix", "explain", "findings"]
