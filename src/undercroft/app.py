@@ -25,7 +25,7 @@ from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
 from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
-from undercroft.engine.reflect import any_text, reflect
+from undercroft.engine.reflect import any_text, reflect_file
 from undercroft.models.base import Model
 from undercroft.models.declarations import Declarations
 from undercroft.models.functions import Function
@@ -227,21 +227,17 @@ def database_app(settings: Settings) -> App:
     Closed to everybody but `service_role`, unless `[api] anon` is "read". Raises `SetupFault` where there is no such
     file.
     """
-    path = database_path(settings)
-    if not path.is_file():
-        raise SetupFault(
-            f"there is no database {path}", hint="Without an app file, [database] url names an existing one."
-        )
-    with SQLiteEngine(sqlite_settings(settings)).migration_connection() as connection:
-        found = reflect(connection)
+    engine = SQLiteEngine(sqlite_settings(settings))
+    found = reflect_file(engine)
     for notice in found.notices:
         structlog.get_logger().warning("reflection", notice=notice)
     base = type("Base", (DeclarativeBase,), {"metadata": found.metadata})
-    app = App(base, title=path.stem, settings=settings, existing=True)
+    app = App(base, title=engine.settings.path.stem, settings=settings, existing=True)
     if settings.api.anon == "read":
+        roles = (settings.api.anon_role or ANON, AUTHENTICATED)
         for table in found.metadata.tables.values():
             if table.schema is None:
-                app.policy(table, "select", to=(ANON, AUTHENTICATED), name="anon_read")(everybody_reads)
+                app.policy(table, "select", to=roles, name="anon_read")(everybody_reads)
     return app
 
 

@@ -18,6 +18,7 @@ from undercroft.base.faults import SetupFault
 from undercroft.engine.migrate.ddltext import TableText, parse_table
 from undercroft.engine.sqlite.affinity import type_of
 from undercroft.engine.sqlite.dialect import undotted
+from undercroft.engine.sqlite.engine import SQLiteEngine
 
 OLDEST = (3, 37, 0)
 """PRAGMA table_list came with this one."""
@@ -30,6 +31,24 @@ class Reflected:
 
     metadata: sa.MetaData
     notices: tuple[str, ...]
+
+
+def reflect_file(engine: SQLiteEngine) -> Reflected:
+    """Read the schema of an existing file through the engine that will serve it, while that is not started.
+
+    Raises `SetupFault` where there is no such file, where it is no database, and for an SQLite that is too old.
+    """
+    path = engine.settings.path
+    if not path.is_file():
+        raise SetupFault(
+            f"there is no database {path}", hint="Without an app file, [database] url names an existing one."
+        )
+    try:
+        with engine.migration_connection() as connection:
+            return reflect(connection)
+    except (engine.library.module.Error, DBAPIError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise SetupFault(f"the database {path.name} cannot be read: {reason}") from error
 
 
 def reflect(connection: Connection) -> Reflected:
