@@ -301,6 +301,13 @@ async def secret(ctx: Context, canary_argument: int) -> int:
     return canary_argument
 
 
+def another() -> App:
+    """The same app once more: one that is served is served once."""
+    fresh = App(models=Club, title=app.title)
+    fresh.policies, fresh.column_rules, fresh.functions = app.policies, app.column_rules, app.functions
+    return fresh
+
+
 # --- rows ---
 
 ROWS: dict[type[Club], list[dict[str, Any]]] = {

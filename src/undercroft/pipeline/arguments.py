@@ -42,14 +42,12 @@ def _from_text(name: str, text: Any, annotation: Any) -> Any:
     if not isinstance(text, str) or "plain" in kinds:
         return text
     try:
+        if kinds == {"list"} and text.lstrip().startswith("{"):
+            return read_array(text)
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        if "list" not in kinds:
-            raise _refused(name, "Input should be JSON") from None
-    try:
-        return read_array(text)
-    except ValueFault:
-        raise _refused(name, "Input should be an array, as in {1,2} or [1,2]") from None
+    except (msgspec.DecodeError, ValueFault):
+        wanted = "an array, as in {1,2} or [1,2]" if "list" in kinds else "JSON"
+        raise _refused(name, f"Input should be {wanted}") from None
 
 
 def _members(annotation: Any) -> list[Any]:
