@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from undercroft.access.actor import ANON, AUTHENTICATED, SERVICE_ROLE
 from undercroft.access.guard import Guard
-from undercroft.access.policy import COMMANDS, Rules, rules_of
+from undercroft.access.policy import COMMANDS, Command, Policy, Rules, rules_of
 from undercroft.auth.service import identity, installation_keys
 from undercroft.auth.tables import User
 from undercroft.auth.types import Keys
@@ -147,7 +147,7 @@ class House:
     caller: Caller
     door: Door
     outside: Outside
-    prepare: Callable[[], None]
+    prepare: Callable[[], object]
 
     async def start(self) -> None:
         self.prepare()
@@ -235,14 +235,19 @@ def database_app(settings: Settings) -> App:
     app = App(base, title=engine.settings.path.stem, settings=settings, existing=True)
     if settings.api.anon == "read":
         roles = (settings.api.anon_role or ANON, AUTHENTICATED)
-        for table in found.metadata.tables.values():
-            if table.schema is None:
-                app.policy(table, "select", to=roles, name="anon_read")(everybody_reads)
+        app.policies += [read_by_all(table.name, roles) for table in found.metadata.tables.values() if not table.schema]
     return app
 
 
-def everybody_reads(row: Any) -> bool:
-    """[api] anon = "read": everybody reads every table and view of this database."""
+def read_by_all(table: str, roles: Iterable[str]) -> Policy:
+    """Every row of a table, for whoever has one of these roles."""
+    source = '[api] anon = "read"'
+    reason = f"{source}: everybody reads every table and view of this database."
+    select: frozenset[Command] = frozenset({"select"})
+    return Policy("anon_read", table, select, _always, _always, frozenset(roles), reason, source)
+
+
+def _always(row: Any) -> bool:
     return True
 
 

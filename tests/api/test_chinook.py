@@ -19,9 +19,11 @@ import httpx2
 import pytest
 
 from tests.api import chinook
+from undercroft.access.actor import ANONYMOUS
 from undercroft.app import App, database_app
 from undercroft.base.settings import Settings
 from undercroft.engine.sqlite.library import choose
+from undercroft.ops import explain
 
 pytestmark = pytest.mark.anyio
 SQLITE = choose("auto").module
@@ -396,6 +398,21 @@ async def test_one_row_as_an_object(shop: Shop) -> None:
 async def test_a_misspelt_name_gets_a_hint(shop: Shop) -> None:
     answer = await shop.client.get("Albun")
     assert (answer.status_code, answer.json()["hint"]) == (404, "Perhaps you meant the table 'public.Album'")
+
+
+async def test_a_request_can_be_explained_down_to_the_junction(shop: Shop) -> None:
+    house = await shop.app.start()
+    url = "GET /rest/v1/Playlist?select=Name,Track(Name)&PlaylistId=eq.1&Track.order=TrackId"
+    found = await explain(house, url, ANONYMOUS, row="1")
+    assert [(node.path, node.joined) for node in found.nodes] == [
+        ("Playlist", None),
+        ("Playlist.Track (through)", "the table between"),
+        ("Playlist.Track", "many to many through PlaylistTrack, left"),
+    ]
+    assert {policy.name for node in found.nodes for policy in node.policies} == {"anon_read"}
+    assert any("PlaylistId=?" in line for line in found.indexes)
+    assert found.row is not None
+    assert found.row.shown
 
 
 def round_floats(value: Any) -> Any:

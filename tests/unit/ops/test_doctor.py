@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ops.library import house
+from tests.unit.ops.library import CLEAN, house
+from undercroft.app import House, build, database_app
 from undercroft.base.findings import Finding
-from undercroft.engine.sqlite.library import Library
+from undercroft.base.settings import Settings
+from undercroft.engine.sqlite.library import Library, choose
 from undercroft.ops import findings
 from undercroft.ops.checks.installation import check_library
 
@@ -91,6 +93,35 @@ def test_findings_stand_in_order_and_are_told_apart(tmp_path: Path) -> None:
     assert [each.id for each in found if each.id != "UC106"] == ["UC105", "UC103", "UC105"]
     assert len({(each.id, each.subject) for each in found}) == len(found)
     assert found == findings(house(tmp_path, "slow key", **settings))
+
+
+def test_a_database_without_an_app_file_is_one_finding_and_not_one_per_table(tmp_path: Path) -> None:
+    found = findings(reflected(tmp_path))
+    assert [(each.id, each.subject) for each in found if each.id != "UC106"] == [("UC101", "*"), ("UC103", "b.a")]
+
+
+def test_an_opened_database_is_found_with_the_columns_that_should_give_pause(tmp_path: Path) -> None:
+    found = {(each.id, each.subject): each for each in findings(reflected(tmp_path, UNDERCROFT_API_ANON="read"))}
+    assert ("UC105", "[api] anon") in found
+    assert found["UC108", "a.ContactEmail"].place == '[api] anon = "read"'
+    assert not any(id_ == "UC101" for id_, _ in found)
+
+
+def reflected(folder: Path, **environ: str) -> House:
+    """An existing database, as it would be served."""
+    connection = choose("auto").module.connect(str(folder / "x.db"))
+    connection.executescript(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, ContactEmail TEXT);"
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER REFERENCES a, c INTEGER REFERENCES a);"
+        "CREATE INDEX by_c ON b (c);"
+    )
+    connection.close()
+    given = {
+        "UNDERCROFT_DATABASE_URL": f"sqlite:///{folder / 'x.db'}",
+        "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
+    }
+    settings = Settings.load(None, {**CLEAN, **given, **environ})
+    return build(database_app(settings), settings)
 
 
 def only(found: list[Finding]) -> Finding:
