@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from undercroft.base.faults import SetupFault
+from undercroft.engine.migrate.types import Question
 
 
 class NotUpToDate(SetupFault):
@@ -19,6 +20,8 @@ class DataLoss(SetupFault):
 
 class RenameUnanswered(SetupFault):
     """Something vanished where something appeared: whether it was renamed has to be declared or answered."""
+
+    questions: tuple[Question, ...] = ()
 
     default_code = "UC203"
 

@@ -65,7 +65,7 @@ def refuse_questions(questions: Sequence[Question]) -> None:
     if questions:
         first = questions[0]
         name = f"{first.table}.{first.old}" if first.table else first.old
-        raise RenameUnanswered(
+        fault = RenameUnanswered(
             " ".join(question.sentence for question in questions),
             details=[question.sentence for question in questions],
             hint=(
@@ -73,6 +73,8 @@ def refuse_questions(questions: Sequence[Question]) -> None:
                 f"--rename {name}={first.candidates[0]} if it was renamed, --rename {name}= if it really goes."
             ),
         )
+        fault.questions = tuple(questions)
+        raise fault
 
 
 def _with_rows(plan: Plan, metadata: MetaData, place: Place, renames: Sequence[Rename], facts: Facts) -> Plan:

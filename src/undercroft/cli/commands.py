@@ -1,0 +1,393 @@
+"""The commands and their arguments; what they do is elsewhere, imported when it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from undercroft.base.faults import Fault
+from undercroft.cli.telling import WRONG, tell_fault
+
+undercroft = typer.Typer(
+    help="One Python file of models, policies and logic becomes a complete backend.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+migrate = typer.Typer(
+    help="Bring the database to the models, step by step.", no_args_is_help=True, rich_markup_mode=None
+)
+undercroft.add_typer(migrate, name="migrate")
+
+
+class Anon(StrEnum):
+    """What somebody without a token may do with a database that has no app file."""
+
+    READ = "read"
+    NONE = "none"
+
+
+class ServerChoice(StrEnum):
+    """The HTTP server."""
+
+    GRANIAN = "granian"
+    UVICORN = "uvicorn"
+
+
+App = Annotated[
+    str | None, typer.Argument(metavar="[APP]", help="app.py, app.py:name or package.module:name; app.py by default.")
+]
+Database = Annotated[str | None, typer.Option(metavar="URL", help="sqlite:///file.db; without APP it is reflected.")]
+Data = Annotated[Path | None, typer.Option(metavar="DIR", help="The data directory: keys and database.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="undercroft.toml, or a config.toml of the Supabase CLI.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on (8000); 0 takes a free one.")]
+UnixSocket = Annotated[Path | None, typer.Option(metavar="FILE", help="Listen on this socket instead of a port.")]
+TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS: the certificate, as PEM.")]
+TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="The private key of the certificate, as PEM.")]
+AnonOption = Annotated[
+    Anon | None, typer.Option(help="Without APP: whether somebody without a token may read everything.")
+]
+ServerOption = Annotated[ServerChoice, typer.Option(help="The HTTP server.")]
+Renames = Annotated[
+    list[str] | None,
+    typer.Option("--rename", metavar="OLD=NEW", help="posts.body=text or articles=posts; nothing after = drops it."),
+]
+DataLoss = Annotated[bool, typer.Option("--allow-data-loss", help="Agree to steps that lose stored values.")]
+Claims = Annotated[
+    list[str] | None, typer.Option("--claim", metavar="NAME=VALUE", help="A further claim; VALUE as JSON, or a text.")
+]
+
+
+@undercroft.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
+    """Serve one Python file as a complete backend."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"undercroft {version_of('undercroft')}")
+        raise typer.Exit
+
+
+@undercroft.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The folder to make, and the name of the app.")],
+) -> None:
+    """Make a new app: one file, a test, a README."""
+    from undercroft.cli.scaffold import make_app
+
+    make_app(name, Path.cwd())
+
+
+@undercroft.command()
+def dev(
+    app: App = None,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    host: Host = None,
+    port: Port = None,
+    anon: AnonOption = None,
+    rename: Renames = None,
+    allow_data_loss: DataLoss = False,
+    server: ServerOption = ServerChoice.GRANIAN,
+) -> None:
+    """Serve while developing.
+
+    Reloads on changes, applies migrations, and says what is wrong with the app.
+    """
+    from undercroft.cli.options import ServeOptions
+    from undercroft.cli.serving import serve as run_server
+
+    options = ServeOptions(
+        app=app,
+        database=database,
+        data=data,
+        config=config,
+        host=host,
+        port=port,
+        workers=1,
+        anon=anon.value if anon else None,
+        server=server.value,
+        dev=True,
+        rename=tuple(rename or ()),
+        allow_data_loss=allow_data_loss,
+    )
+    _end(run_server(options))
+
+
+@undercroft.command()
+def serve(
+    app: App = None,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that serve (1).")] = None,
+    anon: AnonOption = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    unix_socket: UnixSocket = None,
+    server: ServerOption = ServerChoice.GRANIAN,
+) -> None:
+    """Serve an app, or, without one, an existing database."""
+    from undercroft.cli.options import ServeOptions
+    from undercroft.cli.serving import serve as run_server
+
+    options = ServeOptions(
+        app=app,
+        database=database,
+        data=data,
+        config=config,
+        host=host,
+        port=port,
+        workers=workers,
+        anon=anon.value if anon else None,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        unix_socket=unix_socket,
+        server=server.value,
+    )
+    _end(run_server(options))
+
+
+@undercroft.command()
+def keys(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Print the two API keys.
+
+    They are made at the first start. The second passes every policy: keep it secret.
+    """
+    from undercroft.cli.credentials import tell_keys
+    from undercroft.cli.options import Common
+
+    tell_keys(Common(data=data, config=config), as_json=as_json)
+
+
+@undercroft.command()
+def token(
+    role: Annotated[str, typer.Option(help="The role that the token gives.")] = "authenticated",
+    sub: Annotated[str | None, typer.Option(help="The user's id.")] = None,
+    claim: Claims = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How long it is good: 90s, 30m, 12h (jwt_expiry).")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a token, for trying things.
+
+    It is signed with the installation's own secret.
+    """
+    from undercroft.cli.credentials import tell_token
+    from undercroft.cli.options import Common
+
+    options = Common(data=data, config=config)
+    tell_token(options, role=role, sub=sub, claims=claim or [], expires=expires, as_json=as_json)
+
+
+@undercroft.command()
+def explain(
+    request: Annotated[str, typer.Argument(help='As in "GET /rest/v1/posts?select=*"; GET may be left out.')],
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    user: Annotated[
+        str, typer.Option("--as", metavar="USER", help="anon, service_role, a user's id, role:id, or a token.")
+    ] = "anon",
+    claim: Claims = None,
+    row: Annotated[str | None, typer.Option(help="A primary key: why is that row shown or hidden?")] = None,
+    header: Annotated[list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header, such as Prefer.")] = None,
+    body: Annotated[str, typer.Option(help="The body of a write.")] = "",
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a request means, and why.
+
+    Its plan, its policies with their reasons, SQL, query plan and time.
+    """
+    from undercroft.cli.explaining import tell_explanation
+    from undercroft.cli.options import Common
+
+    options = Common(app=app, database=database, data=data, config=config)
+    tell_explanation(
+        options,
+        request,
+        user=user,
+        claims=claim or [],
+        row=row,
+        headers=header or [],
+        body=body.encode(),
+        as_json=as_json,
+    )
+
+
+@undercroft.command()
+def access(
+    app: App = None,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    role: Annotated[list[str] | None, typer.Option(help="Only these roles.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who may do what.
+
+    Role by table by command, with the columns and the names of the policies.
+    """
+    from undercroft.cli.options import Common
+    from undercroft.cli.reviewing import tell_access
+
+    tell_access(Common(app=app, database=database, data=data, config=config), roles=role or [], as_json=as_json)
+
+
+@undercroft.command()
+def doctor(
+    app: App = None,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="ID", help="A finding that is known and fine.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong before it goes wrong.
+
+    The exit status is 1 where there are errors.
+    """
+    from undercroft.cli.options import Common
+    from undercroft.cli.reviewing import tell_findings
+
+    options = Common(app=app, database=database, data=data, config=config)
+    _end(tell_findings(options, ignored=ignore or [], strict=strict, as_json=as_json))
+
+
+def _migrations(app: str | None, database: str | None, data: Path | None, config: Path | None) -> Any:
+    from undercroft.cli.options import Common
+
+    return Common(app=app, database=database, data=data, config=config)
+
+
+@migrate.command("make")
+def migrate_make(
+    message: Annotated[str, typer.Argument(help="What it is about; worked out when left out.")] = "",
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    rename: Renames = None,
+    empty: Annotated[bool, typer.Option("--empty", help="A file to fill in by hand.")] = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the next revision file.
+
+    It leads from what the files make so far to what the models say.
+    """
+    from undercroft.cli.moving import make
+
+    make(_migrations(app, database, data, config), message, rename or [], empty=empty, as_json=as_json)
+
+
+@migrate.command("up")
+def migrate_up(
+    target: Annotated[str | None, typer.Argument(help="The revision to stop at; all by default.")] = None,
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    allow_data_loss: DataLoss = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the revisions that wait."""
+    from undercroft.cli.moving import up
+
+    options = _migrations(app, database, data, config)
+    up(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
+
+
+@migrate.command("down")
+def migrate_down(
+    target: Annotated[str | None, typer.Argument(help="A revision, or base; one back by default.")] = None,
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    allow_data_loss: DataLoss = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back by one revision, or to one.
+
+    What was added since goes, with its values.
+    """
+    from undercroft.cli.moving import down
+
+    options = _migrations(app, database, data, config)
+    down(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
+
+
+@migrate.command("status")
+def migrate_status(
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell where models, files and database stand."""
+    from undercroft.cli.moving import status
+
+    status(_migrations(app, database, data, config), as_json=as_json)
+
+
+@migrate.command("check")
+def migrate_check(
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    no_database: Annotated[
+        bool, typer.Option("--no-database", help="Compare models and files only, as where there is no database.")
+    ] = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fail where they do not agree: for CI.
+
+    The exit status is 1 where models, revision files and database differ.
+    """
+    from undercroft.cli.moving import check
+
+    options = _migrations(app, database, data, config)
+    _end(check(options, database=not no_database, as_json=as_json))
+
+
+def run() -> NoReturn:
+    """Do what the arguments say; faults are told in one block, with exit status 2."""
+    try:
+        undercroft()
+        status = 0
+    except Fault as fault:
+        tell_fault(fault, as_json="--json" in sys.argv)
+        status = WRONG
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    except KeyboardInterrupt:
+        status = 130
+    except BrokenPipeError:  # `undercroft access | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def _end(status: int) -> NoReturn:
+    raise typer.Exit(status)
