@@ -59,6 +59,15 @@ class Member(Base):
     duty: Mapped[str] = mapped_column(default="mate")
 
 
+class Seat(Base):
+    """Who sits in a team may give seats in it: the check asks the very table that is written to."""
+
+    __tablename__ = "seats"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    user_id: Mapped[UUID]
+
+
 class Note(Base):
     __tablename__ = "notes"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -170,7 +179,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
 """Columns that exist for nobody but the service."""
 CLOSED = ("tokens", "audit", "users")
 TABLES: Mapping[str, type[Base]] = {
-    each.__tablename__: each for each in (Team, Member, Note, Token, Vault, Label, NoteLabel, Remark, Code, Inbox)
+    each.__tablename__: each for each in (Team, Member, Seat, Note, Token, Vault, Label, NoteLabel, Remark, Code, Inbox)
 }
 
 
@@ -196,6 +205,10 @@ def _policies(app: App) -> None:
     @app.policy(Member, "update", "delete", to="authenticated")
     def chiefs(member: Any) -> Any:
         return sa.exists().where(Member.team_id == member.team_id, Member.user_id == auth.uid, Member.duty == "chief")
+
+    @app.policy(Seat, "select", "insert", "update", "delete", to="authenticated")
+    def colleagues(seat: Any) -> Any:
+        return seat.team_id.in_(sa.select(Seat.team_id).where(Seat.user_id == auth.uid))
 
     @app.policy(Note, "select")
     def public(note: Any) -> Any:
@@ -320,6 +333,15 @@ def _functions(app: App) -> None:
         await ctx.session.delete(note)
         return 1
 
+    @app.rpc(to="authenticated")
+    async def take_seat(ctx: Context, team: int) -> None:
+        ctx.session.add(Seat(team_id=team, user_id=ctx.auth.uid))
+
+    @app.rpc(to="authenticated")
+    async def move_seat(ctx: Context, id: int, team: int) -> None:
+        seat = await ctx.session.get_one(Seat, id)
+        seat.team_id = team
+
     @app.rpc(to="auditor")
     async def for_auditors(ctx: Context, deep: int = 0) -> str:
         return "checked"
@@ -370,6 +392,12 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             {"team_id": 3, "user_id": "00000009-0000-4000-8000-000000000009", "duty": mark("s", "duty3")},
             {"team_id": 900, "user_id": BEA_ID, "duty": "mate"},
             {"team_id": 900, "user_id": ADA_ID, "duty": "mate"},
+        ],
+        "seats": [
+            {"id": 10, "team_id": 1, "user_id": BEA_ID},
+            {"id": 20, "team_id": 1, "user_id": ADA_ID},
+            {"id": 30, "team_id": 2, "user_id": CARL_ID},
+            {"id": 900, "team_id": 1, "user_id": ADA_ID},
         ],
         "notes": [
             {
@@ -479,6 +507,9 @@ def sees(who: Persona, table: str, row: Mapping[str, Any], everything: Mapping[s
             return who.role in ("authenticated", "auditor") and row["id"] in teams
         case "members":
             return signed_in and row["team_id"] in teams
+        case "seats":
+            sits = {seat["team_id"] for seat in everything["seats"] if who.sub and seat["user_id"] == who.sub}
+            return signed_in and row["team_id"] in sits
         case "notes":
             mine = who.sub is not None and row["owner_id"] == who.sub
             return bool(row["is_public"]) or (signed_in and (mine or row["team_id"] in teams))
@@ -499,7 +530,7 @@ def knows(who: Persona, table: str) -> bool:
     if who is SERVICE:
         return table in TABLES
     return table in {
-        "authenticated": {"teams", "members", "notes", "vaults", "labels", "note_labels", "remarks", "codes", "inbox"},
+        "authenticated": {"teams", "members", "seats", "notes", "vaults", "labels", "note_labels", "remarks", "codes", "inbox"},
         "auditor": {"teams", "notes", "vaults", "labels", "note_labels", "codes", "inbox"},
     }.get(who.role or "", {"notes", "vaults", "labels", "note_labels", "codes", "inbox"})
 

@@ -121,8 +121,8 @@ class Guard:
         row = table.element.alias()
         clause = as_clause(predicate(rows_of(table, row)), row)
         if clause is None or not any(isinstance(part, sa.Select) for part in visitors.iterate(clause)):
-            return clause if clause is None else _moved(clause, row, table.element)
-        return _moved(_moved(clause, table.element, table.element.alias()), row, table.element)
+            return clause if clause is None else moved(clause, row, table.element)
+        return moved(moved(clause, table.element, table.element.alias()), row, table.element)
 
     def _check_columns(self, plan: WritePlan) -> None:
         refused = self.rules.columns_for(plan.table.name, self.role, "read_only")
@@ -195,16 +195,24 @@ def _closed(clause: Clause, source: sa.FromClause) -> Clause:
     return closed
 
 
-def _moved(clause: Clause, source: sa.FromClause, target: sa.FromClause) -> Clause:
+def moved(clause: Clause, source: sa.FromClause, target: sa.FromClause) -> Clause:
     """The clause with `target` wherever it spoke of `source`."""
 
     def move(element: Any, **_: Any) -> Any:
         if _is(element, source):
             return target
+        if isinstance(element, sa.Alias) and _is(element.element, source):
+            return element  # the same table under a name of its own is another source
         return target.c[element.key] if _is(getattr(element, "table", None), source) else None
 
     moved: Clause = visitors.replacement_traverse(clause, {}, move)
     return moved
+
+
+def inner_rows(clause: Clause | None, table: sa.FromClause) -> list[sa.FromClause]:
+    """Where a clause about a row of `table` asks that very table, beside the row itself."""
+    parts = () if clause is None else visitors.iterate(clause)
+    return [part for part in parts if isinstance(part, sa.Alias) and part.element is table]
 
 
 def _is(element: Any, source: sa.FromClause) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.sql import visitors
 from undercroft.access.actor import Actor
 from undercroft.access.claims import ClaimParameter
 from undercroft.access.errors import PolicyFault, row_refused
-from undercroft.access.guard import Guard
+from undercroft.access.guard import Guard, inner_rows, moved
 from undercroft.access.policy import Command
 from undercroft.catalog.types import Catalog, Table
 from undercroft.engine.types import Transaction
@@ -188,6 +188,10 @@ class SessionGuard:
         keys = [mapper.identity_key_from_instance(instance)[1] for instance in instances]
         # Column by column: a list of values, or of tuples, would not get its values in the columns' own form.
         matches = [sa.and_(*(c == v for c, v in zip(primary, key, strict=True))) for key in keys]
+        for inner in () if was else inner_rows(clause, table.element):
+            # What is being written does not speak for itself: nobody joins a team by being in it.
+            others = sa.select(table.element).where(*(sa.not_(sa.or_(*some)) for some in batched(matches)))
+            clause = moved(clause, inner, others.subquery())
         return sum(self._counted(table, sa.or_(*some), clause) for some in batched(matches))
 
     def _counted(self, table: Table, *clauses: sa.ColumnElement[bool]) -> int:

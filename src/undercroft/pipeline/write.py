@@ -73,6 +73,7 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
     """The writing part of a program, with everything that must hold of it."""
     carried: dict[str, Any] = {}
     met = _meet_existing(cursor, program, request, carried)
+    _foresee(cursor, program, request)
     keys = list(_mutate(cursor, program, request, carried))
     if program.conflict_key is not None and len(set(keys)) < len(keys) and program.plan.resolution != "ignore":
         raise twice_in_payload()
@@ -108,6 +109,17 @@ def _meet_existing(cursor: Cursor, program: WriteProgram, request: WriteRequest,
     return int(count)
 
 
+def _foresee(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> None:
+    """Refuse an update that its check would refuse, where that must be known beforehand."""
+    if program.foresee is None:
+        return
+    row, columns = next(_rows(program.plan, request))
+    statement = program.foresee(columns)
+    (broken,) = cursor.one(statement.text, statement.arguments(request.given(row)))
+    if broken:
+        raise row_refused(program.plan.table.name)
+
+
 def show_before(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> str | None:
     """The rows that a delete is about to take; None when they were not asked for."""
     if program.before is None:
@@ -124,17 +136,19 @@ def _mutate(
         statement = program.mutation(())
         yield from (key for (key,) in cursor.all(statement.text, statement.arguments(request.given())))
         return
-    named = tuple(column.name for column in plan.columns)
-    rows = request.rows if plan.verb != "update" else request.rows[:1]
-    if plan.verb == "update" and not rows:
-        rows = ({},)
-    for row in rows:
-        columns = _columns_of(row, named, plan, request)
+    for row, columns in _rows(plan, request):
         statement = program.mutation(columns)
         for key, held in cursor.all(statement.text, statement.arguments(request.given(row, carried))):
             if not held:
                 raise row_refused(plan.table.name)
             yield key
+
+
+def _rows(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[BodyRow, tuple[str, ...]]]:
+    """The rows of the body, each with the columns that are written of it; an update has one."""
+    named = tuple(column.name for column in plan.columns)
+    rows = request.rows if plan.verb != "update" else request.rows[:1] or ({},)
+    return ((row, _columns_of(row, named, plan, request)) for row in rows)
 
 
 def _columns_of(row: BodyRow, named: tuple[str, ...], plan: WritePlan, request: WriteRequest) -> tuple[str, ...]:

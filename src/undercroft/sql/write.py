@@ -14,7 +14,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from undercroft.access.guard import typed
+from undercroft.access.guard import inner_rows, moved, typed
 from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.dialect import Dialect, Expression
@@ -33,6 +33,7 @@ class WriteProgram:
 
     `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their keys).
     `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written.
+    `foresee(columns)` counts, before an update, the rows that would break a check which asks the table itself.
     `verify` counts the rows that break a check too rich to stand in a RETURNING clause. `before` and `after` give a
     body. `found()` gives the keys of the rows that an update or a delete will touch, and `broken()` counts the rows
     written that break a check: for writes that pass through hooks.
@@ -41,6 +42,7 @@ class WriteProgram:
     plan: WritePlan
     mutation: Callable[[tuple[str, ...]], Statement]
     existing: Statement | None = None
+    foresee: Callable[[tuple[str, ...]], Statement] | None = None
     verify: Statement | None = None
     before: Statement | None = None
     after: Statement | None = None
@@ -61,6 +63,7 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
     writer = _ProgramWriter(plan, dialect, rendering, text_rows)
     upserts = plan.verb in ("upsert", "replace") and bool(plan.conflict)
     rich = _has_query(writer.check)
+    foreseen = plan.verb == "update" and rich and bool(inner_rows(writer.check, plan.table.element))
     statements: dict[tuple[str, ...], Statement] = {}
 
     def mutation(columns: tuple[str, ...]) -> Statement:
@@ -74,7 +77,8 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
         plan=plan,
         mutation=mutation,
         existing=writer.compiled(writer.existing()) if upserts else None,
-        verify=writer.compiled(writer.verify()) if rich else None,
+        foresee=cache(lambda columns: writer.compiled(writer.foresee(columns))) if foreseen else None,
+        verify=writer.compiled(writer.verify()) if rich and not foreseen else None,
         before=writer.compiled(writer.shown_targets()) if plan.verb == "delete" and plan.returning else None,
         after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
         conflict_key=writer.conflict_key() if upserts else None,
@@ -146,11 +150,7 @@ class _ProgramWriter:
         returned = (self.key(table), held)
         if self.plan.verb == "delete":
             return sa.delete(table).where(*self._found()).returning(self.key(table))
-        values = {
-            **self._defaults(columns),
-            **self._payload(columns),
-            **{p.column.name: p.value for p in self.plan.presets if self.plan.verb == "update" or p.at_insert},
-        }
+        values = self._values(columns)
         if self.plan.verb == "update":
             return sa.update(table).where(*self._found()).values(values).returning(*returned)
         insert = sa.insert(table).values({**self._missing_key(values), **values})
@@ -163,6 +163,14 @@ class _ProgramWriter:
             presets = {p.column.name: p.value for p in self.plan.presets if p.at_update}
             insert = self.dialect.upsert(insert, elements, updates, presets) if elements or not merges else insert
         return insert.returning(*returned)
+
+    def _values(self, columns: tuple[str, ...]) -> dict[str, Any]:
+        """What is written: the models' defaults, the body, and what the rules preset."""
+        return {
+            **self._defaults(columns),
+            **self._payload(columns),
+            **{p.column.name: p.value for p in self.plan.presets if self.plan.verb == "update" or p.at_insert},
+        }
 
     def _missing_key(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """NULL for what an insert leaves out of a key that nobody fills in: the database says so, not SQLAlchemy."""
@@ -221,12 +229,28 @@ class _ProgramWriter:
         convert = [(column.name, self._convert(column.element)) for column in self.plan.conflict]
         return lambda row: [read(row.get(name)) for name, read in convert]
 
+    def foresee(self, columns: tuple[str, ...]) -> sa.Select[Any]:
+        """The rows as an update would leave them, judged by the table as it still is."""
+        table, check = self.plan.table.element, self.check
+        if check is None:
+            raise AssertionError("there is something to foresee only where there is a check")
+        values = self._values(columns)
+        changed = [sa.type_coerce(values.get(c.name, c), c.type).label(c.name) for c in table.columns]
+        row = sa.select(*changed).where(*self._found()).subquery()
+        broken = sa.case((moved(check, table, row), 0), else_=1) == 1
+        return sa.select(sa.func.count()).select_from(row).where(broken)
+
     def verify(self) -> sa.Select[Any]:
         table = self.plan.table.element
         each, join, _ = self.dialect.among_keys(self.key(table), self._carried(KEYS))
         check = self.check
         if check is None:
             raise AssertionError("there is a verify statement only where there is a check")
+        for inner in inner_rows(check, table):
+            # What is being written does not speak for itself: nobody joins a team by being in it.
+            written = self.dialect.among_keys(self.key(table), self._carried(KEYS))[0]
+            before = sa.select(table).where(self.key(table).not_in(sa.select(written.c.value)))
+            check = moved(check, inner, before.subquery())
         broken = sa.case((check, 0), else_=1) == 1
         return sa.select(sa.func.count()).select_from(each, table).where(join, broken)
 
