@@ -411,6 +411,7 @@ async def test_a_request_can_be_explained_down_to_the_junction(shop: Shop) -> No
     ]
     assert {policy.name for node in found.nodes for policy in node.policies} == {"anon_read"}
     assert any("PlaylistId=?" in line for line in found.indexes)
+    assert found.scans == ("USE TEMP B-TREE FOR ORDER BY",)
     assert found.row is not None
     assert found.row.shown
 

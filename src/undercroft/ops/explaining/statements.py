@@ -13,6 +13,8 @@ from undercroft.ops.explaining.values import ExplainedStatement, Parameter
 MASK = "(secret)"
 _LONGEST = 200
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private|credential|otp|nonce", re.IGNORECASE)
+_AT_HAND = ("CONSTANT ROW", "VIRTUAL TABLE")
+"""A row of constants, and lists that came with the request."""
 _INDEX = re.compile(r"USING (?:(?:AUTOMATIC |PARTIAL |COVERING )*INDEX|INTEGER PRIMARY KEY|PRIMARY KEY)")
 
 
@@ -41,20 +43,17 @@ def _indented(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
 def index_use(statements: Sequence[ExplainedStatement]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(what is found by an index, what is read from end to end or sorted aside), as SQLite says it."""
     lines = [line.strip() for statement in statements for line in statement.query_plan]
+    # What a part of the statement has put together is there already: to go through it is no search.
+    made = {line.partition(" ")[2] for line in lines if line.startswith(("CO-ROUTINE ", "MATERIALIZE "))}
     found = [line for line in lines if _INDEX.search(line) and "AUTOMATIC" not in line]
-    slow = [
-        line
-        for line in lines
-        if "AUTOMATIC" in line
-        or line.startswith("USE TEMP B-TREE")
-        or (line.startswith("SCAN") and not _INDEX.search(line) and not _is_small(line))
-    ]
+    slow = [line for line in lines if _is_slow(line) and line.removeprefix("SCAN ") not in made]
     return tuple(dict.fromkeys(found)), tuple(dict.fromkeys(slow))
 
 
-def _is_small(line: str) -> bool:
-    """A list that came with the request, or rows that are there already."""
-    return line == "SCAN r" or "CONSTANT ROW" in line or "VIRTUAL TABLE" in line or "(subquery" in line.lower()
+def _is_slow(line: str) -> bool:
+    if "AUTOMATIC" in line or line.startswith("USE TEMP B-TREE"):
+        return True
+    return line.startswith("SCAN") and not _INDEX.search(line) and not any(word in line for word in _AT_HAND)
 
 
 def secrets_of(actor: Actor, rows: Sequence[Mapping[str, Any]] = ()) -> frozenset[str]:
