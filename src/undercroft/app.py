@@ -151,11 +151,19 @@ class House:
 
     async def start(self) -> None:
         self.prepare()
-        await self.engine.start()
+        try:
+            await self.engine.start()
+            for each in self.outside.mounted:
+                await each.start()
+        except BaseException:
+            await self.close()
+            raise
         self.outside.ready = True
 
     async def close(self) -> None:
         self.outside.ready = False
+        for each in reversed(self.outside.mounted):
+            await each.stop()
         await self.engine.close()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -216,7 +224,12 @@ def build(
         pipeline,
         caller,
         door,
-        Outside(app.mounts, title=app.title, docs=docs_page(settings, app.title)),
+        Outside(
+            app.mounts,
+            title=app.title,
+            docs=docs_page(settings, app.title),
+            check=lambda: engine.read("SELECT count(*) FROM sqlite_master", ()),
+        ),
         prepare=lambda: None if app.existing else bring_up(app, settings),
     )
 

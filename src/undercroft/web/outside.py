@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 
+from undercroft.base.faults import Fault
 from undercroft.web.docs import Docs
+from undercroft.web.mounted import Mounted
 from undercroft.web.types import ASGIApp, Receive, Scope, Send
 
 
 class Outside:
     """A Starlette router; it is not on the path of API requests."""
 
-    def __init__(self, mounts: Sequence[tuple[str, ASGIApp]], *, title: str, docs: Docs | None = None) -> None:
-        """`docs` is the page that describes the API; without it there is none."""
+    def __init__(
+        self,
+        mounts: Sequence[tuple[str, ASGIApp]],
+        *,
+        title: str,
+        docs: Docs | None = None,
+        check: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """`docs` is the page that describes the API; without it there is none. `check` asks the database something
+        and raises a `Fault` where it does not answer.
+        """
         self.ready = False
+        """Whether requests may be sent here: from the end of the start to the beginning of the end."""
+        self.mounted = tuple(Mounted(path, application) for path, application in mounts)
+        self._check = check
         self.title = title
         routes: list[BaseRoute] = [
             Route("/healthz", self._health),
             Route("/readyz", self._readiness),
             *(docs.routes() if docs is not None else ()),
-            *(Mount(path, application) for path, application in mounts),
+            *(Mount(each.path, each) for each in self.mounted),
         ]
         # Starlette would redirect by the Host header, which anybody may write.
         self._router = Router(routes, redirect_slashes=False)
@@ -36,5 +50,14 @@ class Outside:
         return PlainTextResponse("ok\n")
 
     async def _readiness(self, request: Request) -> Response:
-        """It may be sent requests."""
-        return JSONResponse({"ready": self.ready}, status_code=200 if self.ready else 503)
+        """It may be sent requests, and its database answers."""
+        ready = self.ready and await self._answers()
+        return JSONResponse({"ready": ready}, status_code=200 if ready else 503, headers={"cache-control": "no-store"})
+
+    async def _answers(self) -> bool:
+        try:
+            if self._check is not None:
+                await self._check()
+        except Fault:
+            return False
+        return True
