@@ -114,7 +114,10 @@ async def one_life(folder: Path, life: int, seconds: float, acked: set[int]) -> 
                     if answer.status_code == 201:
                         acked.add(key)
 
+            before, end = len(acked), time.monotonic() + 10
             writers = [asyncio.ensure_future(write(number)) for number in range(CLIENTS)]
+            while len(acked) == before and time.monotonic() < end:
+                await asyncio.sleep(0.01)
             await asyncio.sleep(seconds)
             server.kill()
             await asyncio.gather(*writers)
@@ -140,7 +143,7 @@ def test_a_killed_server_has_lost_nothing_that_it_answered(
     chance, acked, kills = random.Random(1), set[int](), rounds(4, 100)
     for life in range(kills):
         before = len(acked)
-        asyncio.run(one_life(tmp_path, life, 0.15 + chance.random() * 0.35, acked))
+        asyncio.run(one_life(tmp_path, life, 0.02 + chance.random() * 0.35, acked))
         assert len(acked) > before
         keys, integrity = stored(tmp_path)
         assert integrity == "ok"
