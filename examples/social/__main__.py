@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -12,22 +13,32 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from examples.social.app import app
 from examples.social.seed import ADA, Size, seed_once
 from undercroft import auth
-from undercroft.app import House, build, load_settings
+from undercroft.app import House, build
 from undercroft.base.clock import SystemClock
+from undercroft.base.faults import SetupFault
+from undercroft.cli.options import ServeOptions, read_settings
+from undercroft.cli.serving import serve
+from undercroft.cli.telling import WRONG, tell_fault
 
 HERE = Path(__file__).parent
 
 
-def main() -> None:
-    """Seed where there is nothing yet, then serve until Ctrl-C."""
-    options = read_options()
-    os.environ["UNDERCROFT_DATABASE_DATA"] = str(options.data)
-    house = build(app, load_settings())
-    house.prepare()
-    fill(house, Size().divided(options.divide))
-    for line in introduction(house, f"http://{options.host}:{options.port}", options.data):
+def main() -> int:
+    """Seed where there is nothing yet, then serve until Ctrl-C; the exit status."""
+    given = read_options()
+    data = Path(os.path.relpath(given.data))
+    options = ServeOptions(app="examples.social.app:app", data=data, host=given.host, port=given.port)
+    app.developing = True  # an older version's database is brought to these models
+    try:
+        house = build(app, read_settings(options))
+        house.prepare()
+    except SetupFault as fault:
+        tell_fault(fault)
+        return WRONG
+    fill(house, Size().divided(given.divide))
+    for line in introduction(house, f"http://{given.host}:{given.port}", data):
         print(line, flush=True)
-    serve(options.host, options.port)
+    return serve(options)
 
 
 def read_options() -> argparse.Namespace:
@@ -56,14 +67,14 @@ def fill(house: House, size: Size) -> None:
 
 
 def introduction(house: House, url: str, data: Path) -> list[str]:
-    """Where everything is, the two keys, and three requests to paste."""
+    """Where the data is, the two keys, and three requests to paste."""
     api, keys = f"{url}/rest/v1", house.keys
     anon = f"-H 'apikey: {keys.anon}'"
     ada = f"{anon} -H 'Authorization: Bearer {token_of_ada(house)}'"
     json = "-H 'Content-Type: application/json' -H 'Prefer: return=representation'"
     post = '{"title": "Good morning", "body": "My first post here. #hello", "published": true}'
     return [
-        f"Data API      {api}",
+        "",
         f"Data          {data}",
         f"anon key      {keys.anon}",
         f"service key   {keys.service_role.reveal()}   (passes every policy: keep it to yourself)",
@@ -76,7 +87,6 @@ def introduction(house: House, url: str, data: Path) -> list[str]:
         "",
         "A new post by Ada, whose hashtags a hook notes:",
         f"curl '{api}/posts?select=id,title,tags,author(username)' {ada} {json} -d '{post}'",
-        "",
     ]
 
 
@@ -86,12 +96,5 @@ def token_of_ada(house: House) -> str:
     return auth.sign({"role": "authenticated", "sub": str(ADA), "exp": expires}, house.keys.signing)
 
 
-def serve(host: str, port: int) -> None:
-    from granian import Granian
-    from granian.constants import Interfaces
-
-    Granian("examples.social.app:app", address=host, port=port, interface=Interfaces.ASGI, websockets=False).serve()
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -119,7 +119,7 @@ class World:
                 "email": f"{self.username(index)}@example.org",
                 "birthday": None if chance.random() < 0.4 else self.moment(days=20_000) - timedelta(days=6_600),
                 "verified": chance.random() < 0.05,
-                "created_at": LATEST - timedelta(days=365) - timedelta(minutes=chance.randrange(500_000)),
+                "created_at": LATEST - timedelta(days=365) - timedelta(minutes=self.below(500_000)),
             }
 
     def username(self, index: int) -> str:
@@ -130,9 +130,9 @@ class World:
         """In the order of their time, so that ids and moments agree; a few people write much, most a little."""
         chance, step = self.chance, timedelta(days=365) / self.size.posts
         for index in range(self.size.posts):
-            body = " ".join(chance.sample(WORDS["sentences"], chance.randrange(2, 6)))
+            body = self.words("sentences", 2 + self.below(4))
             if chance.random() < 0.6:
-                body += " " + " ".join(chance.sample(WORDS["tags"], chance.randrange(1, 4)))
+                body += " " + self.words("tags", 1 + self.below(3))
             created = LATEST - timedelta(days=365) + step * index
             yield {
                 "id": index + 1,
@@ -151,7 +151,7 @@ class World:
             yield {
                 "post_id": self.post(),
                 "author_id": self.someone(),
-                "body": " ".join(self.chance.sample(WORDS["answers"], self.chance.randrange(1, 3))),
+                "body": self.words("answers", 1 + self.below(2)),
                 "created_at": self.moment(),
             }
 
@@ -170,21 +170,30 @@ class World:
 
     # --- chance ---
 
+    def below(self, number: int) -> int:
+        return int(self.chance.random() * number)
+
     def word(self, kind: str) -> str:
-        return self.chance.choice(WORDS[kind])
+        return WORDS[kind][self.below(len(WORDS[kind]))]
+
+    def words(self, kind: str, count: int) -> str:
+        """A few different ones; seven divides the length of none of these lists."""
+        known = WORDS[kind]
+        start = self.below(len(known))
+        return " ".join(known[(start + 7 * index) % len(known)] for index in range(count))
 
     def someone(self) -> UUID:
         """A person; those early in the list far more often."""
         return self.people[int(len(self.people) * self.chance.random() ** 3)]
 
     def anyone(self) -> UUID:
-        return self.chance.choice(self.people)
+        return self.people[self.below(len(self.people))]
 
     def post(self) -> int:
-        return self.chance.randrange(self.size.posts) + 1
+        return self.below(self.size.posts) + 1
 
     def moment(self, days: int = 365) -> datetime:
-        return LATEST - timedelta(minutes=self.chance.randrange(days * 24 * 60))
+        return LATEST - timedelta(minutes=self.below(days * 24 * 60))
 
     def pairs(self, count: int, first: list[Any], draw: Callable[[], tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
         """So many different pairs, nobody paired with themselves."""
