@@ -29,13 +29,14 @@ class SqliteDialect(SqliteFilters):
 
     def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
         if slot is None:
-            return None if most is None else sa.literal(most, sa.Integer())
+            return None if most is None else number(most)
         fetch: Fetch = (
             (lambda given: int(given.values[slot]))
             if most is None
             else (lambda given: min(int(given.values[slot]), most))
         )
-        return Handed("limit", fetch, sa.Integer())
+        # A bare parameter is looked up by SQLite's planner: then every new value of it has the statement prepared anew.
+        return Handed("limit", fetch, sa.Integer()) + number(0)
 
     def offset(self, slot: Slot) -> Expression:
         return Handed("offset", lambda given: int(given.values[slot]), sa.Integer())
