@@ -68,7 +68,7 @@ async def anybody(tmp_path: Path) -> AsyncIterator[Person]:
     seed_once(house.engine.migration_connection, SMALL)
     app.house = house
     await app.start()
-    transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]  # other names for the same types
+    transport = httpx2.ASGITransport(app=app)
     try:
         async with httpx2.AsyncClient(transport=transport, base_url="http://social") as client:
             yield Person(client, house)
