@@ -90,6 +90,9 @@ async def _live(order: Order, opened: Opened, listener: socket.socket) -> int:
         else:
             serving.result()
     finally:
+        house.outside.ready = False
+        if number := await drain.cut_off():
+            log.warning("cut off", requests=number)
         await opened.app.stop()
     log.info("stopped", worker=order.index)
     return 0
@@ -133,9 +136,8 @@ async def _leave(server: Server, serving: asyncio.Task[None], drain: Drain, hous
     server.stop()
     left = seconds - (asyncio.get_running_loop().time() - began)
     await drain.wait(max(left, 0.0))
-    done, _ = await asyncio.wait([serving], timeout=_AFTERWARDS)
-    if drain.running or not done:
-        log.warning("cut off", running=drain.running)
+    if not drain.running:
+        await asyncio.wait([serving], timeout=_AFTERWARDS)
 
 
 async def _first(*tasks: asyncio.Future[Any]) -> None:
