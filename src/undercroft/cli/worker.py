@@ -44,6 +44,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ready: int | None = None
     """A pipe to write a byte to when it serves."""
 
+    def written(self) -> str:
+        """The order as text, for the environment."""
+        return msgspec.json.encode(self, enc_hook=str).decode()
+
+    @classmethod
+    def read(cls, text: str) -> Order:
+        """The order that `written` gave."""
+        return msgspec.json.decode(text, type=cls, dec_hook=lambda kind, value: kind(value))
+
 
 def run(order: Order, listener: socket.socket) -> int:
     """Serve until a signal comes; the exit status. What is wrong with app and settings is told, not raised."""
@@ -148,7 +157,7 @@ async def _first(*tasks: asyncio.Future[Any]) -> None:
 
 def main() -> None:
     """Carry out the order that the parent process left in the environment."""
-    order = msgspec.json.decode(os.environ.pop(ORDER), type=Order)
+    order = Order.read(os.environ.pop(ORDER))
     status = run(order, socket.socket(fileno=order.descriptor))
     sys.stdout.flush()
     sys.stderr.flush()

@@ -31,7 +31,7 @@ Child = subprocess.Popen[bytes]
 def spawn(order: Order, listener: socket.socket) -> Child:
     """Start a worker that inherits the listening socket."""
     order = msgspec.structs.replace(order, descriptor=listener.fileno())
-    environment = {**os.environ, ORDER: msgspec.json.encode(order).decode()}
+    environment = {**os.environ, ORDER: order.written()}
     inherited = [listener.fileno()] + ([order.ready] if order.ready is not None else [])
     return subprocess.Popen([sys.executable, "-m", "undercroft.cli.worker"], env=environment, pass_fds=inherited)
 
