@@ -14,7 +14,7 @@ import msgspec
 from undercroft.access.policy import Rules
 from undercroft.catalog.types import Catalog, Table
 from undercroft.models.functions import Function
-from undercroft.rest.parts.openapi_functions import function_paths, function_schemas
+from undercroft.rest.parts.openapi_functions import FUNCTIONS, function_paths, function_schemas
 from undercroft.rest.parts.openapi_schemas import Surface, surface
 from undercroft.rest.parts.openapi_shared import FAULT, HEADERS, RESPONSES, SECURITY, parameters
 from undercroft.rest.parts.openapi_tables import table_parameters, table_paths
@@ -51,7 +51,7 @@ def document(
 
 def _tags(surfaces: list[Surface], functions: list[Function]) -> list[dict[str, str]]:
     tables = [(each.table.name, each.table.comment) for each in surfaces if table_paths(each)]
-    calls = [(f"(rpc) {each.name}", None) for each in functions]
+    calls = [(FUNCTIONS, "Functions of the app")] if functions else []
     return [{"name": name, "description": said} if said else {"name": name} for name, said in [*tables, *calls]]
 
 

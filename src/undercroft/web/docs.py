@@ -87,7 +87,7 @@ def _policy(external_url: str | None) -> str:
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
-        "style-src": "'self' 'unsafe-inline'",
+        "style-src": "'self'",
         "img-src": "'self' data:",
         "connect-src": " ".join(reached),
         "base-uri": "'none'",

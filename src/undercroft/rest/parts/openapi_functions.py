@@ -13,6 +13,8 @@ from undercroft.rest.parts.openapi_schemas import Schema, key, path_of, ref
 from undercroft.rest.parts.openapi_shared import answer
 from undercroft.rest.parts.openapi_tables import Operation, shared
 
+FUNCTIONS = "(rpc)"
+"""The heading above all of them; in brackets, so that it looks like no table."""
 _FAULT = {"$ref": "#/components/responses/fault"}
 _UNKNOWN = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError)
 _BODIES = ("application/json", "application/x-www-form-urlencoded")
@@ -74,7 +76,7 @@ def _operation(function: Function, verb: str, row: Schema | None, **parts: Any) 
     said = {"description": function.doc} if function.doc else {}
     asked = shared("select", "order", "limit", "offset", "and", "or", "range", "preferCall") if row is not None else []
     return {
-        "tags": [f"(rpc) {function.name}"],
+        "tags": [FUNCTIONS],
         "operationId": f"{verb}_{key(function.name)}",
         "summary": f"Call {function.name}",
         **said,

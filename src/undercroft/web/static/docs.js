@@ -11,27 +11,36 @@ function headersOf(given) {
   return headers;
 }
 
-// The description is read again when somebody signs in or out.
-const readAgain = () => ({
-  statePlugins: {
-    auth: {
-      wrapActions: {
-        authorize: (authorize, system) => (payload) => {
-          const done = authorize(payload);
-          for (const [name, given] of Object.entries(payload)) signedIn[name] = given.value;
-          system.specActions.download(description);
-          return done;
-        },
-        logout: (logout, system) => (names) => {
-          const done = logout(names);
-          for (const name of names) delete signedIn[name];
-          system.specActions.download(description);
-          return done;
+// The description is read again when somebody has signed in or out and closes that dialogue.
+const readAgain = () => {
+  let changed = false;
+  return {
+    statePlugins: {
+      auth: {
+        wrapActions: {
+          authorize: (authorize) => (payload) => {
+            for (const [name, given] of Object.entries(payload)) signedIn[name] = given.value;
+            changed = true;
+            return authorize(payload);
+          },
+          logout: (logout) => (names) => {
+            for (const name of names) delete signedIn[name];
+            changed = true;
+            return logout(names);
+          },
+          showDefinitions: (showDefinitions, system) => (shown) => {
+            const done = showDefinitions(shown);
+            if (!shown && changed) {
+              changed = false;
+              system.specActions.download(description);
+            }
+            return done;
+          },
         },
       },
     },
-  },
-});
+  };
+};
 
 // A server that lets nobody in without a key does not describe itself either, and then there is no "Authorize" yet.
 function askForKey() {
