@@ -67,6 +67,8 @@ _BY_TYPE: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
 
 def kind_of(type_: TypeEngine[Any]) -> Kind:
     """The kind of a column's type; `Kind.OTHER` for a type that has none of SQLAlchemy's generic types below it."""
+    if isinstance(type_, sa.Interval):  # a decorated DateTime, which says nothing of what it means
+        return Kind.INTERVAL
     bare = type_.impl_instance if isinstance(type_, sa.TypeDecorator) else type_
     if bare.__visit_name__ == "JSONB":
         return Kind.JSONB

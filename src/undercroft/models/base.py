@@ -12,6 +12,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from undercroft.base.decimals import rounded
+
 _EXACT_DIGITS = 15
 """A float holds any decimal of so many digits without loss; longer ones are stored as text on SQLite."""
 
@@ -76,14 +78,14 @@ class Numeric(TypeDecorator[Decimal]):
             return value
         exact = Decimal(str(value))
         if self.scale is not None:
-            exact = round(exact, self.scale)
+            exact = rounded(exact, self.scale)
         return format(exact, "f") if self._is_text(dialect) else float(exact)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         if value is None or isinstance(value, Decimal):
             return value
         exact = Decimal(str(value))
-        return round(exact, self.scale) if self.scale is not None else exact
+        return rounded(exact, self.scale) if self.scale is not None else exact
 
 
 def _check_name(constraint: sa.Constraint, table: sa.Table) -> str:

@@ -63,6 +63,10 @@ class Dialect(Protocol):
         """`sum()` and its kin; None counts rows."""
         ...
 
+    def comparable(self, scalar: Scalar) -> Expression:
+        """The scalar as it is compared, put in order and grouped."""
+        ...
+
     def join_lines(self, text: Expression, separator: str) -> Expression:
         """An aggregate: the texts of all rows with a separator between; NULL for no rows."""
         ...
@@ -116,5 +120,5 @@ class Dialect(Protocol):
         updates: Sequence[str] | None,
         presets: Mapping[str, Expression],
     ) -> sa.Insert:
-        """The insert with its answer to duplicate keys: update these columns and presets, or (None) leave the old row."""
+        """The insert with its answer to duplicate keys: update these columns and presets, or (None) leave the row."""
         ...

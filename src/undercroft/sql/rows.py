@@ -245,7 +245,7 @@ class ReadWriter:
         )
 
     def _group_key(self, piece: Piece) -> Expression:
-        return piece.scalar.element if piece.scalar is not None else piece.value
+        return self.dialect.comparable(piece.scalar) if piece.scalar is not None else piece.value
 
     def total(self, node: Node, among: tuple[sa.FromClause, sa.ColumnElement[bool]] | None = None) -> Expression:
         """The number of rows without the page's limits; `among` joins them to a list of those that are meant."""
@@ -286,7 +286,7 @@ class ReadWriter:
 
     def order(self, node: Node, term: Order) -> Expression:
         owner = term.embed.node if term.embed else node
-        element = self.scalar(owner, term.field).element
+        element = self.dialect.comparable(self.scalar(owner, term.field))
         if term.embed is not None and not any(embed is term.embed for _, embed in self._spread_ones(node)):
             related = sa.select(element).select_from(owner.source)
             related = related.where(self.joined(node, term.embed), *self.where(owner)).limit(1)

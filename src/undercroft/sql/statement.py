@@ -16,7 +16,7 @@ from undercroft.access.actor import Actor
 from undercroft.access.claims import ClaimParameter
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import kind_of
-from undercroft.sql.codecs import from_claim
+from undercroft.sql.codecs import from_claim, json_encoder
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -71,8 +71,14 @@ class Statement:
 def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
     """Compile once, for good. Constants of policies and of the shape become part of the recipes."""
     compiled: Any = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    if compiled.post_compile_params and not compiled._render_postcompile:
+        # In the RETURNING clause of an INSERT, SQLAlchemy forgets to write the members of IN lists.
+        bare = compiled.construct_params(escape_names=False, _no_postcompile=True)
+        compiled._process_parameters_for_postcompile(bare, _populate_self=True)
+        compiled._render_postcompile = True
     constants = compiled.construct_params(_check=False)
-    processors = compiled._bind_processors
+    expanded = getattr(compiled, "_post_compile_expanded_state", None)  # the members of IN lists
+    processors = {**compiled._bind_processors, **(expanded.processors if expanded is not None else {})}
     names = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
     template: list[object] = []
     fetches: list[tuple[int, Fetch]] = []
@@ -96,12 +102,10 @@ def _recipe(bind: BindParameter[Any] | None, dialect: Dialect) -> Fetch | None:
 
 
 def _claim_recipe(bind: ClaimParameter, dialect: Dialect) -> Fetch:
-    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    convert = from_claim(kind_of(bind.type), many=bind.many)
+    read = _reader_of_claims(bind, dialect)
 
     def fetch_anew(actor: Actor) -> object:
-        value = _converted(bind, actor, convert)
-        return process(value) if process is not None and value is not None else value
+        return read(bind.read(actor))
 
     # Parameters of one claim and type share what they made of it, for as long as the actor is remembered.
     key = (bind.name, bind.path, repr(bind.type), bind.many)
@@ -118,16 +122,38 @@ def _claim_recipe(bind: ClaimParameter, dialect: Dialect) -> Fetch:
 
 def claim_value(bind: ClaimParameter, actor: Actor) -> Any:
     """A claim as a Python value of its parameter's type; None where it is absent or of another type."""
-    return _converted(bind, actor, from_claim(kind_of(bind.type), many=bind.many))
+    return _converted(bind.read(actor), from_claim(kind_of(bind.type)))
 
 
-def _converted(bind: ClaimParameter, actor: Actor, convert: Callable[[Any], Any]) -> Any:
-    value = bind.read(actor)
+def claim_list(bind: ClaimParameter, actor: Actor, dialect: Dialect) -> object:
+    """A claim that is a list, as `auth.is_among` asks for it; None for any other."""
+    return _reader_of_claims(bind, dialect)(bind.read(actor))
+
+
+def _reader_of_claims(bind: ClaimParameter, dialect: Dialect) -> Callable[[Any], object]:
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    convert = from_claim(kind_of(bind.type))
+
+    def both(value: Any) -> object:
+        converted = convert(value)
+        return process(converted) if process is not None and converted is not None else converted
+
+    if bind.many:
+        # Each member as the column holds it; one of another type is NULL, so that no negation lets it in.
+        return lambda value: _as_list([_converted(member, both) for member in value]) if type(value) is list else None
+    return lambda value: _converted(value, both)
+
+
+def _as_list(members: list[object]) -> str:
+    return json_encoder.encode([None if isinstance(member, bytes) else member for member in members]).decode()
+
+
+def _converted(value: Any, convert: Callable[[Any], Any]) -> Any:
     if value is None:
         return None
     try:
         return convert(value)
-    except (Fault, TypeError, ValueError, ArithmeticError):
+    except (Fault, LookupError, TypeError, ValueError, ArithmeticError):
         # A claim of another type matches nothing; it is the token's fault and no error of this request.
         return None
 

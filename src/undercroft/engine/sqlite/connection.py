@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from undercroft.engine.sqlite.decimals import teach_decimals
 from undercroft.engine.sqlite.library import Library
 from undercroft.engine.sqlite.settings import SQLiteSettings
 
@@ -44,6 +45,7 @@ def _connect(library: Library, settings: SQLiteSettings, prepare: Prepare | None
         f"mmap_size={0 if library.guarded else settings.mmap_bytes:d}",
     ]
     try:
+        teach_decimals(connection)
         if prepare is not None:
             prepare(connection)
         for pragma in (*shared, *pragmas):

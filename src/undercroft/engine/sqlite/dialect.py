@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import REAL, BinaryExpression, Index, Numeric, String, TypeDecorator, cast
 from sqlalchemy.dialects.sqlite.base import (
     SQLiteCompiler,
     SQLiteDDLCompiler,
@@ -22,11 +22,23 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule
 from sqlalchemy.pool import NullPool, Pool
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.sql.expression import ColumnClause, FromClause
 from sqlalchemy.sql.schema import ForeignKeyConstraint
 
+from undercroft.sql.sqlite.texts import in_decimal_order
+
 DEFAULT_SCHEMA = "main"
+
+_PLAIN_COMPARISONS = frozenset({
+    operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge, operators.is_distinct_from,
+    operators.is_not_distinct_from,
+})  # fmt: skip
+_COMPARISONS = _PLAIN_COMPARISONS | {
+    operators.in_op, operators.not_in_op, operators.between_op, operators.not_between_op,
+}  # fmt: skip
+_ARITHMETIC = frozenset({operators.add, operators.sub, operators.mul, operators.truediv, operators.mod})
 
 
 def dotted(schema: str | None, name: str) -> str:
@@ -64,6 +76,32 @@ class DottedCompiler(SQLiteCompiler):
             name = super().visit_column(column, *args, include_table=False, **kw)
             return f"{self.preparer.format_table(table)}.{name}"
         return super().visit_column(column, *args, include_table=include_table, **kw)
+
+    def visit_binary(self, binary: BinaryExpression[Any], *args: Any, **kw: Any) -> str:
+        """Decimals that are stored as text are compared as the numbers that they spell: in policies, in queries."""
+        left, right = binary.left, binary.right
+        if binary.operator in _COMPARISONS and (self._is_spelled_out(left) or self._is_spelled_out(right)):
+            if not (_is_computed(left) or _is_computed(right)):
+                left = in_decimal_order(left)
+            elif binary.operator in _PLAIN_COMPARISONS:
+                left, right = cast(left, REAL), cast(right, REAL)
+            binary = BinaryExpression(left, right, binary.operator, modifiers=binary.modifiers)
+        text: str = super().visit_binary(binary, *args, **kw)
+        return text
+
+    def _is_spelled_out(self, side: object) -> bool:
+        type_ = getattr(side, "type", None)
+        if not isinstance(type_, TypeDecorator) or not isinstance(type_.impl_instance, Numeric):
+            return False
+        if isinstance(side, BinaryExpression) and side.operator not in _ARITHMETIC:
+            return False  # it has its collation already
+        stored = type_.dialect_impl(self.dialect)
+        return isinstance(stored, TypeDecorator) and isinstance(stored.impl_instance, String)
+
+
+def _is_computed(side: object) -> bool:
+    """The result of arithmetic is a number, whatever its operands were stored as."""
+    return isinstance(side, BinaryExpression) and side.operator in _ARITHMETIC
 
 
 class DottedDDLCompiler(SQLiteDDLCompiler):

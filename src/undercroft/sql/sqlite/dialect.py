@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from undercroft.catalog.kinds import JSONS, Kind
 from undercroft.query.ask import Slot
+from undercroft.sql.bounds import bounded
 from undercroft.sql.codecs import from_json, from_text, json_encoder
 from undercroft.sql.dialect import Expression
 from undercroft.sql.sqlite.filters import SqliteFilters
@@ -78,7 +79,7 @@ class SqliteDialect(SqliteFilters):
             return lambda value: (
                 None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
             )
-        return processor_for(type_, self.sqlalchemy, from_json(kind))
+        return processor_for(type_, self.sqlalchemy, bounded(kind, type_, from_json(kind)))
 
     def upsert(
         self,

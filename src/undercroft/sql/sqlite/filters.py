@@ -13,6 +13,7 @@ from undercroft.catalog.kinds import JSONS, Kind
 from undercroft.query.ask import Slot
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
+from undercroft.sql.bounds import one_of_its_words
 from undercroft.sql.codecs import from_text, json_encoder, read_text
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
@@ -29,7 +30,7 @@ class SqliteFilters(SqliteValues):
     # --- filters ---
 
     def compare(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
-        operator, x = term.operator, scalar.element
+        operator, x = term.operator, self.comparable(scalar)
         if operator == "is":
             return self._is(scalar, term)
         if operator in _COMPARISONS:
@@ -75,7 +76,7 @@ class SqliteFilters(SqliteValues):
     def _quantified(
         self, scalar: Scalar, term: Compare, test: Callable[[Expression], sa.ColumnElement[bool]]
     ) -> sa.ColumnElement[bool]:
-        return self._over_list(scalar.element, term, self._list(scalar, term, read_array), test)
+        return self._over_list(self.comparable(scalar), term, self._list(scalar, term, read_array), test)
 
     def _over_list(
         self, x: Expression, term: Compare, values: Expression, test: Callable[[Expression], sa.ColumnElement[bool]]
@@ -94,9 +95,16 @@ class SqliteFilters(SqliteValues):
         read = from_text(scalar.kind)
         if scalar.kind in JSONS:
             return lambda text: json_encoder.encode(read(text)).decode()
+        if scalar.kind is Kind.NUMERIC:
+            # Not by the column's type: that would round to the column's digits what is only compared.
+            return (
+                (lambda text: format(read(text), "f"))
+                if self._is_spelled_out(scalar)
+                else lambda text: float(read(text))
+            )
         if scalar.type_ is None:
-            return (lambda text: float(read(text))) if scalar.kind is Kind.NUMERIC else read
-        return processor_for(scalar.type_, self.sqlalchemy, read)
+            return read
+        return processor_for(scalar.type_, self.sqlalchemy, one_of_its_words(scalar.type_, read))
 
     def _value(self, scalar: Scalar, term: Compare) -> Expression:
         read, slot = self._reader(scalar), _slot(term)

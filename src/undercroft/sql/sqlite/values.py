@@ -13,7 +13,15 @@ from undercroft.catalog.kinds import FLOATS, INTEGERS, JSONS, Kind
 from undercroft.query.ask import Aggregate, JsonStep
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
-from undercroft.sql.sqlite.texts import csv_field_of, float_of, hex_of
+from undercroft.sql.sqlite.texts import (
+    DECIMAL_SUM,
+    csv_field_of,
+    float_of,
+    hex_of,
+    in_decimal_order,
+    interval_of,
+    without_trailing_zeros,
+)
 from undercroft.sql.text import concat, text_literal
 
 if TYPE_CHECKING:
@@ -89,7 +97,7 @@ class SqliteValues:
             dashed = concat([part for pair in zip(parts, [text_literal("-")] * 5, strict=True) for part in pair][:-1])
             return sa.case((sa.func.length(x) == number(32), sa.func.lower(dashed)), else_=x)
         if kind in (Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
-            iso = _without_trailing_zeros(sa.func.replace(x, text_literal(" "), text_literal("T")))
+            iso = without_trailing_zeros(sa.func.replace(x, text_literal(" "), text_literal("T")))
             zone = text_literal("+00:00" if kind is Kind.TIMESTAMPTZ else "")
             has_zone = x.bool_op("GLOB")(text_literal("*[+-]??:??")) | x.op("GLOB")(text_literal("*Z"))
             ours = sa.func.typeof(x) == text_literal("text")
@@ -98,7 +106,9 @@ class SqliteValues:
                 (ours, sa.func.replace(x, text_literal(" "), text_literal("T"))),
                 else_=x,
             )
-        return _without_trailing_zeros(x) if kind is Kind.TIME else x
+        if kind is Kind.INTERVAL:
+            return interval_of(x)
+        return without_trailing_zeros(x) if kind is Kind.TIME else x
 
     def _stores_dashes(self, type_: TypeEngine[Any] | None) -> bool:
         return type_ is None or (not isinstance(type_.dialect_impl(self.sqlalchemy), sa.Uuid) and self._is_text(type_))
@@ -174,10 +184,20 @@ class SqliteValues:
             return Scalar(sa.func.count(scalar.element) if scalar else sa.func.count(), Kind.BIGINT)
         if scalar is None:
             raise AssertionError("the grammar gives every aggregate but count a column")
-        result = getattr(sa.func, function)(scalar.element)
+        if function == "sum" and self._is_spelled_out(scalar):
+            return Scalar(getattr(sa.func, DECIMAL_SUM)(scalar.element, type_=sa.Text()), Kind.NUMERIC)
+        result = getattr(sa.func, function)(self.comparable(scalar))
         if function == "avg":
             return Scalar(result, Kind.DOUBLE)
-        return Scalar(result, scalar.kind, scalar.type_ if function in ("min", "max") else None)
+        keeps_type = function in ("min", "max") or scalar.kind is Kind.NUMERIC
+        return Scalar(result, scalar.kind, scalar.type_ if keeps_type else None)
+
+    def comparable(self, scalar: Scalar) -> Expression:
+        return in_decimal_order(scalar.element) if self._is_spelled_out(scalar) else scalar.element
+
+    def _is_spelled_out(self, scalar: Scalar) -> bool:
+        """A decimal that is stored as text, since no number of SQLite holds its digits."""
+        return scalar.kind is Kind.NUMERIC and scalar.type_ is not None and self._is_text(scalar.type_)
 
     def join_lines(self, text: Expression, separator: str) -> Expression:
         return sa.func.group_concat(text, text_literal(separator), type_=sa.Text())
@@ -198,11 +218,6 @@ def number(value: int) -> Expression:
 def _truth(x: Expression) -> sa.ColumnElement[bool]:
     """SQLite takes any number for a condition."""
     return x.op("<>", is_comparison=True)(sa.literal_column("0"))
-
-
-def _without_trailing_zeros(x: Expression) -> Expression:
-    trimmed = sa.func.rtrim(sa.func.rtrim(x, text_literal("0")), text_literal("."), type_=sa.Text())
-    return sa.case((x.bool_op("GLOB")(text_literal("*.*")), trimmed), else_=x)
 
 
 def _sql_type(name: str) -> TypeEngine[Any]:
