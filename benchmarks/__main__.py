@@ -1,0 +1,91 @@
+"""`make bench`: every question in turn, and one table of the bars. Linux, with wrk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from benchmarks import durable_inserts, list_of_posts, one_row, policy_cost
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure
+from benchmarks.world import invent
+from examples.social.seed import Size
+
+QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
+    "list": list_of_posts.measure,
+    "row": one_row.measure,
+    "inserts": durable_inserts.measure,
+    "policy": policy_cost.measure,
+}
+
+
+def main() -> None:
+    """Exit status 1 where a bar is not reached."""
+    options = read_options()
+    if shutil.which("wrk") is None or sys.platform != "linux":
+        sys.exit("The benchmarks need Linux and wrk (Debian: apt-get install wrk).")
+    with tempfile.TemporaryDirectory(prefix="undercroft-bench-") as folder:
+        figures = list(ask(options.questions or list(QUESTIONS), prepared(Path(folder), options)))
+    if options.json:
+        print(json.dumps([{**asdict(each), "reached": each.reached} for each in figures], indent=2))
+    else:
+        show(figures)
+    sys.exit(0 if all(each.reached for each in figures) else 1)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}; all by default")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of each contestant, in turns (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="seconds of a round (%(default)s)")
+    parser.add_argument("--divide", type=int, default=1, metavar="N", help="only an N-th of the rows")
+    parser.add_argument("--json", action="store_true", help="the figures as JSON")
+    options = parser.parse_args()
+    if unknown := [name for name in options.questions if name not in QUESTIONS]:
+        parser.error(f"no such question: {', '.join(unknown)} (there are {', '.join(QUESTIONS)})")
+    return options
+
+
+def prepared(folder: Path, options: argparse.Namespace) -> Bench:
+    columns = TextColumn("inventing {task.description:>10}"), BarColumn(40)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("")
+        size = Size().divided(options.divide)
+        world = invent(folder, size, lambda table, done, total: bar.update(
+            task, description=table, completed=done, total=total
+        ))  # fmt: skip
+    return Bench(world, options.rounds, options.seconds)
+
+
+def ask(questions: Iterable[str], bench: Bench) -> Iterator[Figure]:
+    console = Console(stderr=True)
+    for name in questions:
+        with console.status(f"{name}: {bench.rounds} rounds of each contestant"):
+            yield from QUESTIONS[name](bench)
+
+
+def show(figures: Iterable[Figure]) -> None:
+    table = Table("what", "bar", "figure", "half of the rounds", "verdict", "made of", title="Bars")
+    for each in figures:
+        figure, low, high = (f"{number:.3g}{each.bar.unit}" for number in each.middle)
+        verdict = "[green]reached[/]" if each.reached else "[red]missed[/]"
+        table.add_row(each.what, str(each.bar), figure, f"{low} to {high}", verdict, each.note)
+    console = Console()
+    console.print(table)
+    for each in figures:
+        for command in each.commands:
+            console.print(f"[dim]{each.what}:[/] {command}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

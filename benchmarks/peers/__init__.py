@@ -1,0 +1,1 @@
+"""The same service as others would build it, by their own documentation."""
