@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Collection, Mapping
 from dataclasses import is_dataclass
-from typing import Annotated, Any, Union, get_args, get_origin, is_typeddict
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -64,7 +64,8 @@ def _kind(annotation: Any) -> str:
     cls = get_origin(annotation) or annotation
     if not isinstance(cls, type):
         return "plain"
-    if issubclass(cls, (Mapping, BaseModel)) or is_dataclass(cls) or is_typeddict(cls):
+    # A TypedDict takes no class checks, and there are two makers of them.
+    if hasattr(cls, "__required_keys__") or is_dataclass(cls) or issubclass(cls, (Mapping, BaseModel)):
         return "object"
     return "list" if issubclass(cls, Collection) and not issubclass(cls, _TEXTS) else "plain"
 
