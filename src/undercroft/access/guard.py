@@ -6,8 +6,8 @@ Nothing else writes a policy into a statement, and `sql` refuses a plan that did
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -38,6 +38,7 @@ class Guard:
 
     rules: Rules
     role: str
+    worked_out: dict[tuple[str, Command, str], Clause | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def bypasses(self) -> bool:
@@ -96,20 +97,30 @@ class Guard:
 
     def using(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
         """Which existing rows the role may reach by `command`; None means every row."""
-        return self._any(
-            table, command, source, [p.using for p in self.rules.policies_for(table.name, self.role, command)]
-        )
+        return self._remembered(table, command, source, "using")
 
     def check(self, table: Table, command: Command, source: sa.FromClause) -> Clause | None:
         """What a new or changed row must satisfy; None means anything."""
-        return self._any(
-            table, command, source, [p.check for p in self.rules.policies_for(table.name, self.role, command)]
-        )
+        return self._remembered(table, command, source, "check")
 
-    def _any(self, table: Table, command: Command, source: sa.FromClause, predicates: list[Predicate]) -> Clause | None:
+    def _remembered(
+        self, table: Table, command: Command, source: sa.FromClause, side: Literal["using", "check"]
+    ) -> Clause | None:
+        """What the policies say of the table itself is worked out once; of an alias, for each plan."""
+        if source is not table.element:
+            return self._any(table, command, source, side)
+        key = (table.name, command, side)
+        if key not in self.worked_out:
+            self.worked_out[key] = self._any(table, command, source, side)
+        return self.worked_out[key]
+
+    def _any(
+        self, table: Table, command: Command, source: sa.FromClause, side: Literal["using", "check"]
+    ) -> Clause | None:
         if self.bypasses:
             return None
-        clauses = [self._clause(table, source, predicate) for predicate in predicates]
+        policies = self.rules.policies_for(table.name, self.role, command)
+        clauses = [self._clause(table, source, getattr(policy, side)) for policy in policies]
         if any(clause is None for clause in clauses):
             return None
         return sa.or_(sa.false(), *(clause for clause in clauses if clause is not None))

@@ -64,11 +64,13 @@ class Pipeline:
     log: Any = field(default_factory=structlog.get_logger)
     settings: PipelineSettings = field(default_factory=PipelineSettings)
     _scopes: ShapeCache[Catalog] = field(init=False)
+    _guards: ShapeCache[Guard] = field(init=False)
     _reads: ShapeCache[Statement] = field(init=False)
     _writes: ShapeCache[WriteProgram] = field(init=False)
 
     def __post_init__(self) -> None:
         self._scopes = ShapeCache(256)
+        self._guards = ShapeCache(256)
         self._reads = ShapeCache(self.settings.cached_shapes)
         self._writes = ShapeCache(self.settings.cached_shapes)
 
@@ -83,7 +85,12 @@ class Pipeline:
         return found
 
     def guard(self, role: str) -> Guard:
-        return Guard(self.rules, role)
+        """The rules as they apply to a role."""
+        found = self._guards.get(role)
+        if found is None:
+            found = Guard(self.rules, role)
+            self._guards.put(role, found)
+        return found
 
     # --- reading ---
 

@@ -24,7 +24,7 @@ from undercroft.catalog.types import Catalog, Table
 from undercroft.engine.types import Transaction
 from undercroft.models.base import Model
 from undercroft.sql.dialect import Dialect
-from undercroft.sql.statement import Given, Statement, claim_value, compile_statement
+from undercroft.sql.statement import Given, Statement, claim_list, claim_value, compile_statement
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +41,7 @@ class SessionGuard:
     _tables: dict[Any, Table] = field(default_factory=dict)
     _closed: list[Any] = field(default_factory=list)
     """Mapped classes that no policy can speak of, as `User`: closed to every caller."""
+    _known: dict[Command, tuple[Any, ...]] = field(default_factory=dict)
     _session: Session | None = None
     _trusted: list[Any] = field(default_factory=list)
     """Objects whose next flush is not checked: the service changed them, or somebody else checks their rows."""
@@ -108,7 +109,13 @@ class SessionGuard:
                 hint="Add or change objects and let the session flush them, or run it within `with ctx.as_service():`.",
             )
         command: Command = "delete" if state.is_delete else "select"
-        state.statement = state.statement.options(*self._criteria(command))
+        state.statement = state.statement.options(*self._options(command))
+
+    def _options(self, command: Command) -> tuple[Any, ...]:
+        """The policies as options of a query: worked out once for each session, whose caller stays the same."""
+        if command not in self._known:
+            self._known[command] = tuple(self._criteria(command))
+        return self._known[command]
 
     def _criteria(self, command: Command) -> Iterator[Any]:
         for entity in self._closed:
@@ -126,6 +133,8 @@ class SessionGuard:
         """The expression with this actor's claims as ordinary bound values."""
 
         def bind(element: Any, **_: Any) -> Any:
+            if isinstance(element, ClaimParameter) and element.many:
+                return sa.literal(claim_list(element, self.actor, self.dialect), sa.Text())
             if isinstance(element, ClaimParameter):
                 return sa.bindparam(None, claim_value(element, self.actor), type_=element.type, unique=True)
             return None
