@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from benchmarks import durable_inserts, list_of_posts, one_row, policy_cost
+from benchmarks import durable_inserts, list_of_posts, one_row, policy_cost, startup
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.world import invent
@@ -26,6 +26,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "row": one_row.measure,
     "inserts": durable_inserts.measure,
     "policy": policy_cost.measure,
+    "start": startup.measure,
 }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from undercroft.access.actor import ANON, AUTHENTICATED, SERVICE_ROLE
 from undercroft.access.guard import Guard
-from undercroft.access.policy import COMMANDS, Command, Policy, Rules, rules_of
+from undercroft.access.policy import Command, Policy, Rules, rules_of
 from undercroft.auth.service import identity, installation_keys
 from undercroft.auth.tables import User
 from undercroft.auth.types import Keys
@@ -280,12 +280,12 @@ def check_rules(catalog: Catalog, rules: Rules) -> None:
                 raise SetupFault(
                     f"{policy.source}: the policy {policy.name} is for the table {policy.table}, which is not served"
                 )
-            roles = policy.roles or {"anon"}
+            role, command = min(policy.roles or {ANON}), min(policy.commands)
+            alone = Guard(Rules({policy.table: (policy,)}, {}, bypass=frozenset()), role)
             try:
-                for role in roles:
-                    for command in COMMANDS:
-                        Guard(rules, role).using(table, command, table.element)
-                        Guard(rules, role).check(table, command, table.element)
+                alone.using(table, command, table.element)
+                if policy.check is not policy.using:
+                    alone.check(table, command, table.element)
             except Exception as error:
                 raise SetupFault(f"{policy.source}: the policy {policy.name} cannot be used: {error}") from error
 

@@ -10,6 +10,8 @@ import pytest
 
 from undercroft.base.faults import SetupFault
 from undercroft.cli.loading import AppFileFault, find_target, load_app, told_by_line
+from undercroft.cli.options import ServeOptions, open_app, read_settings
+from undercroft.cli.worker import build_house
 
 GOOD = "from undercroft import App\napp = App(title='Good')\n"
 
@@ -124,3 +126,29 @@ def test_a_fault_that_names_its_place_in_words(tmp_path: Path) -> None:
 def test_a_fault_without_a_place_stays_as_it_is(tmp_path: Path) -> None:
     fault = SetupFault("the data directory is wrong")
     assert told_by_line(fault, tmp_path) is fault
+
+
+def test_the_policy_that_breaks_is_the_one_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from undercroft import App
+class Base(DeclarativeBase): pass
+app = App(Base)
+class Note(Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+@app.policy(Note, "select")
+def fine(note):
+    return note.id > 1
+@app.policy(Note, "delete", to="service_role")
+def broken(note):
+    return note.author == 1
+"""
+    options = ServeOptions(data=tmp_path / "data")
+    write(tmp_path, app=text)
+    opened = open_app(options, read_settings(options))
+    with pytest.raises(AppFileFault, match=r"the policy broken cannot be used: .*author") as caught:
+        build_house(options, opened)
+    assert caught.value.place == "app.py:14"
+    assert "    return note.author == 1" in caught.value.excerpt
