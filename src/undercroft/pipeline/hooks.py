@@ -9,21 +9,21 @@ the insert hooks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from undercroft.access.claims import ClaimParameter
 from undercroft.access.errors import row_refused
 from undercroft.base.faults import Fault
-from undercroft.catalog.kinds import kind_of
+from undercroft.catalog.types import Column
 from undercroft.engine.types import Transaction
 from undercroft.models.functions import Hook, HookMoment, HookVerb
 from undercroft.models.objects import attribute_of, new_object, values_of
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.session import load_rows
 from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
-from undercroft.sql.codecs import from_json
 from undercroft.sql.dialect import Dialect
+from undercroft.sql.made import Made, as_loaded
 from undercroft.sql.read import KEYS
 from undercroft.sql.statement import claim_value
 from undercroft.sql.write import WriteProgram
@@ -68,6 +68,7 @@ class HookedWrite:
     dialect: Dialect
     program: WriteProgram
     request: WriteRequest
+    readers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
 
     async def run(self) -> Written:
         """Carry it out. What a hook raises undoes everything."""
@@ -136,17 +137,23 @@ class HookedWrite:
         changed = {
             name: value for name, value in values_of(instance).items() if name not in before or before[name] != value
         }
-        return body | {name: _as_sent(value) for name, value in changed.items()}
+        return body | {name: Made(value) for name, value in changed.items()}
 
     def _converted(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A body's row as Python values by attribute; what the rules preset joins the write itself."""
-        columns = self.program.plan.table.element.c
+        columns = {column.name: column for column in self.program.plan.columns}
         return {
-            attribute_of(self._entity, columns[name]): from_json(kind_of(columns[name].type))(value)
+            attribute_of(self._entity, columns[name].element): self._reader(columns[name])(value)
             for name, value in row.items()
             if name in columns
-            and (name in {column.name for column in self.program.plan.columns} or not self.program.plan.columns)
         }
+
+    def _reader(self, column: Column) -> Callable[[Any], Any]:
+        read = self.readers.get(column.name)
+        if read is None:
+            read = as_loaded(column.element, self.dialect, text_rows=self.program.text_rows)
+            self.readers[column.name] = read
+        return read
 
     def _preset(self, instance: Any) -> None:
         """What the rules set, whatever the caller and the hooks did."""
@@ -207,8 +214,3 @@ def too_many_rows() -> Fault:
         code="54000",
         hint="Write them in several requests.",
     )
-
-
-def _as_sent(value: Any) -> Any:
-    """A Python value in a form that a body could have had."""
-    return "\\x" + value.hex() if isinstance(value, bytes) else value

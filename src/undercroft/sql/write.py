@@ -18,11 +18,13 @@ from undercroft.access.guard import inner_rows, moved, typed
 from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.dialect import Dialect, Expression
+from undercroft.sql.made import Made
 from undercroft.sql.read import KEYS, require_guard
 from undercroft.sql.rows import ReadWriter, Rendering
-from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement
+from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement, processor_for
 
 Row = Mapping[str, Any]
+"""A row of a body; a value may also be `Made`."""
 EXISTING = "existing"
 """What an earlier step found: the keys of the rows that an upsert met. The rows written are carried as `KEYS`."""
 
@@ -48,6 +50,8 @@ class WriteProgram:
     after: Statement | None = None
     conflict_key: Callable[[Row], list[object]] | None = None
     key_list: Callable[[Sequence[object]], object] = field(repr=False, default=list)
+    text_rows: bool = False
+    """The body's values are texts (CSV, forms)."""
     found: Callable[[], Statement] = field(repr=False, kw_only=True)
     broken: Callable[[], Statement | None] = field(repr=False, kw_only=True)
 
@@ -83,6 +87,7 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
         after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
         conflict_key=writer.conflict_key() if upserts else None,
         key_list=dialect.key_list,
+        text_rows=text_rows,
         found=cache(lambda: writer.compiled(writer.found())),
         broken=cache(lambda: None if writer.check is None else writer.compiled(writer.verify())),
     )
@@ -195,7 +200,10 @@ class _ProgramWriter:
         return lambda given: convert((given.row or {}).get(name))
 
     def _convert(self, column: sa.Column[Any]) -> Callable[[Any], object]:
-        return self.dialect.row_value(kind_of(column.type), column.type, text_rows=self.text_rows)
+        dialect = self.dialect.sqlalchemy
+        read = self.dialect.row_value(kind_of(column.type), column.type, text_rows=self.text_rows)
+        made = processor_for(column.type, dialect, lambda value: value)
+        return lambda value: made(value.value) if type(value) is Made else read(value)
 
     def _defaults(self, given: Sequence[str]) -> dict[str, Any]:
         """The models' own defaults, for the columns that the body leaves out."""

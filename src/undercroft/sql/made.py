@@ -1,0 +1,33 @@
+"""Values on their way between a body, Python and the database, where an app's own code stands between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from undercroft.catalog.kinds import JSONS, Kind, kind_of
+from undercroft.sql.codecs import from_json, from_text
+from undercroft.sql.dialect import Dialect
+
+
+class Made(NamedTuple):
+    """A value that the app's own code put into a row: of the column's Python type, not in a form that bodies have."""
+
+    value: Any
+
+
+def as_loaded(column: sa.Column[Any], dialect: Dialect, *, text_rows: bool) -> Callable[[Any], Any]:
+    """A converter from a body's value to the Python value that would be loaded once it was written.
+
+    It raises what a write of the value would raise.
+    """
+    kind, type_, theirs = kind_of(column.type), column.type, dialect.sqlalchemy
+    if kind in JSONS:  # loaded from the database, numbers would lose digits
+        return (lambda value: None if value is None else from_text(kind)(value)) if text_rows else from_json(kind)
+    store = dialect.row_value(kind, type_, text_rows=text_rows)
+    load = type_.dialect_impl(theirs).result_processor(theirs, None)
+    if kind is Kind.BYTES and load is None:
+        return lambda value: None if value is None else bytes(store(value))  # type: ignore[call-overload]  # a buffer
+    return store if load is None else lambda value: load(store(value))
