@@ -25,7 +25,8 @@ class ClaimParameter(BindParameter[Any]):
     def __init__(
         self, name: str, path: tuple[str, ...], type_: TypeEngine[Any] | None = None, *, many: bool = False
     ) -> None:
-        super().__init__(f"auth_{name}", None, type_=type_, unique=True)
+        # Whoever executes it otherwise, as in a query of one's own, is told that it has no value there.
+        super().__init__(f"auth_{name}", type_=type_, unique=True, required=True)
         self.name = name
         self.path = path
         self.many = many
@@ -40,8 +41,8 @@ class ClaimParameter(BindParameter[Any]):
     def operate(self, op: Any, *other: Any, **kwargs: Any) -> Any:
         # On the left of a comparison SQLAlchemy would leave the type open, and the value unconverted.
         if self.type._isnull and other:
-            theirs = getattr(other[0], "type", None)
-            if theirs is not None and not theirs._isnull:
+            theirs = _type_of(other[0])
+            if not theirs._isnull:
                 return self.typed(theirs).operate(op, *other, **kwargs)
         return super().operate(op, *other, **kwargs)
 
@@ -59,6 +60,15 @@ class ClaimParameter(BindParameter[Any]):
                 return value
 
 
+def _type_of(other: Any) -> TypeEngine[Any]:
+    """The type of what a claim is compared with: a column, a value, or the first value of a list."""
+    if isinstance(other, (list, tuple, set, frozenset)):
+        other = next((member for member in other if member is not None), None)
+    if isinstance(other, sa.ClauseElement) or hasattr(other, "__clause_element__"):
+        return getattr(other, "type", None) or sa.types.NULLTYPE
+    return sa.literal(other).type
+
+
 uid = ClaimParameter("uid", ())
 """The user's id: the token's `sub`. NULL for an anonymous caller."""
 
@@ -74,6 +84,6 @@ def claim(*path: str) -> ClaimParameter:
 def is_among(column: Any, *path: str) -> sa.ColumnElement[bool]:
     """Whether a column's value is in a claim that is a list: `auth.is_among(post.org_id, "orgs")`. Never, when it is
     none."""
-    members = sa.func.json_each(ClaimParameter("claim", path, sa.Text(), many=True)).table_valued("value")
+    members = sa.func.json_each(ClaimParameter("claim", path, column.type, many=True)).table_valued("value")
     found: sa.ColumnElement[bool] = column.in_(sa.select(members.c.value))
     return found

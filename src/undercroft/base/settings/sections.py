@@ -82,7 +82,7 @@ class Api(Section):
     """How a transaction ends, and whether `Prefer: tx=` may say otherwise. `rollback` is for tests."""
     aggregates: bool = False
     """Whether `select=amount.sum()` and its like are allowed."""
-    plan: bool = False
+    plan: bool = later(False)
     """Whether `Accept: application/vnd.pgrst.plan` shows query plans."""
     openapi: Literal["follow-privileges", "disabled"] = "follow-privileges"
     """Whether the root describes what the caller may use, and `/docs` shows it."""

@@ -77,6 +77,11 @@ class DottedCompiler(SQLiteCompiler):
             return f"{self.preparer.format_table(table)}.{name}"
         return super().visit_column(column, *args, include_table=include_table, **kw)
 
+    def visit_now_func(self, fn: Any, **kw: Any) -> str:
+        """The moment in the form in which moments are stored, so that both compare as texts; CURRENT_TIMESTAMP lacks
+        the fraction."""
+        return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
     def visit_binary(self, binary: BinaryExpression[Any], *args: Any, **kw: Any) -> str:
         """Decimals that are stored as text are compared as the numbers that they spell: in policies, in queries."""
         left, right = binary.left, binary.right
