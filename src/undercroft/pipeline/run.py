@@ -165,7 +165,7 @@ class Pipeline:
             check_replaced_key(program, request, url_key)
         plan = program.plan
         try:
-            if plan.table.entity is not None and self.hooks.touch(plan.table.name, plan.verb):
+            if self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing:
                 return await self._write_with_hooks(program, request)
             return await self.engine.write(
                 lambda cursor: run_program(cursor, program, request), rollback=request.bounds.rollback
