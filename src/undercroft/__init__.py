@@ -1,6 +1,7 @@
 """Undercroft: one file of SQLAlchemy models, policies and logic, served as a complete backend.
 
-The names are loaded when they are first asked for: `undercroft --help` needs none of them, and SQLAlchemy takes a while.
+The names are loaded when they are first asked for: `undercroft --help` needs none of them, and SQLAlchemy takes a
+while.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Requests to a whole app in process, and what they must leave alone.
 
-`Place` runs an app on a loop of its own and hands it requests as ASGI sees them: bytes, so that hostile ones arrive as they
-were meant. Everything that comes back, and everything that was logged meanwhile, passes `Place.sweep`, which looks for texts
-that were planted where the caller may not see them (canaries). `Scenario` is one line of a table: a request, the answer, and
-the only tables that it may have changed.
+`Place` runs an app on a loop of its own and hands it requests as ASGI sees them: bytes, so that hostile ones arrive as
+they were meant. Everything that comes back, and everything that was logged meanwhile, passes `Place.sweep`, which
+looks for texts that were planted where the caller may not see them (canaries). `Scenario` is one line of a table: a
+request, the answer, and the only tables that it may have changed.
 """
 
 from __future__ import annotations
@@ -246,7 +246,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A request and all that may come of it. `changes` names the tables that may differ afterwards: none, unless said."""
+    """A request and all that may come of it. `changes` names the tables that may differ afterwards: none, unless
+    said."""
 
     name: str
     request: Request

@@ -1,4 +1,5 @@
-"""Moments that the database writes itself are stored as ours are: the same filter finds both, and they sort together."""
+"""Moments that the database writes itself are stored as ours are: the same filter finds both, and they sort
+together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Serves the exam's fixture on SQLite under one of its configurations: `python -m tests.exam.serve --config FILE --port N`.
+"""Serves the exam's fixture on SQLite under one of its configurations: `python -m tests.exam.serve --config FILE
+--port N`.
 
 The fixture's tables and rows come from `tables.json` beside the cases; the configuration is a JSON file of PostgREST's
 settings. The anonymous role may do everything, as in the fixture's grants.

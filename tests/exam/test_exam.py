@@ -1,4 +1,5 @@
-"""The requests of PostgREST's specification, sat against a real server on SQLite. The cases lie outside this repository."""
+"""The requests of PostgREST's specification, sat against a real server on SQLite. The cases lie outside this
+repository."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ def column_refused(table: str, column: str) -> PolicyFault:
 def policy_strays(table: str) -> SetupFault:
     return SetupFault(
         f"the policy compares columns of {table} outside of a query",
-        hint="Use the argument that the policy is given, as in post.published; put other tables into select() or exists().",
+        hint="Use the argument that the policy is given, as in post.published; "
+        "put other tables into select() or exists().",
     )
 
 

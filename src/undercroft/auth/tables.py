@@ -13,10 +13,11 @@ from undercroft.models.base import Model
 
 
 class User(Model):
-    """A user: `auth.users`. It lies outside the schemas that the data API serves, so only logic and policies reach it."""
+    """A user: `auth.users`. It lies outside the schemas that the data API serves, so only logic and policies reach
+    it."""
 
     __tablename__ = "users"
-    __table_args__ = {"schema": "auth"}
+    __table_args__ = ({"schema": "auth"},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     email: Mapped[str | None] = mapped_column(unique=True)
