@@ -35,7 +35,9 @@ def smuggled(table: str, column: str, value: Any) -> Iterator[Request]:
     yield send("POST", f"{path}?columns={','.join([*plain, column])}", plain | {column: value})
     yield send("POST", f"{path}?columns={','.join([*plain, column])}", plain)
     yield send("POST", path, {"id": 20, column: value} | plain, ("prefer", "resolution=merge-duplicates"))
-    yield send("POST", f"{path}?on_conflict=id", {"id": 20, column: value} | plain, ("prefer", "resolution=ignore-duplicates"))
+    yield send(
+        "POST", f"{path}?on_conflict=id", {"id": 20, column: value} | plain, ("prefer", "resolution=ignore-duplicates")
+    )
     yield send("PATCH", f"{path}?{own}", {column: value})
     yield send("PATCH", f"{path}?{own}", plain | {column: value})
     yield send("PATCH", f"{path}?{own}&columns={column}", {column: value})
@@ -47,7 +49,15 @@ def smuggled(table: str, column: str, value: Any) -> Iterator[Request]:
         yield Request("PATCH", f"{path}?{own}", (header,), f"{column}\n{cell}\n".encode())
     form = ("content-type", "application/x-www-form-urlencoded")
     yield Request("POST", path, (form,), f"{next(iter(plain))}=x&{column}=x".encode())
-    for name in (column.upper(), f'"{column}"', f" {column}", f"{table}.{column}", f"{column}->k", f"{column}->>k", f"{column}\u0000"):
+    for name in (
+        column.upper(),
+        f'"{column}"',
+        f" {column}",
+        f"{table}.{column}",
+        f"{column}->k",
+        f"{column}->>k",
+        f"{column}\u0000",
+    ):
         yield send("POST", path, plain | {name: value})
         yield send("PATCH", f"{path}?{own}", {name: value})
 
@@ -73,7 +83,9 @@ def test_b1_no_body_reaches_a_column_that_is_not_writable(fresh: Place, table: s
 
 def test_b1_columns_may_leave_the_forbidden_ones_out(fresh: Place) -> None:
     """`columns` says what is taken of a body; the rest is not looked at, as in PostgREST."""
-    reply = fresh.ask(send("PATCH", "/rest/v1/notes?id=eq.20&columns=title", {"title": "y", "stamp": "mine"}, SHOW), BEA)
+    reply = fresh.ask(
+        send("PATCH", "/rest/v1/notes?id=eq.20&columns=title", {"title": "y", "stamp": "mine"}, SHOW), BEA
+    )
     assert [(row["title"], row["stamp"]) for row in reply.json()] == [("y", "stamped")]
 
 
@@ -191,7 +203,9 @@ def conditions(chance: random.Random) -> str:
         if kind == 1:
             return f"id.{no}in.({number},20,90)"
         if kind == 2:
-            return f"{chance.choice(('body', 'team_id', 'parent_id', 'mood', 'rating', 'meta', 'owner_id'))}.{no}is.null"
+            return (
+                f"{chance.choice(('body', 'team_id', 'parent_id', 'mood', 'rating', 'meta', 'owner_id'))}.{no}is.null"
+            )
         if kind == 3:
             return f"is_public.{no}is.{chance.choice(('true', 'false', 'null'))}"
         if kind == 4:
@@ -277,6 +291,8 @@ def test_b3_bounds_on_what_is_touched_hold(fresh: Place) -> None:
 
 def test_b6_nothing_is_spent_twice(fresh: Place) -> None:
     """64 callers at once change one row on the condition that it is as they found it: one does."""
-    tries = [send("PATCH", "/rest/v1/notes?id=eq.20&mood=eq.angry&select=id", {"mood": "calm"}, SHOW) for _ in range(64)]
+    tries = [
+        send("PATCH", "/rest/v1/notes?id=eq.20&mood=eq.angry&select=id", {"mood": "calm"}, SHOW) for _ in range(64)
+    ]
     assert fresh.sql("select mood from notes where id = 20") == [("angry",)]
     assert sum(reply.json() == [{"id": 20}] for reply in fresh.ask_at_once(tries, BEA)) == 1

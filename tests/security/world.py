@@ -530,7 +530,18 @@ def knows(who: Persona, table: str) -> bool:
     if who is SERVICE:
         return table in TABLES
     return table in {
-        "authenticated": {"teams", "members", "seats", "notes", "vaults", "labels", "note_labels", "remarks", "codes", "inbox"},
+        "authenticated": {
+            "teams",
+            "members",
+            "seats",
+            "notes",
+            "vaults",
+            "labels",
+            "note_labels",
+            "remarks",
+            "codes",
+            "inbox",
+        },
         "auditor": {"teams", "notes", "vaults", "labels", "note_labels", "codes", "inbox"},
     }.get(who.role or "", {"notes", "vaults", "labels", "note_labels", "codes", "inbox"})
 
