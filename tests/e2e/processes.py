@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 
+ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 APP = '''
 """An app for tests."""
@@ -56,6 +57,8 @@ async def pid(ctx: Context) -> int:
 def environment(**more: str) -> dict[str, str]:
     """This process's, without what would colour or configure the one under test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("UNDERCROFT_", "PYTEST"))}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", None):  # each start would compile SQLAlchemy anew
+        kept["PYTHONPYCACHEPREFIX"] = str(ROOT / ".pytest_cache" / "bytecode")
     return {**kept, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **more}
 
 

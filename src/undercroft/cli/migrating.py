@@ -91,7 +91,12 @@ def bring_up(opened: Opened, options: ServeOptions) -> None:
     here = Migrations(opened, options.rename, ask=sys.stdin.isatty() and sys.stdout.isatty())
     done = here.answered(
         lambda renames: migrate.sync(
-            here.metadata, here.place, here.folder, renames=renames, allow_data_loss=options.allow_data_loss
+            here.metadata,
+            here.place,
+            here.folder,
+            renames=renames,
+            allow_data_loss=options.allow_data_loss,
+            on_step=progress(),
         )
     )
     tell_applied(done, as_json=False, quiet=True)
