@@ -43,7 +43,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Type object .*JSONStrIndexType")
 
 EVERY_ROW = Filter(Field("id"), "is", None, negated=False, is_value="not_null")
 ONE_ROW = Filter(Field("id"), "eq", 0)
-CALLERS = 8
+CALLERS = 12
 
 
 @dataclass
@@ -239,7 +239,7 @@ class Trial:
 def trials(
     make_bench: Callable[[random.Random], Bench], seed: int, cases: int, **more: Any
 ) -> Iterator[tuple[str, Caller]]:
-    """So many cases, ten sets of policies to a schema and eight callers to a set, all of these at once."""
+    """So many cases, ten sets of policies to a schema and a dozen callers to a set, all of these at once."""
     chance = random.Random(seed)
     done = 0
     while done < cases:
