@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TextIO, TypeVar, cast
 from urllib.parse import quote, unquote_to_bytes
 
 import structlog
@@ -25,6 +25,7 @@ import structlog
 from undercroft import App, auth
 from undercroft.app import House
 from undercroft.base.settings import Settings
+from undercroft.web.log import configure_log
 
 T = TypeVar("T")
 Headers = Sequence[tuple[str | bytes, str | bytes]]
@@ -105,26 +106,25 @@ class Place:
     def __init__(self, app: App, folder: Path, **environment: str) -> None:
         self.app = app
         self.folder = folder
-        self.environment = {"UNDERCROFT_DATABASE_DATA": str(folder / "data"), **environment}
+        self.environment = {
+            "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
+            "UNDERCROFT_LOG_FORMAT": "json",
+            "UNDERCROFT_LOG_LEVEL": "debug",
+            **environment,
+        }
         self.logs: list[str] = []
         self.asked = 0
         self._tokens: dict[Persona, str] = {}
         self._runner = asyncio.Runner()
         self._house: House | None = None
-        self._structlog: dict[str, Any] = {}
-        self._handler = _Collector(self.logs)
+        self._before: tuple[dict[str, Any], list[logging.Handler], int] = ({}, [], 0)
 
     def __enter__(self) -> Place:
-        self._structlog = structlog.get_config()
-        structlog.configure(
-            processors=[structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=repr)],
-            logger_factory=lambda *_: _Sink(self.logs),
-            wrapper_class=structlog.BoundLogger,
-            cache_logger_on_first_use=False,
-        )
-        logging.getLogger().addHandler(self._handler)
+        root = logging.getLogger()
+        self._before = structlog.get_config(), list(root.handlers), root.level
         try:
             self.app.settings = Settings.load(None, self.environment)
+            configure_log(self.app.settings.log, cast("TextIO", _Lines(self.logs)))
             self._house = self.run(self.app.start())
         except BaseException:
             self.__exit__(None, None, None)
@@ -138,8 +138,10 @@ class Place:
             self.run(self.app.stop())
         finally:
             self._runner.close()
-            logging.getLogger().removeHandler(self._handler)
-            structlog.configure(**self._structlog)
+            settings, handlers, level = self._before
+            structlog.configure(**settings)
+            logging.getLogger().handlers[:] = handlers
+            logging.getLogger().setLevel(level)
 
     @property
     def house(self) -> House:
@@ -216,7 +218,11 @@ class Place:
         """No planted text, token or key may be in a log, whoever asked. Raises `Leak`."""
         if not self.logs:
             return
-        told = "\n".join(self.logs).encode()
+        lines = list(self.logs)
+        self.logs.clear()
+        for line in lines:
+            assert isinstance(json.loads(line), dict), f"a line of the log is none: {line[:300]!r}"
+        told = "\n".join(lines).encode()
         secrets = [self.house.keys.service_role.reveal().encode(), self.house.keys.signing.reveal_bytes()]
         secrets += [token.encode() for token in self._tokens.values()]
         for secret in secrets:
@@ -225,7 +231,6 @@ class Place:
         for found, _ in canaries(told):
             if found not in given:
                 raise Leak(f"{found!r} was logged: {told[:2000]!r}")
-        self.logs.clear()
 
     # --- the data ---
 
@@ -355,24 +360,18 @@ def escaped(text: str) -> str:
     return quote(text, safe="")
 
 
-class _Sink:
-    """A logger that keeps what it is told as text."""
+class _Lines:
+    """A stream that keeps what is written to it."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines
 
-    def msg(self, message: str) -> None:
-        self._lines.append(message)
+    def write(self, text: str) -> int:
+        self._lines += [line for line in text.split("\n") if line]
+        return len(text)
 
-    debug = info = warning = error = critical = exception = fatal = failure = err = warn = log = msg
+    def flush(self) -> None:
+        """There is nothing to wait for."""
 
-
-class _Collector(logging.Handler):
-    """The standard library's logs, into the same list."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+    def isatty(self) -> bool:
+        return False

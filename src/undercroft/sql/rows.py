@@ -70,6 +70,8 @@ class ReadWriter:
         if self.rendering.body != "csv":
             return None, self.object(node)
         pieces = list(self.pieces(node))
+        if not pieces:
+            return text_literal(""), text_literal("")
         header = constant(",".join(csv_field(piece.plain) for piece in pieces))
         fields = [self.dialect.csv_value(piece.scalar or Scalar(piece.value, Kind.JSON)) for piece in pieces]
         commas = [text_literal(",")] * (len(fields) - 1)

@@ -72,8 +72,8 @@ def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
     """Compile once, for good. Constants of policies and of the shape become part of the recipes."""
     compiled: Any = element.compile(dialect=dialect)
     if compiled.post_compile_params:
-        # The members of IN lists. Asked by `render_postcompile`, SQLAlchemy would miss those in the RETURNING clause of an
-        # INSERT, and want values for claims, which have none yet.
+        # The members of IN lists. Asked by `render_postcompile`, SQLAlchemy would miss those in the RETURNING clause of
+        # an INSERT, and want values for claims, which have none yet.
         bare = compiled.construct_params(escape_names=False, _no_postcompile=True, _check=False)
         compiled._process_parameters_for_postcompile(bare, _populate_self=True)
         compiled._render_postcompile = True

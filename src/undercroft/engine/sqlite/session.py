@@ -31,7 +31,8 @@ class SessionMaker:
         self._allowance = allowance(settings.read_budget_steps)
         self._next: LeasedConnection | None = None
         pool = NullPool(self._take, dialect=dialect)
-        self._engine = Engine(pool, dialect, URL.create("sqlite"))
+        # What is written is nobody's business in a log: without this, SQLAlchemy's errors would repeat it.
+        self._engine = Engine(pool, dialect, URL.create("sqlite"), hide_parameters=True)
         self._async_engine = AsyncEngine(self._engine)
 
     def session(self, leased: Leased) -> tuple[AsyncSession, Connection]:
