@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -110,7 +111,7 @@ NAMES: dict[Any, Any] = {
 """PostgreSQL's own names for what nobody named, so that messages and embed hints are the same on every engine."""
 
 
-class Model(DeclarativeBase):
+class Model(AsyncAttrs, DeclarativeBase):
     """The base of an app's models: plain SQLAlchemy, with types that keep their meaning on every engine.
 
     `str` is text, `datetime` a moment with a zone, `Decimal` exact, `UUID` and `dict` what one expects.

@@ -3,7 +3,7 @@ flush."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.sql import visitors
 
 from undercroft.access.actor import Actor
 from undercroft.access.claims import ClaimParameter
+from undercroft.access.criteria import PolicyCriteria
 from undercroft.access.errors import PolicyFault, row_refused
 from undercroft.access.guard import Guard, inner_rows, moved
+from undercroft.access.guardable import unguardable
 from undercroft.access.policy import Command
 from undercroft.catalog.types import Catalog, Table
 from undercroft.engine.types import Transaction
@@ -55,6 +57,8 @@ class SessionGuard:
         registries = {Model.registry, *(sa_inspect(entity).registry for entity in self._tables)}
         known = {mapper.class_ for registry in registries for mapper in registry.mappers}
         self._closed = sorted(known - self._tables.keys(), key=lambda entity: entity.__name__)
+        for name in ("bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"):
+            setattr(session, name, self._only_for_service(getattr(session, name)))
         event.listen(session, "do_orm_execute", self._on_execute)
         event.listen(session, "before_flush", self._on_before_flush)
         event.listen(session, "after_flush", self._on_after_flush)
@@ -93,6 +97,16 @@ class SessionGuard:
     def _passes(self) -> bool:
         return self.open or self.guard.bypasses
 
+    def _only_for_service(self, bulk: Callable[..., Any]) -> Callable[..., Any]:
+        """SQLAlchemy's bulk operations tell nobody what they write."""
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if not self._passes:
+                raise unchecked_bulk()
+            return bulk(*args, **kwargs)
+
+        return run
+
     # --- queries ---
 
     def _on_execute(self, state: ORMExecuteState) -> None:
@@ -104,9 +118,13 @@ class SessionGuard:
                 hint="Query models, as in select(Post), or run it within `with ctx.as_service():`.",
             )
         if state.is_insert or state.is_update:
+            raise unchecked_bulk()
+        # What a relationship loads, SQLAlchemy has written, with the policies that came with the first query.
+        part = None if state.is_relationship_load else unguardable(state.statement)
+        if part is not None:
             raise PolicyFault(
-                "a bulk INSERT or UPDATE through the session cannot be checked row by row",
-                hint="Add or change objects and let the session flush them, or run it within `with ctx.as_service():`.",
+                f"a query of {part} cannot be guarded by policies",
+                hint="Query mapped classes alone, as in select(Post), or run it within `with ctx.as_service():`.",
             )
         command: Command = "delete" if state.is_delete else "select"
         state.statement = state.statement.options(*self._options(command))
@@ -119,7 +137,7 @@ class SessionGuard:
 
     def _criteria(self, command: Command) -> Iterator[Any]:
         for entity in self._closed:
-            yield with_loader_criteria(entity, sa.false(), include_aliases=True)
+            yield PolicyCriteria(entity, sa.false())
         for entity, table in self._tables.items():
             clause = self.guard.using(table, "select", table.element)
             if command != "select":
@@ -127,7 +145,7 @@ class SessionGuard:
                 clauses = [each for each in (clause, stricter) if each is not None]
                 clause = sa.and_(*clauses) if clauses else None
             if clause is not None:
-                yield with_loader_criteria(entity, self.with_claims(clause), include_aliases=True)
+                yield PolicyCriteria(entity, self.with_claims(clause))
 
     def with_claims(self, clause: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         """The expression with this actor's claims as ordinary bound values."""
@@ -151,6 +169,9 @@ class SessionGuard:
             return
         self._require(session.dirty, "update", existing=True, session=session)
         self._require(session.deleted, "delete", existing=True, session=session)
+        for instance in (*session.new, *session.dirty, *session.deleted):
+            if self._is_checked(instance):
+                refuse_links(instance)
 
     def _on_after_flush(self, session: Session, context: UOWTransaction) -> None:
         if self.guard.bypasses:
@@ -168,7 +189,8 @@ class SessionGuard:
                 continue
             key = mapper.get_property_by_column(column).key
             if getattr(instance, key) is None:
-                setattr(instance, key, claim_value(default.arg.typed(column.type), self.actor))
+                claim = claim_value(default.arg.typed(column.type), self.actor)
+                setattr(instance, key, sa.null() if claim is None else claim)
 
     def _require(self, instances: Iterable[Any], command: Command, *, existing: bool, session: Session) -> None:
         """Every changed object's row passes `using` as it was, or `check` as it has become."""
@@ -176,7 +198,7 @@ class SessionGuard:
         for instance in instances:
             if not self._is_checked(instance):
                 continue
-            if command == "update" and not session.is_modified(instance, include_collections=False) and existing:
+            if command == "update" and not session.is_modified(instance, include_collections=False):
                 continue
             table = self._tables.get(type(instance))
             if table is None:
@@ -208,6 +230,26 @@ class SessionGuard:
         statement: Statement = compile_statement(counted, self.dialect)
         (count,) = self.transaction.one(statement.text, statement.arguments(Given((), self.actor)))
         return int(count)
+
+
+def unchecked_bulk() -> PolicyFault:
+    return PolicyFault(
+        "a bulk INSERT or UPDATE through the session cannot be checked row by row",
+        hint="Add or change objects and let the session flush them, or run it within `with ctx.as_service():`.",
+    )
+
+
+def refuse_links(instance: Any) -> None:
+    """Raises `PolicyFault` where a flush would write rows of a table between two: those pass as no object."""
+    state = sa_inspect(instance)
+    for relationship in state.mapper.relationships:
+        history = state.attrs[relationship.key].history
+        if relationship.secondary is not None and (history.added or history.deleted):
+            table = relationship.secondary.description
+            raise PolicyFault(
+                f"rows of {table} that a relationship writes cannot be checked by policies",
+                hint=f"Add or delete objects of a class mapped to {table}, or do it within `with ctx.as_service():`.",
+            )
 
 
 def _holds(instances: list[Any], instance: Any) -> bool:
