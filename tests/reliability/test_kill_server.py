@@ -48,10 +48,13 @@ EARLY = textwrap.dedent(
     async def answer_before_the_commit(self, work, *, rollback=False):
         import asyncio
 
-        from undercroft.engine import SQLiteEngine
         from undercroft.pipeline.write import Written
 
-        writing = asyncio.ensure_future(write(self, work, rollback=rollback))
+        async def later():
+            await asyncio.sleep(0.05)
+            await write(self, work, rollback=rollback)
+
+        writing = asyncio.ensure_future(later())
         pending.add(writing)
         writing.add_done_callback(pending.discard)
         return Written(1, 1)

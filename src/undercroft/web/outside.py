@@ -41,6 +41,8 @@ class Outside:
             *(Mount(each.path, each) for each in self.mounted),
         ]
         # Starlette would redirect by the Host header, which anybody may write.
+        self.paths = frozenset(str(getattr(route, "path", "")) for route in routes)
+        """Every path beside the rooms of the API: there are no others."""
         self._router = ExceptionMiddleware(Router(routes, redirect_slashes=False))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
