@@ -48,6 +48,10 @@ def twice_in_payload() -> PipelineFault:
     )
 
 
+def key_leads_nowhere(table: str) -> PipelineFault:
+    return PipelineFault(f'insert or update on table "{table}" violates foreign key constraint', code="23503")
+
+
 def no_view_writes(table: str) -> PipelineFault:
     return PipelineFault(f'cannot write to view "{table}"', code="55000", hint="Write to the tables below it.")
 

@@ -4,13 +4,15 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from undercroft.access.actor import Actor
 from undercroft.access.errors import row_refused
+from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.types import Cursor
-from undercroft.pipeline.errors import key_differs, not_single, too_many_affected, twice_in_payload
+from undercroft.pipeline.errors import key_differs, key_leads_nowhere, not_single, too_many_affected, twice_in_payload
 from undercroft.query.plan import WritePlan
 from undercroft.sql.read import KEYS
 from undercroft.sql.statement import Given
@@ -74,7 +76,7 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
     carried: dict[str, Any] = {}
     met = _meet_existing(cursor, program, request, carried)
     _foresee(cursor, program, request)
-    keys = list(_mutate(cursor, program, request, carried))
+    keys = _written(cursor, program, request, carried)
     if program.conflict_key is not None and len(set(keys)) < len(keys) and program.plan.resolution != "ignore":
         raise twice_in_payload()
     check_size(len(keys), request.bounds)
@@ -86,6 +88,24 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
     inserts = program.plan.verb in ("insert", "upsert", "replace")
     inserted = len(keys) - (met if program.plan.resolution != "ignore" else 0) if inserts else 0
     return Written(len(keys), max(0, inserted), None, tuple(keys))
+
+
+def _written(cursor: Cursor, program: WriteProgram, request: WriteRequest, carried: Mapping[str, Any]) -> list[object]:
+    """The keys of the rows written. Those that come together may refer to one another in any order."""
+    own = program.own_keys if len(request.rows) > 1 else None
+    if own is None:
+        return list(_mutate(cursor, program, request, carried))
+    cursor.all(own.put_off)
+    try:
+        keys = list(_mutate(cursor, program, request, carried))
+        given = request.given(carried={KEYS: program.key_list(keys)})
+        (dangling,) = cursor.one(own.dangling.text, own.dangling.arguments(given))
+    finally:
+        with suppress(DatabaseFault):  # the transaction may be gone, and this with it
+            cursor.all(own.as_before)
+    if dangling:
+        raise key_leads_nowhere(program.plan.table.name)
+    return keys
 
 
 def show_after(cursor: Cursor, program: WriteProgram, request: WriteRequest, keys: Sequence[object]) -> str | None:

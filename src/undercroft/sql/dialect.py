@@ -109,6 +109,13 @@ class Dialect(Protocol):
         """The columns' values are among a list of rows, each row a list of the driver's values."""
         ...
 
+    @property
+    def late_keys(self) -> tuple[str, str] | None:
+        """Statements that put off the lookup of foreign keys within a transaction, and restore it; None where a body is
+        one statement, after which they are looked up anyway.
+        """
+        ...
+
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         """A converter of a body's value to the driver's; `text_rows` when the body was CSV or a form."""
         ...

@@ -19,6 +19,7 @@ from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.made import Made
+from undercroft.sql.own_keys import OwnKeys, own_keys
 from undercroft.sql.read import KEYS, require_guard
 from undercroft.sql.rows import ReadWriter, Rendering
 from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement, processor_for
@@ -50,6 +51,7 @@ class WriteProgram:
     after: Statement | None = None
     conflict_key: Callable[[Row], list[object]] | None = None
     key_list: Callable[[Sequence[object]], object] = field(repr=False, default=list)
+    own_keys: OwnKeys | None = None
     text_rows: bool = False
     """The body's values are texts (CSV, forms)."""
     found: Callable[[], Statement] = field(repr=False, kw_only=True)
@@ -87,6 +89,7 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
         after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
         conflict_key=writer.conflict_key() if upserts else None,
         key_list=dialect.key_list,
+        own_keys=own_keys(plan, dialect, writer.key(plan.table.element)),
         text_rows=text_rows,
         found=cache(lambda: writer.compiled(writer.found())),
         broken=cache(lambda: None if writer.check is None else writer.compiled(writer.verify())),

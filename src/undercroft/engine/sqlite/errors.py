@@ -18,6 +18,10 @@ _NOT_NULL = re.compile(r"NOT NULL constraint failed: (.*)\.([^.]*)", re.DOTALL)
 _CHECK = re.compile(r"CHECK constraint failed: (.*)", re.DOTALL)
 _STRICT_TYPE = re.compile(r"cannot store (\w+) value in (\w+) column (.*)\.([^.]*)", re.DOTALL)
 _PLAIN = {
+    "ON CONFLICT clause does not match any PRIMARY KEY or UNIQUE constraint": (
+        "42P10",
+        "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+    ),
     "interrupted": (sqlstate.CANCELED, "canceling statement due to statement timeout"),
     "database or disk is full": (sqlstate.DISK_FULL, "the disk is full: nothing was written"),
     "disk I/O error": (sqlstate.IO_ERROR, "the disk reported an error: nothing was acknowledged"),

@@ -73,6 +73,10 @@ class SqliteDialect(SqliteFilters):
             return columns[0].in_(sa.select(each.c.value.op("->>")(number(0))))
         return sa.tuple_(*columns).in_(sa.select(*(each.c.value.op("->>")(number(i)) for i in range(len(columns)))))
 
+    @property
+    def late_keys(self) -> tuple[str, str] | None:
+        return "PRAGMA defer_foreign_keys = ON", "PRAGMA defer_foreign_keys = OFF"
+
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         if kind in JSONS:
             from_caller = from_text(kind) if text_rows else None
