@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import inspect as sa_inspect
 
+from undercroft.base.faults import SetupFault
 from undercroft.catalog.kinds import INTEGERS, kind_of
 from undercroft.catalog.relations import ForeignKey, find_relations
 from undercroft.catalog.types import Catalog, Column, Table
@@ -30,10 +31,12 @@ def read_catalog(
     """The tables of `schema` (those without a schema belong to "public") with their relations.
 
     `spoken` is the schema's name in messages, where it is another. Tables of other schemas are not part of it, so no
-    protocol can reach them.
+    protocol can reach them. Raises `SetupFault` for a class that is stored in two tables.
     """
     mapped = list(mappers)
-    entities = {mapper.local_table: mapper.class_ for mapper in reversed(mapped)}
+    _refuse_joined(mapped)
+    # Where classes share a table, as in single-table inheritance, it is the first one's.
+    entities = {mapper.local_table: mapper.class_ for mapper in reversed(mapped) if not mapper.single}
     elements = [table for table in metadata.tables.values() if (table.schema or DEFAULT_SCHEMA) == schema]
     label = spoken or schema
     tables = {
@@ -42,6 +45,16 @@ def read_catalog(
     }
     keys = [key for table in elements for key in _read_keys(table, schema)]
     return Catalog(tables, find_relations(tables, keys, _relationship_names(mapped)), schema=label)
+
+
+def _refuse_joined(mappers: Iterable[Mapper[Any]]) -> None:
+    for mapper in mappers:
+        if mapper.inherits is not None and not mapper.single and not mapper.concrete:
+            tables = " and ".join(str(table.description) for table in (mapper.inherits.local_table, mapper.local_table))
+            raise SetupFault(
+                f"{mapper.class_.__name__} is stored in {tables} (joined-table inheritance): policies are of one table",
+                hint="Let it have a relationship to the other class instead, or put both into one table.",
+            )
 
 
 def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_rowid: bool) -> Table:

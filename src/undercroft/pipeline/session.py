@@ -41,6 +41,8 @@ class SessionGuard:
     open: bool = False
     """As the service: policies do not apply for the moment."""
     _tables: dict[Any, Table] = field(default_factory=dict)
+    _classes: dict[Any, Table] = field(default_factory=dict)
+    """The same, with the classes that share a table."""
     _closed: list[Any] = field(default_factory=list)
     """Mapped classes that no policy can speak of, as `User`: closed to every caller."""
     _known: dict[Command, tuple[Any, ...]] = field(default_factory=dict)
@@ -56,7 +58,12 @@ class SessionGuard:
         self._tables = {table.entity: table for table in self.catalog.tables.values() if table.entity is not None}
         registries = {Model.registry, *(sa_inspect(entity).registry for entity in self._tables)}
         known = {mapper.class_ for registry in registries for mapper in registry.mappers}
-        self._closed = sorted(known - self._tables.keys(), key=lambda entity: entity.__name__)
+        self._classes = {
+            mapper.class_: table
+            for entity, table in self._tables.items()
+            for mapper in sa_inspect(entity).self_and_descendants
+        }
+        self._closed = sorted(known - self._classes.keys(), key=lambda entity: entity.__name__)
         for name in ("bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"):
             setattr(session, name, self._only_for_service(getattr(session, name)))
         event.listen(session, "do_orm_execute", self._on_execute)
@@ -200,7 +207,7 @@ class SessionGuard:
                 continue
             if command == "update" and not session.is_modified(instance, include_collections=False):
                 continue
-            table = self._tables.get(type(instance))
+            table = self._classes.get(type(instance))
             if table is None:
                 raise row_refused(sa_inspect(type(instance)).local_table.name)
             changed.setdefault(table, []).append(instance)
