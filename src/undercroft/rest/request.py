@@ -9,13 +9,16 @@ Protocol: PostgREST 14's "tables and views" and "preferences" pages.
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from undercroft.pipeline.cache import ShapeCache
 from undercroft.rest.errors import MethodFault, PathFault, RequestFault, SchemaFault, UrlTooLong, shown
 from undercroft.rest.parts.asks import Parsed, parse_key
+from undercroft.rest.parts.frames import Slots, find_slots, split, with_marks
 from undercroft.rest.parts.media import JSON, OPENAPI, BodyKind, Media, read_accept, read_content_type, read_root_accept
 from undercroft.rest.parts.parameters import NOTHING_ELSE, Parameters
+from undercroft.rest.parts.places import content_location
 from undercroft.rest.parts.prefer import NO_PREFERENCES, Preferences, read_prefer
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 Verb = Literal["read", "write", "update", "replace", "delete", "options"]
 Key = tuple[str, ...]
+Heads = tuple[bytes | None, bytes | None, bytes | None, bytes | None, bytes | None]
+"""Prefer, Accept, Content-Type, Range, and the profile, where the request has them."""
 
 _VERBS: dict[str, Verb] = {
     "GET": "read",
@@ -50,7 +55,6 @@ class RestRequest(NamedTuple):
     schema: str | None
     """The profile that was named, one of the served schemas; None means the first."""
     key: Key
-    values: tuple[str, ...]
     preferences: Preferences
     accept: Media
     content: BodyKind
@@ -58,6 +62,24 @@ class RestRequest(NamedTuple):
     """Offset and limit of the whole answer, as numbers; the same stand in `values` where they were given."""
     arguments: tuple[tuple[str, str], ...]
     """For a function called by GET: the parameters that are neither reserved nor filters, in their order."""
+    values: tuple[str, ...]
+    place: bytes
+    """The address of what a table's read gives, as Content-Location has it; empty for everything else."""
+
+
+class Frame(NamedTuple):
+    """Requests that differ in the values of plain filters alone: what they share, read once for all of them."""
+
+    shared: tuple[Any, ...]
+    """The fields of a `RestRequest` before its values and place."""
+    slots: Slots
+
+    def request(self, values: list[bytes]) -> RestRequest:
+        return RestRequest._make(self.shared + self.slots.fill(values))
+
+
+_SEEN_ONCE = "seen once"
+_NO_FRAME = "no frame"
 
 
 class Reader:
@@ -78,7 +100,7 @@ class Reader:
         self._accept = lru_cache(size)(partial(read_accept, plans=plans))
         self._target = lru_cache(size)(read_target)
         self._parameters = Parameters(limits)
-        self._shaped = lru_cache(size)(self._shape)
+        self._frames: ShapeCache[Frame | str] = ShapeCache(size)
 
     def shape(self, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> RestRequest:
         """The key, values and preferences of a request.
@@ -86,6 +108,27 @@ class Reader:
         `path` is what follows the mount point (`/posts`), still percent-encoded, as is `query`; header names are lower
         case, as ASGI gives them. Raises RequestFault (400), UrlTooLong, and the faults of the header parts.
         """
+        heads = self._heads(method, headers)
+        size = len(query) + len(path)
+        if size > self.limits.url_bytes:
+            raise UrlTooLong(f"The path and query may be at most {self.limits.url_bytes} bytes long")
+        if size >= self.limits.cached_text:
+            return self._shape(method, path, query, heads)
+        parts, values = split(query)
+        key = (method, path, heads, *parts)
+        frame = self._frames.get(key)
+        if frame.__class__ is Frame:
+            return frame.request(values)
+        request = self._shape(method, path, query, heads)
+        if frame is None:
+            self._frames.put(key, _SEEN_ONCE)
+        elif (
+            frame is _SEEN_ONCE
+        ):  # making a frame takes longer than reading a request: it must come again to be worth it
+            self._frames.put(key, self._frame(method, path, parts, heads) or _NO_FRAME)
+        return request
+
+    def _heads(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> Heads:
         prefer = accept = content = span = profile = None
         reading = method in ("GET", "HEAD")
         for name, value in headers:
@@ -103,11 +146,14 @@ class Reader:
                 content = None if reading else value
             elif reading is (name == b"accept-profile"):
                 profile = value
-        size = len(query) + len(path)
-        if size > self.limits.url_bytes:
-            raise UrlTooLong(f"The path and query may be at most {self.limits.url_bytes} bytes long")
-        make = self._shaped if size < self.limits.cached_text else self._shape
-        return make(method, path, query, prefer, accept, content, span, profile)
+        return prefer, accept, content, span, profile
+
+    def _frame(self, method: str, path: bytes, parts: list[bytes], heads: Heads) -> Frame | None:
+        """The frame whose query consists of `parts`; None where something in it that looks like a filter is none."""
+        query, marks = with_marks(parts)
+        request = self._shape(method, path, query, heads)
+        slots = find_slots(request.values, request.place, marks)
+        return Frame(request[:-2], slots) if slots is not None else None
 
     def parse(self, request: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
         """The ask behind a request's key; `columns` are those of its body. Needed only when key or columns are new.
@@ -116,18 +162,9 @@ class Reader:
         """
         return parse_key(request.key, self.limits, columns)
 
-    def _shape(
-        self,
-        method: str,
-        path: bytes,
-        query: bytes,
-        prefer: bytes | None,
-        accept: bytes | None,
-        content: bytes | None,
-        span: bytes | None,
-        profile: bytes | None,
-    ) -> RestRequest:
-        """The request behind everything in it that matters: the same for the same arguments, so it may be cached."""
+    def _shape(self, method: str, path: bytes, query: bytes, heads: Heads) -> RestRequest:
+        """The request behind everything in it that matters."""
+        prefer, accept, content, span, profile = heads
         verb = _VERBS.get(method)
         if verb is None:
             raise MethodFault(f"Unsupported HTTP method: {shown(method)}")
@@ -147,12 +184,13 @@ class Reader:
             function=function,
             schema=schema,
             key=tuple(items),
-            values=tuple(values),
             preferences=preferences,
             accept=media,
             content=read_content_type(content) if content else "json",
             rows=rows,
             arguments=arguments,
+            values=tuple(values),
+            place=content_location(path, query) if verb == "read" and table and not function else b"",
         )
 
     def _media(self, accept: bytes | None, *, root: bool) -> Media:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from undercroft.rest.errors import AffectedFault, RangeFault, SingularFault
 from undercroft.rest.parts.applied import Kind, applied
-from undercroft.rest.parts.places import Places
 from undercroft.rest.parts.ranges import beyond
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ class Writer:
         self._agent = agent
         self._fixed = lru_cache(512)(self._make_fixed)
         self._range = lru_cache(2_048)(content_range)
-        self.places = Places()
 
     def read(
         self,
@@ -66,7 +64,7 @@ class Writer:
         """The answer to a GET or HEAD of a table, or (`kind` "call") to a function that gives rows.
 
         `returned` is the number of rows in the body, `total` the number without limits, where it was counted;
-        `location` is from `Writer.places`. Raises RangeFault (PGRST103) for an offset behind the total, and
+        `location` is the request's `place`. Raises RangeFault (PGRST103) for an offset behind the total, and
         SingularFault (PGRST116) where one row was wanted.
         """
         if media.kind == "object" and returned != 1:

@@ -91,7 +91,7 @@ class RestRoom:
             page.rows,
             page.total,
             schema=shaped.schema,
-            location=self._writer.places.content_location(request.path, request.query),
+            location=shaped.place,
             renamed=self._renamed.get(shaped.key) or (),
         )
         return self._answer(request, head, page.body)

@@ -10,7 +10,7 @@ import pytest
 from undercroft.rest.errors import RangeFault, SchemaFault, SingularFault
 from undercroft.rest.parts.asks import Renamed
 from undercroft.rest.parts.media import CSV, JSON, JSON_STRIPPED, OBJECT, Media
-from undercroft.rest.parts.places import Places, row_location
+from undercroft.rest.parts.places import content_location, row_location
 from undercroft.rest.parts.prefer import NO_PREFERENCES, read_prefer
 from undercroft.rest.parts.ranges import Rows, beyond
 from undercroft.rest.response import (
@@ -242,9 +242,7 @@ def test_allow() -> None:
     ],
 )
 def test_the_place_of_a_read_is_canonical(path: bytes, query: bytes, place: bytes) -> None:
-    places = Places()
-    assert places.content_location(path, query) == place
-    assert places.content_location(path, query) == place
+    assert content_location(path, query) == place
 
 
 def test_the_place_of_a_row() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
@@ -12,36 +11,24 @@ if TYPE_CHECKING:
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~-]")
 _ESCAPES = {bytes([code]): b"%%%02X" % code for code in range(256)}
-_SHORT = 1_024
 
 
-class Places:
-    """Makes Content-Locations, with bounded caches of the parts that come again."""
+def content_location(path: bytes, query: bytes) -> bytes:
+    """The address of what was read: `/posts?author_id=eq.5&select=id`, without the mount point.
 
-    def __init__(self) -> None:
-        self._whole = lru_cache(1_024)(self._make)
-        self._text = lru_cache(1_024)(canonical_text)
-        self._path = lru_cache(512)(canonical_path)
+    The parameters stand in the order of their names, percent-encoded but for letters, digits and `-_.~`.
+    """
+    pieces = [piece.partition(b"=") for piece in query.split(b"&") if piece]
+    if not pieces:
+        return canonical_path(path)
+    pieces.sort(key=_name)
+    canonical = [canonical_text(name) + b"=" + canonical_text(value) for name, _, value in pieces]
+    return canonical_path(path) + b"?" + b"&".join(canonical)
 
-    def content_location(self, path: bytes, query: bytes) -> bytes:
-        """The address of what was read: `/posts?author_id=eq.5&select=id`, without the mount point.
 
-        The parameters stand in the order of their names, percent-encoded but for letters, digits and `-_.~`.
-        """
-        return self._whole(path, query) if len(path) + len(query) < _SHORT else self._make(path, query)
-
-    def _make(self, path: bytes, query: bytes) -> bytes:
-        place = self._path(path) if len(path) < _SHORT else canonical_path(path)
-        pieces = [piece.partition(b"=") for piece in query.split(b"&") if piece]
-        if not pieces:
-            return place
-        pieces.sort(key=_name)
-        text = self._text if len(query) < _SHORT else canonical_text
-        canonical = [
-            (text(name) if _UNSAFE.search(name) else name) + b"=" + (text(value) if _UNSAFE.search(value) else value)
-            for name, _, value in pieces
-        ]
-        return place + b"?" + b"&".join(canonical)
+def is_canonical(text: bytes) -> bool:
+    """Whether a text stands in an address as it is."""
+    return _UNSAFE.search(text) is None
 
 
 def canonical_path(path: bytes) -> bytes:
@@ -51,6 +38,8 @@ def canonical_path(path: bytes) -> bytes:
 
 def canonical_text(text: bytes) -> bytes:
     """A name or value of a query string, percent-encoded anew."""
+    if is_canonical(text):
+        return text
     return _UNSAFE.sub(_escape, unquote_to_bytes(text.replace(b"+", b" ")))
 
 
