@@ -116,8 +116,7 @@ class Asker:
         embeds: list[tuple[str, str]] = []
         if chance.random() < 0.8:
             parameters.append("select=" + ",".join(self._select(table, embeds, 2)))
-        for _ in range(chance.choice((0, 0, 1, 1, 2))):
-            parameters.append(self._filter(table, "="))
+        parameters.extend(self._filter(table, "=") for _ in range(chance.choice((0, 0, 1, 1, 2))))
         if chance.random() < 0.25:
             word = chance.choice(("and", "or", "not.and", "not.or"))
             parameters.append(f"{word}=({','.join(self._term(table, 2) for _ in range(chance.randint(1, 3)))})")

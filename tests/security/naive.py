@@ -39,7 +39,7 @@ def judge(tree: Tree, table: str, row: Row, world: World) -> Verdict:
     return bool(verdict) if world.two_valued else verdict
 
 
-def _judge(tree: Tree, table: str, row: Row, world: World) -> Verdict:  # noqa: C901 -- one case for each kind of node
+def _judge(tree: Tree, table: str, row: Row, world: World) -> Verdict:
     match tree:
         case ("true",):
             return True
@@ -155,7 +155,7 @@ def _value(operand: Tree, kind: str, row: Row, world: World) -> Any:
 TRUE, FALSE = {"t", "true", "yes", "y", "on", "1"}, {"f", "false", "no", "n", "off", "0"}
 
 
-def as_kind(value: Any, kind: str) -> Any:  # noqa: C901 -- one case for each kind of value
+def as_kind(value: Any, kind: str) -> Any:
     """A claim as a value of a column's kind, as PostgreSQL would cast it; None where it is none of that kind."""
     if value is None or isinstance(value, (list, dict)):
         return None
@@ -165,7 +165,7 @@ def as_kind(value: Any, kind: str) -> Any:  # noqa: C901 -- one case for each ki
     try:
         match kind:
             case "int":
-                if isinstance(value, bool) or isinstance(value, float):
+                if isinstance(value, (bool, float)):
                     return None
                 number = int(text.strip().replace("_", "x"))
                 return number if -(2**31) <= number < 2**31 else None

@@ -35,7 +35,7 @@ DOMAINS: dict[str, list[Any]] = {
     "hue": ["red", "green", "blue"],
     "uuid": IDS,
     "moment": DAYS,
-    "decimal": [Decimal("0"), Decimal("1.50"), Decimal("2.25"), Decimal("-3")],
+    "decimal": [Decimal(0), Decimal("1.50"), Decimal("2.25"), Decimal(-3)],
 }
 TYPES: dict[str, Callable[[], Any]] = {
     "int": sa.Integer,

@@ -93,7 +93,7 @@ async def use_session(ctx: Context, table: str, verb: str, row: dict[str, Any] |
 def _change(table: str, instance: Any) -> Any:
     """A change of an object that takes its row out of no rule; the session must see that it is one."""
     name = {"members": "duty", "seats": "user_id"}.get(table) or next(iter(HARMLESS[table]))
-    value = sa.literal_column(name)
+    value: Any = sa.literal_column(name)
     return lambda: setattr(instance, name, value)
 
 
@@ -286,8 +286,8 @@ def test_t2_the_session_within_a_function(place: Place, who: Persona, verb: str)
             continue
         reply = place.ask(send("POST", "/rest/v1/rpc/by_session", {"table": table, "verb": verb}, UNDO), who)
         assert reply.status == 200, reply
-        expected = {"select": may.select, "update": may.update, "delete": may.delete}[verb]
-        assert set(reply.json()) == expected, f"{table}: {reply}"
+        reached = {"select": may.select, "update": may.update, "delete": may.delete}[verb]
+        assert set(reply.json()) == reached, f"{table}: {reply}"
 
 
 @pytest.mark.parametrize("who", list(PERSONAS.values()), ids=lambda who: who.letter)
@@ -318,5 +318,5 @@ def test_t2_the_description_tells_the_same(place: Place, who: Persona) -> None:
                 assert (method in path) == allowed, f"{table} {method}"
         text = str(document)
         for column in entity.__table__.c.keys():  # noqa: SIM118
-            if who.letter != "s" and column not in may.reads and column not in ("code",):
+            if who.letter != "s" and column not in may.reads and column != "code":
                 assert f"'{column}'" not in text, f"{table}.{column}"

@@ -75,7 +75,7 @@ def _shown(table: str, row: dict[str, Any]) -> dict[str, Any]:
 
 def _other(chance: random.Random, value: Any, column: str) -> Any:
     """Another value of the same kind."""
-    if column in ("mood",):
+    if column == "mood":
         return chance.choice([None, "calm", "angry"])
     if column in ("owner_id", "edited_by", "user_id"):
         return str(UUID(int=chance.getrandbits(128), version=4))

@@ -165,7 +165,7 @@ class Audit(Base):
     """Outside the schema that is served."""
 
     __tablename__ = "audit"
-    __table_args__ = {"schema": "private"}
+    __table_args__ = ({"schema": "private"},)
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str]
 
@@ -267,6 +267,9 @@ def _hooks(app: App) -> None:
     @app.before_insert(Remark)
     @app.before_update(Remark)
     async def tidy(ctx: Context, remark: Remark) -> None:
+        text: str | None = remark.text
+        if text is None:
+            return  # the database will say so
         remark.text = remark.text.strip()
         if remark.text == "write elsewhere":
             ctx.session.add(Token(id=990, note_id=10, token="planted"))

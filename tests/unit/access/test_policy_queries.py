@@ -76,6 +76,7 @@ def test_a_query_within_a_query_sees_the_row_and_the_query_around_it() -> None:
     catalog = read_catalog(METADATA)
     policy = Policy("p", "notes", frozenset({"select"}), deep, deep)
     clause = Guard(Rules({"notes": (policy,)}, {}), "anon").using(catalog.tables["notes"], "select", NOTES)
+    assert clause is not None
     text = str(sa.select(NOTES.c.id).where(clause).compile(dialect=sqlite.dialect()))
     assert text.count("FROM notes") == 1
     assert text.count("FROM posts") == 1
