@@ -75,7 +75,11 @@ class Leased:
     # --- statements, with the driver's own errors, as SQLAlchemy expects them ---------------------------------------
 
     def answer(self, text: str, args: Sequence[object] = (), *, many: bool = False) -> Answer:
-        return self._guarded(text, lambda: self._run(text, args, many=many))
+        try:
+            return self._guarded(text, lambda: self._run(text, args, many=many))
+        except (OverflowError, UnicodeEncodeError) as error:
+            # A value that the driver cannot hand over: none of its own errors, so SQLAlchemy would let it pass.
+            raise fault_of(error) from error
 
     def short_answer(self, text: str, args: Sequence[object], allowance: int) -> Answer | None:
         """As `answer`, for a statement that only reads; None where it takes more than `allowance` ticks."""
