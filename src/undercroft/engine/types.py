@@ -96,7 +96,7 @@ class Engine(Protocol):
         """Answer what is queued, then close. May be called again."""
         ...
 
-    def read_now(self, text: str, args: Sequence[object]) -> Row | None:
+    def read_now(self, text: str, args: Sequence[object], /) -> Row | None:
         """The one row of a short read, without waiting; None where it is not short: then await `read_slow`."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from sqlalchemy.orm import DeclarativeBase
@@ -65,7 +65,7 @@ def read_function(run: Callable[..., Any], *, name: str | None, roles: frozenset
         read_only=read_only,
         returns=entity,
         many=many,
-        result=None if nothing or entity is not None else TypeAdapter(returned),
+        result=None if nothing or entity is not None else TypeAdapter(cast("Any", returned)),
         doc=inspect.getdoc(run),
         source=source,
     )
