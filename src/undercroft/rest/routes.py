@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
@@ -57,19 +58,20 @@ class RestRoom:
         self._renderings: dict[tuple[str, bool], Rendering] = {}
         self._documents: ShapeCache[bytes] = ShapeCache(64)
 
-    async def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Coroutine[Any, Any, Answer]:
+        """Answer a request. Raises `Fault`, at once or when the answer is awaited."""
         shaped = self._reader.shape(request.method, request.path, request.query, request.headers)
         if request.marks is not None:
             request.marks.append(("parse", perf_counter()))
         if shaped.verb == "options":
             return self._options(shaped, request)
         if shaped.function:
-            return await self._call(shaped, request)
+            return self._call(shaped, request)
         if not shaped.table:
             return self._root(shaped, request)
         if shaped.verb == "read":
-            return await self._read(shaped, request)
-        return await self._write(shaped, request)
+            return self._read(shaped, request)
+        return self._write(shaped, request)
 
     # --- reading ---
 
@@ -126,7 +128,8 @@ class RestRoom:
         program = self._pipeline.prepare_write(
             (shaped.key, payload.columns),
             request.actor.role,
-            self._rendering(shaped.accept),
+            # The key for a Location is read here, whatever form the caller asked for.
+            Rendering() if preferences.returning == "headers-only" else self._rendering(shaped.accept),
             ask,
             text_rows=shaped.content != "json",
         )
@@ -241,7 +244,7 @@ class RestRoom:
 
     # --- the rest ---
 
-    def _options(self, shaped: RestRequest, request: Request) -> Answer:
+    async def _options(self, shaped: RestRequest, request: Request) -> Answer:
         role = request.actor.role
         if shaped.function:
             function = self._caller.known(role).get(shaped.table)
@@ -258,7 +261,7 @@ class RestRoom:
         value = allow(insertable=writable, updatable=writable, deletable=writable, keyed=bool(table.primary_key))
         return Answer(200, ((b"allow", value),))
 
-    def _root(self, shaped: RestRequest, request: Request) -> Answer:
+    async def _root(self, shaped: RestRequest, request: Request) -> Answer:
         if request.method not in ("GET", "HEAD"):
             raise MethodFault(f"Unsupported HTTP method: {request.method}")
         if not self._settings.show_openapi:

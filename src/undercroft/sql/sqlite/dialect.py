@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -92,7 +92,14 @@ class SqliteDialect(SqliteFilters):
         updates: Sequence[str] | None,
         presets: Mapping[str, Expression],
     ) -> sa.Insert:
-        statement = sqlite_insert(insert.table).values(insert._values or {})
+        values: Mapping[Any, Any] = insert._values or {}
+        if not values:
+            # SQLite has no ON CONFLICT after DEFAULT VALUES: the row's number is asked for by name.
+            numbered = cast("sa.Table", insert.table).autoincrement_column
+            if numbered is None:
+                return insert
+            values = {numbered.name: sa.null()}
+        statement = sqlite_insert(insert.table).values(values)
         if updates is None:
             return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
         if not updates and not presets:
