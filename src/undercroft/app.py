@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,13 +166,12 @@ class House:
             await each.stop()
         await self.engine.close()
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = raw_path(scope)
-        found = self.door.room_of(path)
+    def serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """An ASGI application for HTTP. It only shows the way: a coroutine less for every request."""
+        found = self.door.room_of(raw_path(scope))
         if found is None:
-            await self.outside(scope, receive, send)
-        else:
-            await self.door(scope, receive, send, *found)
+            return self.outside(scope, receive, send)
+        return self.door(scope, receive, send, *found)
 
 
 def load_settings(file: Path | None = None) -> Settings:

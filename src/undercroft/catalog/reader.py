@@ -101,7 +101,11 @@ def _docstring(entity: type[Any] | None) -> str | None:
 
 
 def _read_keys(table: sa.Table, schema: str) -> Iterable[ForeignKey]:
-    for constraint in table.foreign_key_constraints:
+    places = {name: place for place, name in enumerate(table.columns.keys())}
+    # SQLAlchemy keeps them in a set: without an order of ours, messages would differ from one start to the next.
+    for constraint in sorted(
+        table.foreign_key_constraints, key=lambda each: ([places[key] for key in each.column_keys], str(each.name))
+    ):
         target = constraint.referred_table
         if (target.schema or DEFAULT_SCHEMA) != schema:
             continue

@@ -115,7 +115,7 @@ class Pipeline:
     def read_now(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page | None:
         """Run a read without waiting; None when it is too long for that, then await `read_slow`."""
         row = self.engine.read_now(statement.text, statement.arguments(Given(values, actor)))
-        return None if row is None else Page(*row)
+        return None if row is None else Page._make(row)
 
     async def read_slow(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page:
         """Run a read that is longer than its budget on the loop."""

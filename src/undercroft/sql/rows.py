@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -26,8 +26,7 @@ from undercroft.sql.text import bracketed, concat, constant, csv_field, key_of, 
 Body = Literal["array", "object", "csv", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
+class Rendering(NamedTuple):
     """How rows become a body. `object` is one row without brackets; `none` gives the counts alone."""
 
     body: Body = "array"

@@ -109,14 +109,15 @@ def _claim_recipe(bind: ClaimParameter, dialect: Dialect) -> Fetch:
         return read(bind.read(actor))
 
     # Parameters of one claim and type share what they made of it, for as long as the actor is remembered.
-    key = (bind.name, bind.path, repr(bind.type), bind.many)
+    key = repr((bind.name, bind.path, repr(bind.type), bind.many))  # a text knows its hash
 
     def fetch(given: Given) -> object:
         converted = given.actor.converted
-        if key in converted:
+        try:
             return converted[key]
-        value = converted[key] = fetch_anew(given.actor)
-        return value
+        except KeyError:
+            value = converted[key] = fetch_anew(given.actor)
+            return value
 
     return fetch
 

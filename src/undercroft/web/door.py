@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
 from traceback import format_exception
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -24,6 +24,8 @@ from undercroft.web.faults import body_of, status_of
 from undercroft.web.types import Answer, Disconnected, Header, Receive, Request, Room, Scope, Send
 
 FaultHeaders = Callable[[Fault], tuple[Header, ...]]
+Given = dict[bytes, bytes]
+"""A request's headers by name; of several of one name, the last."""
 
 _SAFE_ID = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/=+")
 
@@ -40,16 +42,6 @@ class DoorSettings:
     timing: bool = False
     log_all: bool = False
     slow_seconds: float = 0.5
-
-
-class _Given(NamedTuple):
-    """The headers that the door itself reads."""
-
-    authorization: bytes | None
-    apikey: bytes | None
-    origin: bytes | None
-    trace: bytes | None
-    preflight: bool
 
 
 class Door:
@@ -85,10 +77,10 @@ class Door:
         started = perf_counter()
         headers = scope["headers"]
         request = Request(scope["method"], path, scope["query_string"], headers, receive, self._settings.body_limit)
-        given = self._given(headers)
+        given: Given = dict(headers)
         try:
-            if given.preflight and request.method == "OPTIONS":
-                answer = self._preflight(request, given.origin)
+            if request.method == "OPTIONS" and _is_preflight(given):
+                answer = self._preflight(request, given.get(b"origin"))
             else:
                 answer = await self._admitted(room, request, given, started)
         except Fault as fault:
@@ -99,58 +91,42 @@ class Door:
             answer = self._crash(error, request)
         await self._send(send, request, answer, given, started)
 
-    async def _admitted(self, room: Room, request: Request, given: _Given, started: float) -> Answer:
+    async def _admitted(self, room: Room, request: Request, given: Given, started: float) -> Answer:
         """The room's answer, once there is a place for the request and it is known who asks."""
         if self._active >= self._settings.max_requests:
             await self._queue()
         else:
             self._active += 1
         try:
-            request.authenticated = given.authorization is not None or given.apikey is not None
+            authorization, apikey = given.get(b"authorization"), given.get(b"apikey")
+            request.authenticated = authorization is not None or apikey is not None
             if self._settings.timing:
                 request.marks = [("", started)]
-            request.actor = self._identify(given.authorization, given.apikey)
+            request.actor = self._identify(authorization, apikey)
             if request.marks is not None:
                 request.marks.append(("jwt", perf_counter()))
             return await room(request)
         finally:
             self._leave()
 
-    def _given(self, headers: list[Header]) -> _Given:
-        authorization = apikey = origin = trace = None
-        preflight = False
-        trace_header = self._settings.trace_header
-        for name, value in headers:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"apikey":
-                apikey = value
-            elif name == b"origin":
-                origin = value
-            elif name == b"access-control-request-method":
-                preflight = True
-            elif name == trace_header:
-                trace = value
-        return _Given(authorization, apikey, origin, trace, preflight and origin is not None)
-
     # --- answering ---
 
-    async def _send(self, send: Send, request: Request, answer: Answer, given: _Given, started: float) -> None:
-        status, headers, body = answer
+    async def _send(self, send: Send, request: Request, answer: Answer, given: Given, started: float) -> None:
+        status, fixed, body = answer
         settings = self._settings
-        extra: list[Header] = [*self._cors_of(given.origin)] if not request.preflight else []
+        headers = [*fixed] if request.preflight else [*fixed, *self._cors_of(given.get(b"origin"))]
         if status != 204:
-            extra.append((b"content-length", b"%d" % len(body)))
-        if given.trace is not None and settings.trace_header is not None:
-            extra.append((settings.trace_header, given.trace))
+            headers.append((b"content-length", b"%d" % len(body)))
+        if settings.trace_header is not None and settings.trace_header in given:
+            headers.append((settings.trace_header, given[settings.trace_header]))
         if request.marks is not None:
             if request.marks[-1][0] != "response":
                 request.marks.append(("response", perf_counter()))
-            extra.append((b"server-timing", _timing(request.marks)))
+            headers.append((b"server-timing", _timing(request.marks)))
         seconds = perf_counter() - started
         if status >= 500 or settings.log_all or seconds > settings.slow_seconds:
             self._tell(request, status, seconds)
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, *extra]})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
 
     def _tell(self, request: Request, status: int, seconds: float) -> None:
@@ -239,6 +215,10 @@ class Door:
                 place.set_result(None)  # the place changes hands
                 return
         self._active -= 1
+
+
+def _is_preflight(given: Given) -> bool:
+    return b"origin" in given and b"access-control-request-method" in given
 
 
 def _challenge(fault: Fault) -> bytes:

@@ -86,8 +86,8 @@ class Answer(NamedTuple):
 class Room(Protocol):
     """A protocol behind the door."""
 
-    async def __call__(self, request: Request) -> Answer:
-        """Answer a request. Raises `Fault`."""
+    def __call__(self, request: Request) -> Awaitable[Answer]:
+        """Answer a request. Raises `Fault`, at once or when the answer is awaited."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from undercroft.rest.parts.filters import PLAIN
 from undercroft.rest.parts.parameters import decode
-from undercroft.rest.parts.places import canonical_text, is_canonical
+from undercroft.rest.parts.places import canonical_text
 
 _VALUE = re.compile(rb"(=(?:" + "|".join(sorted(PLAIN)).encode() + rb")\.)([^&]*)")
 
@@ -38,17 +38,19 @@ class Slots(NamedTuple):
     address: bytes
     """The request's address, with `%b` for each value; empty for a request without one."""
     order: tuple[int, ...]
-    """Of each `%b` in turn: the filter whose value stands there."""
+    """Of each `%b` in turn: the filter whose value stands there; empty where they are in the query's own order."""
 
     def fill(self, given: Sequence[bytes]) -> tuple[tuple[str, ...], bytes]:
         """The values and the address of another request of this frame. Raises ParseFault (PGRST100)."""
         values = list(self.values)
-        for place, raw in zip(self.places, given, strict=True):
-            values[place] = _text_of(raw)
+        for place, raw in zip(self.places, given, strict=False):
+            values[place] = raw.decode() if raw.isalnum() else decode(raw.decode("latin-1"))
         if not self.address:
             return tuple(values), b""
-        shown = [given[filter_] for filter_ in self.order]
-        return tuple(values), self.address % tuple([raw if is_canonical(raw) else canonical_text(raw) for raw in shown])
+        shown = [raw if raw.isalnum() else canonical_text(raw) for raw in given]
+        if self.order:
+            shown = [shown[filter_] for filter_ in self.order]
+        return tuple(values), self.address % tuple(shown)
 
 
 def with_marks(parts: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
@@ -67,9 +69,5 @@ def find_slots(values: Sequence[str], address: bytes, marks: Sequence[bytes]) ->
     template = address.replace(b"%", b"%%")
     for mark in marks:
         template = template.replace(mark, b"%b")
-    return Slots(tuple(values), tuple(values.index(text) for text in texts), template, tuple(order))
-
-
-def _text_of(raw: bytes) -> str:
-    text = raw.decode("latin-1")
-    return text if raw.isalnum() else decode(text)
+    moved = order != sorted(order)
+    return Slots(tuple(values), tuple(values.index(text) for text in texts), template, tuple(order) if moved else ())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from undercroft.rest.errors import BodyFault, MediaFault, shown
 
@@ -11,18 +10,12 @@ MediaKind = Literal["json", "object", "csv", "plan", "openapi"]
 BodyKind = Literal["json", "csv", "form"]
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(NamedTuple):
     """A media type that we produce. `stripped` leaves nulls out; `text` is the Content-Type without its charset."""
 
     kind: MediaKind
     text: str
     stripped: bool = False
-
-    def __hash__(
-        self,
-    ) -> int:  # it is part of the key of every answer's headers: the text is enough, and its hash is kept
-        return hash(self.text)
 
 
 JSON = Media("json", "application/json")

@@ -26,11 +26,6 @@ def content_location(path: bytes, query: bytes) -> bytes:
     return canonical_path(path) + b"?" + b"&".join(canonical)
 
 
-def is_canonical(text: bytes) -> bool:
-    """Whether a text stands in an address as it is."""
-    return _UNSAFE.search(text) is None
-
-
 def canonical_path(path: bytes) -> bytes:
     """The path with one slash before it and none after it, percent-encoded."""
     return b"/" + quote(unquote_to_bytes(path.strip(b"/")), safe="/").encode()
@@ -38,7 +33,7 @@ def canonical_path(path: bytes) -> bytes:
 
 def canonical_text(text: bytes) -> bytes:
     """A name or value of a query string, percent-encoded anew."""
-    if is_canonical(text):
+    if not _UNSAFE.search(text):
         return text
     return _UNSAFE.sub(_escape, unquote_to_bytes(text.replace(b"+", b" ")))
 

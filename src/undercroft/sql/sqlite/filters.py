@@ -14,9 +14,10 @@ from undercroft.query.ask import Slot
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import one_of_its_words
-from undercroft.sql.codecs import from_text, json_encoder, read_text
+from undercroft.sql.codecs import from_text, json_encoder
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
+from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like, like_of
 from undercroft.sql.sqlite.values import SqliteValues
 from undercroft.sql.statement import Given, Handed, processor_for
 
@@ -62,16 +63,21 @@ class SqliteFilters(SqliteValues):
 
     def _like(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         x = sa.cast(scalar.element, sa.Text()) if scalar.kind not in (Kind.TEXT, Kind.VARCHAR) else scalar.element
-        # LIKE folds ASCII letters, so it is ilike; GLOB does not, so it is like.
-        convert = glob_of_like if term.operator == "like" else like_of_stars
-        slot = _slot(term)
+        slot, cased = _slot(term), term.operator == "like"
+        matches = x.op("GLOB", is_comparison=True)
         if not term.quantifier:
-            return _matches(x, Handed("pattern", lambda given: convert(read_text(given.values[slot]))), term.operator)
+            if cased:
+                return matches(Handed("pattern", lambda given: glob_of_like(given.values[slot])))
+            folded = Handed("pattern", lambda given: like_of(given.values[slot]))
+            beyond = [Handed("beyond", lambda given: glob_beyond_ascii(given.values[slot])) for _ in range(2)]
+            return sa.case((beyond[0].is_(sa.null()), x.like(folded, escape="\\")), else_=matches(beyond[1]))
+        convert = glob_of_like if cased else glob_of_ilike
 
         def read(given: Given) -> str:
-            return json_encoder.encode([_pattern(item, convert) for item in read_array(given.values[slot])]).decode()
+            items = read_array(given.values[slot])
+            return json_encoder.encode([None if item is None else convert(item) for item in items]).decode()
 
-        return self._over_list(x, term, Handed("patterns", read), lambda value: _matches(x, value, term.operator))
+        return self._over_list(x, term, Handed("patterns", read), matches)
 
     def _quantified(
         self, scalar: Scalar, term: Compare, test: Callable[[Expression], sa.ColumnElement[bool]]
@@ -127,31 +133,3 @@ def _slot(term: Compare) -> Slot:
     if term.value is None:
         raise AssertionError("a filter without a value")
     return term.value
-
-
-def _pattern(item: str | None, convert: Callable[[str], str]) -> str | None:
-    return None if item is None else convert(read_text(item))
-
-
-def _matches(x: Expression, pattern: Expression, operator: str) -> sa.ColumnElement[bool]:
-    return x.op("GLOB", is_comparison=True)(pattern) if operator == "like" else x.like(pattern, escape="\\")
-
-
-def like_of_stars(pattern: str) -> str:
-    """PostgREST takes `*` for `%` in patterns."""
-    return pattern.replace("*", "%")
-
-
-def glob_of_like(pattern: str) -> str:
-    """A LIKE pattern (with PostgreSQL's backslash escapes) as a GLOB pattern, which tells letters' cases apart."""
-    parts: list[str] = []
-    escaped = False
-    for char in like_of_stars(pattern):
-        if escaped or char not in "%_\\":
-            parts.append(f"[{char}]" if char in "*?[" else char)
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        else:
-            parts.append("*" if char == "%" else "?")
-    return "".join(parts)

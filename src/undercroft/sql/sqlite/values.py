@@ -152,7 +152,9 @@ class SqliteValues:
         text = element.op("->>", return_type=sa.Text())(_json_key(last.key))
         kind_of_found = sa.func.json_type(found)
         # Numbers, booleans, lists and objects as JSON has them, strings bare, JSON's null as NULL.
-        as_text = sa.case((kind_of_found == text_literal("text"), text), (kind_of_found != text_literal("null"), found))
+        # Joined with nothing it is a bare text; SQLite remembers what a JSON function gave, and would not quote that.
+        bare = found.concat(text_literal(""))
+        as_text = sa.case((kind_of_found == text_literal("text"), text), (kind_of_found != text_literal("null"), bare))
         return Scalar(as_text, Kind.TEXT)
 
     def cast(self, scalar: Scalar, name: str) -> Scalar:
