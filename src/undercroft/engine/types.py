@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 Row = tuple[Any, ...]
@@ -94,6 +94,13 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Answer what is queued, then close. May be called again."""
+        ...
+
+    def migration_connection(self, *, foreign_keys: bool = False) -> AbstractContextManager[Connection]:
+        """An SQLAlchemy connection for schema changes and bulk loads; only while the engine is not started.
+
+        `foreign_keys`: they are looked up, where the engine can leave that. Raises `SetupFault`.
+        """
         ...
 
     def read_now(self, text: str, args: Sequence[object], /) -> Row | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from undercroft.access.actor import AUTHENTICATED, SERVICE_ROLE
 from undercroft.auth.checks import check_keys
 from undercroft.base.findings import Finding, in_order
+from undercroft.engine import SQLiteEngine
 from undercroft.ops.checks.installation import check_library, check_settings
 from undercroft.ops.checks.policies import check_functions, check_policies
 from undercroft.ops.checks.tables import check_tables
@@ -31,7 +32,8 @@ def _all(house: Parts) -> Iterator[Finding]:
     yield from check_functions(house.caller.functions.values(), rules)
     yield from check_keys(house.keys, house.settings)
     yield from check_settings(house.settings, reflected=reflected)
-    yield from check_library(house.engine.library)
+    if isinstance(house.engine, SQLiteEngine):
+        yield from check_library(house.engine.library)
 
 
 def _roles(house: Parts) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What these verbs need of a built app: a `House` of `app.py` is one, and a test may hand in less."""
+"""What these verbs need of a built app: a `House` is one, and a test may hand in less."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
-from undercroft.engine.sqlite.engine import SQLiteEngine
+from undercroft.engine.types import Engine
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.run import Pipeline
 
@@ -21,7 +21,7 @@ class Parts(Protocol):
     def keys(self) -> Keys: ...
 
     @property
-    def engine(self) -> SQLiteEngine: ...
+    def engine(self) -> Engine: ...
 
     @property
     def pipeline(self) -> Pipeline: ...

@@ -1,0 +1,10 @@
+"""The top of the house: `App`, and `build`, which joins every room."""
+
+from undercroft.app.application import App
+from undercroft.app.building import build
+from undercroft.app.databases import sqlite_settings
+from undercroft.app.existing import database_app
+from undercroft.app.house import House
+from undercroft.app.wiring import load_settings
+
+__all__ = ["App", "House", "build", "database_app", "load_settings", "sqlite_settings"]

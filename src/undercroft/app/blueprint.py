@@ -1,0 +1,55 @@
+"""What an app's file declares, whole: tables, rules, functions, mounted applications. Nothing here serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from undercroft.access.actor import SERVICE_ROLE
+from undercroft.auth.tables import User
+from undercroft.catalog.reader import mappers_of, read_catalog
+from undercroft.catalog.types import Catalog
+from undercroft.models.declarations import Declarations
+from undercroft.web.types import ASGIApp
+
+
+class Blueprint(Declarations):
+    """The plan of a house."""
+
+    def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:
+        super().__init__()
+        self.models = models
+        self.title = title
+        self.mounts: list[tuple[str, ASGIApp]] = []
+        self.bypass = frozenset({SERVICE_ROLE})
+        """Roles to which no policy applies."""
+        self.existing = existing
+        """The database belongs to somebody else."""
+        self.migrations: Path | None = None
+        """The folder of revision files; whoever loads an app file sets it to the one beside the file."""
+        self.developing = False
+        """Changes of the models are applied at the start, as `undercroft dev` does it."""
+        if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
+            User.__table__.to_metadata(models.metadata)  # type: ignore[attr-defined]  # it is a Table
+
+    @property
+    def metadata(self) -> MetaData:
+        """Everything that the database must hold."""
+        return self.models.metadata
+
+    def catalog(self, spoken: str) -> Catalog:
+        """The tables that the data API may name; `spoken` is what their schema is called in messages."""
+        return read_catalog(
+            self.metadata, mappers=mappers_of(self.models), spoken=spoken, without_rowid=_is_without_rowid
+        )
+
+    def mount(self, path: str, application: ASGIApp) -> None:
+        """Serve another ASGI application, FastAPI's for one, under a path."""
+        self.mounts.append((path.rstrip("/"), application))
+
+
+def _is_without_rowid(table: Any) -> bool:
+    return table.dialect_options["sqlite"]["with_rowid"] is False

@@ -1,0 +1,74 @@
+"""`build`: the one place that knows every room. Lists, no logic."""
+
+from __future__ import annotations
+
+import structlog
+
+from undercroft.access.policy import rules_of
+from undercroft.app.blueprint import Blueprint
+from undercroft.app.checking import check_rules, functions_by_name
+from undercroft.app.databases import bring_up, database_of
+from undercroft.app.house import House
+from undercroft.app.wiring import docs_page, door_settings, rest_settings
+from undercroft.auth.service import identity, installation_keys
+from undercroft.base.clock import Clock, SystemClock
+from undercroft.base.settings import Settings
+from undercroft.pipeline.call import Caller
+from undercroft.pipeline.hooks import sort_hooks
+from undercroft.pipeline.run import Pipeline, PipelineSettings
+from undercroft.rest import RestRoom
+from undercroft.rest.response import fault_headers
+from undercroft.web.door import Door
+from undercroft.web.outside import Outside
+
+
+def build(
+    app: Blueprint,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    dev: bool = False,
+    prefix: bytes = b"/rest/v1",
+    require_filter: bool = True,
+) -> House:
+    """Wire an app to its settings: `prefix` is where the data API stands. Raises `SetupFault` where either is wrong."""
+    clock = clock or SystemClock()
+    log = structlog.get_logger()
+    keys = installation_keys(settings, clock, dev=dev)
+    database = database_of(app, settings)
+    catalog = app.catalog(settings.api.schemas[0])
+    rules = rules_of(app.policies, app.column_rules, app.bypass)
+    check_rules(catalog, rules)
+    pipeline = Pipeline(
+        database.engine,
+        database.dialect,
+        catalog,
+        rules,
+        sort_hooks(app.hooks),
+        log,
+        PipelineSettings(
+            aggregates=settings.api.aggregates,
+            require_filter=require_filter,
+            hook_seconds=settings.database.hook_timeout,
+        ),
+    )
+    caller = Caller(pipeline, functions_by_name(app.functions))
+    rest = RestRoom(pipeline, caller, rest_settings(settings, app.title))
+    door = Door(
+        {prefix: rest}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers
+    )
+    return House(
+        settings,
+        keys,
+        database.engine,
+        pipeline,
+        caller,
+        door,
+        Outside(
+            app.mounts,
+            title=app.title,
+            docs=docs_page(settings, app.title),
+            check=database.check,
+        ),
+        prepare=lambda: None if app.existing else bring_up(app, settings),
+    )
