@@ -298,10 +298,9 @@ def test_postgrest_names_find_their_place() -> None:
     assert settings.auth.jwt_secret == Secret(SHOP)
     assert settings.server.cors_allowed_origins == ("http://a", "http://b")
     assert settings.log.level == "error"
-    assert settings.notices == (
-        "settings that are accepted and not used yet: api.plan",
-        "PostgREST settings without a counterpart, left out: app.settings, db-pre-request",
-    )
+    assert settings.postgrest.pre_request == "test.switch_role"
+    assert settings.postgrest.app_settings == {"a": "b"}
+    assert settings.notices == ()
 
 
 def test_postgrest_unset_means_unset() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from undercroft.base.settings.postgrest import from_postgrest
+from undercroft.base.settings.postgrest import from_postgrest, load_postgrest
+from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault
 from undercroft.base.settings.sections import Api, ApiTls, Auth, AuthEmail, Database, Log, Server
 from undercroft.base.settings.settings import Settings
 
 __all__ = [
-    "Api", "ApiTls", "Auth", "AuthEmail", "Database", "Log", "Problem", "Server", "Settings", "SettingsFault",
-    "from_postgrest",
+    "Api", "ApiTls", "Auth", "AuthEmail", "Database", "Log", "Postgrest", "Problem", "Server", "Settings",
+    "SettingsFault", "from_postgrest", "load_postgrest",
 ]  # fmt: skip

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undercroft.base.settings.problems import Problem
+from undercroft.base.settings.postgrest_file import APP_SETTINGS, read_conf, read_variables
+from undercroft.base.settings.problems import Problem, SettingsFault
 from undercroft.base.settings.settings import Settings
-from undercroft.base.settings.sources import Found
+from undercroft.base.settings.sources import Found, read_environ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from undercroft.base.settings.problems import Path as Name
+
 # https://docs.postgrest.org/en/stable/references/configuration.html
 COUNTERPARTS: Mapping[str, tuple[str, str]] = {
+    "client-error-verbosity": ("postgrest", "error_verbosity"),
     "db-aggregates-enabled": ("api", "aggregates"),
     "db-anon-role": ("api", "anon_role"),
+    "db-channel": ("postgrest", "channel"),
+    "db-channel-enabled": ("postgrest", "channel_enabled"),
+    "db-config": ("postgrest", "config"),
+    "db-extra-search-path": ("api", "extra_search_path"),
+    "db-hoisted-tx-settings": ("postgrest", "hoisted_tx_settings"),
     "db-max-rows": ("api", "max_rows"),
     "db-plan-enabled": ("api", "plan"),
+    "db-pool": ("database", "pool"),
+    "db-pool-acquisition-timeout": ("database", "pool_timeout"),
+    "db-pool-max-idletime": ("database", "pool_idle"),
+    "db-pool-max-lifetime": ("database", "pool_lifetime"),
+    "db-pre-config": ("postgrest", "pre_config"),
+    "db-pre-request": ("postgrest", "pre_request"),
+    "db-prepared-statements": ("database", "prepare"),
+    "db-root-spec": ("postgrest", "root_spec"),
     "db-schemas": ("api", "schemas"),
+    "db-timezone-enabled": ("postgrest", "timezones"),
     "db-tx-end": ("api", "tx_end"),
     "db-uri": ("database", "url"),
     "jwt-aud": ("auth", "jwt_audience"),
@@ -27,6 +47,7 @@ COUNTERPARTS: Mapping[str, tuple[str, str]] = {
     "jwt-secret-is-base64": ("auth", "jwt_secret_is_base64"),
     "log-level": ("log", "level"),
     "openapi-mode": ("api", "openapi"),
+    "openapi-security-active": ("postgrest", "security_active"),
     "openapi-server-proxy-uri": ("api", "external_url"),
     "server-cors-allowed-origins": ("server", "cors_allowed_origins"),
     "server-host": ("server", "host"),
@@ -35,9 +56,63 @@ COUNTERPARTS: Mapping[str, tuple[str, str]] = {
     "server-trace-header": ("server", "trace_header"),
     "server-unix-socket": ("server", "unix_socket"),
     "server-unix-socket-mode": ("server", "unix_socket_mode"),
+    "url-use-legacy-target-names": ("postgrest", "legacy_target_names"),
 }
-_LISTS = frozenset({"db-schemas", "server-cors-allowed-origins"})
+ALIASES: Mapping[str, str] = {
+    "db-pool-timeout": "db-pool-max-idletime",
+    "db-schema": "db-schemas",
+    "max-rows": "db-max-rows",
+    "pre-request": "db-pre-request",
+    "role-claim-key": "jwt-role-claim-key",
+    "secret-is-base64": "jwt-secret-is-base64",
+    "server-proxy-uri": "openapi-server-proxy-uri",
+}
+"""Names from before PostgREST gave each a prefix."""
+DEFAULTS: Mapping[str, Any] = {
+    "db-anon-role": None,
+    "db-max-rows": None,
+    "db-uri": "postgresql://",
+    "server-host": "!4",
+    "server-port": 3000,
+}
+"""What PostgREST takes where its file is silent, and we do not."""
+
+_LISTS = frozenset({"db-schemas", "db-extra-search-path", "db-hoisted-tx-settings", "server-cors-allowed-origins"})
+_BOOLEANS = frozenset(
+    {
+        "db-aggregates-enabled", "db-channel-enabled", "db-config", "db-plan-enabled", "db-prepared-statements",
+        "db-timezone-enabled", "jwt-secret-is-base64", "openapi-security-active", "server-timing-enabled",
+        "url-use-legacy-target-names",
+    }
+)  # fmt: skip
 _LEVELS = {"crit": "error", "error": "error", "warn": "warning", "info": "info", "debug": "debug"}
+_HOSTS = {"!4": "0.0.0.0", "*": "0.0.0.0", "*4": "0.0.0.0", "!6": "::", "*6": "::"}  # noqa: S104  what these signs mean
+_UNSET = frozenset(
+    {
+        "db-anon-role", "db-max-rows", "db-pre-config", "db-pre-request", "db-root-spec", "openapi-server-proxy-uri",
+        "server-trace-header",
+    }
+)  # fmt: skip
+"""Where None means something here, and not our default."""
+_IN_FILES = ("db-uri", "jwt-secret")
+"""Settings whose value `@name` stands for what the file `name` holds."""
+
+
+def load_postgrest(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of a PostgREST configuration file (or, as a JSON object, of its names), over which go the
+    `PGRST_*` and then the `UNDERCROFT_*` variables of `environ`.
+
+    Paths start from the working directory, as PostgREST has it. Raises `SettingsFault`.
+    """
+    mapping = dict(DEFAULTS) | renamed(_of_file(file, environ)) | renamed(read_variables(environ))
+    for name in _IN_FILES:
+        value = mapping.get(name)
+        if isinstance(value, str) and value.startswith("@"):
+            mapping[name] = _contents(name, Path(value[1:]))
+    found, *notices = _found(mapping)
+    found.values["postgrest", "generated_keys"] = False
+    read_environ(environ, (), found)
+    return Settings.made(found, *notices)
 
 
 def from_postgrest(mapping: Mapping[str, Any]) -> Settings:
@@ -45,35 +120,100 @@ def from_postgrest(mapping: Mapping[str, Any]) -> Settings:
 
     A value that PostgREST calls unset (null, "" or []) asks for nothing and is not reported. Raises `SettingsFault`.
     """
+    found, *notices = _found(renamed(mapping))
+    return Settings.made(found, *notices)
+
+
+def overlaid(settings: Settings, mapping: Mapping[str, Any]) -> Settings:
+    """The settings with those of `mapping` over them, as a database's own `pgrst.*` settings are.
+
+    Raises `SettingsFault`.
+    """
+    found, *_ = _found(renamed(mapping))
+    made = Settings.made(found)
+    sections: dict[str, dict[str, Any]] = {}
+    for section, name in found.values:
+        sections.setdefault(section, {})[name] = getattr(getattr(made, section), name)
+    changed = {name: getattr(settings, name).model_copy(update=values) for name, values in sections.items()}
+    return settings.model_copy(update=changed)
+
+
+def renamed(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping by today's names; a setting given by both has the value of today's."""
+    old = {ALIASES[name]: value for name, value in mapping.items() if name in ALIASES}
+    return old | {name: value for name, value in mapping.items() if name not in ALIASES}
+
+
+def _of_file(file: Path | None, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    if file is None:
+        return {}
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsFault([Problem(str(file), f"cannot be read: {reason}")]) from None
+    if not text.lstrip().startswith("{"):
+        return read_conf(text, file.name, environ)
+    try:
+        mapping: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise SettingsFault([Problem(file.name, f"not JSON: {error}")]) from None
+    return mapping
+
+
+def _contents(name: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsFault([Problem(name, f"the file {file} cannot be read: {reason}")]) from None
+
+
+def _found(mapping: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the mapping says, as `Found`, and the lines to tell at the start."""
     found = Found(Settings)
     left_out = []
+    app_settings: dict[str, str] = {}
     for name, value in mapping.items():
-        # OpenAPI here shows what the caller may use: the mode that shows everything to anybody has no counterpart.
-        counterpart = COUNTERPARTS.get(name) if value != "ignore-privileges" else None
-        if counterpart is not None:
-            path, translated = _translated(name, counterpart, value)
+        if name.startswith(APP_SETTINGS):
+            app_settings[name.removeprefix(APP_SETTINGS)] = str(value)
+        elif name == "app.settings":
+            app_settings |= {key: str(each) for key, each in (value or {}).items()}
+        elif name == "openapi-mode" and value == "ignore-privileges":
+            found.values["postgrest", "ignore_privileges"] = True
+            found.places["postgrest", "ignore_privileges"] = name
+        elif name in COUNTERPARTS:
+            path, translated = _translated(name, COUNTERPARTS[name], value)
             if path is not None:
                 found.values[path] = translated
                 found.places[path] = name
         elif value not in (None, "", [], {}, False):
             left_out.append(name)
+    if app_settings:
+        found.values["postgrest", "app_settings"] = app_settings
+        found.places["postgrest", "app_settings"] = "app.settings"
     if (secret := mapping.get("jwt-secret")) and str(secret).startswith("@"):
         hint = "give the secret itself, or name a key set as [auth] jwks_file"
         found.problems.append(Problem("jwt-secret", "a secret is not read from a file", hint))
     lines = [f"PostgREST settings without a counterpart, left out: {', '.join(sorted(left_out))}"] if left_out else []
-    return Settings.made(found, *lines)
+    return found, *lines
 
 
-def _translated(name: str, path: tuple[str, str], value: Any) -> tuple[tuple[str, str] | None, Any]:
+def _translated(name: str, path: Name, value: Any) -> tuple[Name | None, Any]:
     if name == "jwt-secret" and isinstance(value, str) and value.lstrip().startswith("{"):
         return ("auth", "jwks"), value
     if name == "jwt-aud":
         return path, [value] if value else []
     if name in _LISTS:
         items = value.split(",") if isinstance(value, str) else value or []
-        return (path if items or name != "db-schemas" else None), [str(item).strip() for item in items]
+        listed = [str(item).strip() for item in items if str(item).strip()]
+        return (path if listed or name != "db-schemas" else None), listed
+    if name in _BOOLEANS and isinstance(value, str):
+        return path, value.strip().lower() in ("true", "yes", "on", "1", "t", "y")
     if name == "log-level":
         return path, _LEVELS.get(str(value), value)
-    # Unset is None where that means something here, and our default everywhere else.
-    unset = name in ("db-anon-role", "db-max-rows", "openapi-server-proxy-uri", "server-trace-header")
-    return (path if value is not None or unset else None), value
+    if name == "server-host":
+        return (path if value is not None else None), _HOSTS.get(str(value), value)
+    if value == "" and name != "jwt-secret":
+        value = None
+    return (path if value is not None or name in _UNSET else None), value

@@ -64,7 +64,8 @@ class Api(Section):
     """Where to listen; 0 takes any free port."""
     schemas: tuple[str, ...] = Field(default=("public",), min_length=1)
     """Names a caller may give as `Accept-Profile`; the first is the one served when none is given."""
-    extra_search_path: tuple[str, ...] = later(())
+    extra_search_path: tuple[str, ...] = ("public",)
+    """Schemas whose names need no prefix, and that are not served (PostgreSQL without an app file)."""
     max_rows: Limit = 1000
     """At most so many rows in one answer."""
     auto_expose_new_tables: bool = later(False)
@@ -82,7 +83,7 @@ class Api(Section):
     """How a transaction ends, and whether `Prefer: tx=` may say otherwise. `rollback` is for tests."""
     aggregates: bool = False
     """Whether `select=amount.sum()` and its like are allowed."""
-    plan: bool = later(False)
+    plan: bool = False
     """Whether `Accept: application/vnd.pgrst.plan` shows query plans."""
     openapi: Literal["follow-privileges", "disabled"] = "follow-privileges"
     """Whether the root describes what the caller may use, and `/docs` shows it."""
@@ -202,6 +203,16 @@ class Database(Section):
     """Seconds for which a write whose hooks await Python may hold the writer."""
     readers: Count = 4
     """Reader threads per worker."""
+    pool: Count = 10
+    """On PostgreSQL: connections per worker, at most."""
+    pool_timeout: Seconds = Field(default=10.0, gt=0)
+    """Seconds that a request waits for one of them."""
+    pool_idle: Seconds = Field(default=30.0, gt=0)
+    """Seconds after which a connection that nobody needs is closed."""
+    pool_lifetime: Seconds = Field(default=1800.0, gt=0)
+    """Seconds after which a connection is replaced."""
+    prepare: bool = True
+    """Whether statements are prepared; turn it off for a PgBouncer older than 1.21 in transaction mode."""
     write_queue: Count = 1024
     """Writes that wait for the writer; one more is answered 503."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PrivateAttr, ValidationError
 
+from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault
 from undercroft.base.settings.sections import Api, Auth, Database, Log, Section, Server, later
 from undercroft.base.settings.sources import Found, read_environ, read_toml
@@ -27,6 +28,7 @@ class Settings(Section):
     server: Server = Server()
     database: Database = Database()
     log: Log = Log()
+    postgrest: Postgrest = Postgrest()
 
     _notices: tuple[str, ...] = PrivateAttr(())
 
