@@ -14,8 +14,29 @@ Row = tuple[Any, ...]
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What holds for one transaction only, set in the same round trip as its first statement: for databases that
+    judge the caller themselves. SQLite has none of it.
+    """
+
+    role: str | None = None
+    """`SET LOCAL ROLE`."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Run-time settings by name (`request.jwt.claims`, `search_path`), as by `set_config(…, is_local => true)`."""
+    read_only: bool = False
+    """Refuse writes; reads are read-only anyway where this is not given."""
+    isolation: str | None = None
+    """`REPEATABLE READ` or another level; None for the database's default."""
+    before: tuple[str, ...] = ()
+    """Statements to run after the settings and before the first one, such as a call of a pre-request function."""
+
+
 class Cursor(Protocol):
-    """Given to a unit of work: statements run at once, inside the unit's own savepoint."""
+    """Given to a unit of work: statements run at once, inside the unit's own savepoint or transaction.
+
+    A failed statement may be all that its unit can do: PostgreSQL refuses what comes after it (25P02).
+    """
 
     def all(self, text: str, args: Sequence[object] = ()) -> list[Row]:
         """Every row of a statement. Raises `DatabaseFault`."""
@@ -29,6 +50,7 @@ class Cursor(Protocol):
 class Transaction(Protocol):
     """For Python logic: the lease of the writer, or a snapshot when `read_only`. Statements run on the loop's thread.
 
+    `all`, `one` and `run` hold up the loop where they are called by async code: there, `await perform(…)` is better.
     After the end, or after the time limit, every call raises a `DatabaseFault`.
     """
 
@@ -45,6 +67,10 @@ class Transaction(Protocol):
 
     def run(self, work: Callable[[Cursor], T]) -> T:
         """A unit of work in a savepoint of its own: if it raises, what it wrote is undone, no more."""
+        ...
+
+    async def perform(self, work: Callable[[Cursor], T]) -> T:
+        """As `run`, without holding up the loop while a statement of another machine is waited for."""
         ...
 
     def session(self) -> AsyncSession:
@@ -107,15 +133,15 @@ class Engine(Protocol):
         """The one row of a short read, without waiting; None where it is not short: then await `read_slow`."""
         ...
 
-    async def read_slow(self, text: str, args: Sequence[object]) -> Row:
+    async def read_slow(self, text: str, args: Sequence[object], local: Local | None = None) -> Row:
         """The one row of a long read, under the statement time limit. Raises `DatabaseFault`, `Overloaded`."""
         ...
 
-    async def read(self, text: str, args: Sequence[object]) -> Row:
+    async def read(self, text: str, args: Sequence[object], local: Local | None = None) -> Row:
         """`read_now`, then `read_slow` where needed."""
         ...
 
-    async def write(self, work: Callable[[Cursor], T], *, rollback: bool = False) -> T:
+    async def write(self, work: Callable[[Cursor], T], *, rollback: bool = False, local: Local | None = None) -> T:
         """Run `work` in a savepoint and answer only when its commit has returned; `rollback` answers and undoes it.
 
         Writes that wait at the same time share one commit. `work` runs on another thread; it may be run a second time
@@ -125,7 +151,7 @@ class Engine(Protocol):
         ...
 
     def transaction(
-        self, *, read_only: bool = False, seconds: float | None = None
+        self, *, read_only: bool = False, seconds: float | None = None, local: Local | None = None
     ) -> AbstractAsyncContextManager[Transaction]:
         """A transaction for Python logic: commits on exit, undoes everything on an exception.
 
