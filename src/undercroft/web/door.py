@@ -21,7 +21,7 @@ from undercroft.base.faults import Fault, Overloaded
 from undercroft.web.actor import Identify
 from undercroft.web.cors import cors, preflight
 from undercroft.web.faults import body_of, status_of
-from undercroft.web.types import Answer, Disconnected, Header, Receive, Request, Room, Scope, Send
+from undercroft.web.types import Answer, Header, Receive, Request, Room, Scope, Send
 
 FaultHeaders = Callable[[Fault], tuple[Header, ...]]
 Given = dict[bytes, bytes]
@@ -85,8 +85,6 @@ class Door:
                 answer = await self._admitted(room, request, given, started)
         except Fault as fault:
             answer = self._fault(fault, request)
-        except Disconnected:
-            return
         except Exception as error:
             answer = self._crash(error, request)
         await self._send(send, request, answer, given, started)

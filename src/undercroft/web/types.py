@@ -52,13 +52,13 @@ class Request:
         self._receive = receive
 
     async def body(self) -> bytes:
-        """The whole body. Raises a `Fault` (UC413) as soon as it is over the limit, and `Disconnected`."""
+        """The whole body. Raises a `Fault`: UC413 as soon as it is over the limit, UC400 where it breaks off."""
         parts: list[bytes] = []
         size = 0
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise Disconnected
+                raise body_broken_off()
             part = message.get("body", b"")
             size += len(part)
             if size > self.body_limit:
@@ -91,8 +91,9 @@ class Room(Protocol):
         ...
 
 
-class Disconnected(Exception):
-    """The caller is gone: nobody waits for an answer."""
+def body_broken_off() -> Fault:
+    """The caller went away, or framed its body so that it has no end: nothing of it may count."""
+    return Fault("The body ended before it was complete", code="UC400")
 
 
 def body_too_large(limit: int) -> Fault:
