@@ -34,6 +34,12 @@ class Kind(StrEnum):
     JSONB = "jsonb"
     BYTES = "bytea"
     ENUM = "enum"
+    ARRAY = "array"
+    RANGE = "range"
+    """Multiranges too."""
+    COMPOSITE = "record"
+    TSVECTOR = "tsvector"
+    XML = "xml"
     OTHER = "unknown"
     """A type that we know nothing of: values are handed to the database as they are and shown as it stores them."""
 
@@ -43,6 +49,28 @@ FLOATS = frozenset({Kind.REAL, Kind.DOUBLE})
 NUMBERS = INTEGERS | FLOATS | {Kind.NUMERIC}
 TEXTS = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.ENUM})
 JSONS = frozenset({Kind.JSON, Kind.JSONB})
+
+
+
+class Named(sa.UserDefinedType[Any]):
+    """A type of an existing database, by the name that it has there.
+
+    Its values are handed over as texts, and the database reads them; `kind` says how they are shown. A domain has the
+    kind of what lies below it.
+    """
+
+    cache_ok = True
+
+    def __init__(self, name: str, kind: Kind, words: tuple[str, ...] = ()) -> None:
+        self.name = name
+        """As it stands in a cast: with its schema where it needs one, its modifiers and quotes."""
+        self.kind = kind
+        self.words = words
+        """The values of an enumeration, in its order."""
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.name
+
 
 # The first match wins, so that subclasses stand before what they derive from.
 _BY_TYPE: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
@@ -69,6 +97,8 @@ def kind_of(type_: TypeEngine[Any]) -> Kind:
     """The kind of a column's type; `Kind.OTHER` for a type that has none of SQLAlchemy's generic types below it."""
     if isinstance(type_, sa.Interval):  # a decorated DateTime, which says nothing of what it means
         return Kind.INTERVAL
+    if isinstance(type_, Named):
+        return type_.kind
     bare = type_.impl_instance if isinstance(type_, sa.TypeDecorator) else type_
     if bare.__visit_name__ == "JSONB":
         return Kind.JSONB

@@ -66,6 +66,7 @@ def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_r
         for index in table.indexes
         if index.unique and not any(option.get("where") is not None for option in index.dialect_options.values())
     ]
+    is_view = bool(table.info.get("is_view"))
     return Table(
         name=table.name,
         schema=schema,
@@ -73,7 +74,10 @@ def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_r
         columns={column.name: _read_column(column) for column in table.columns},
         primary_key=tuple(column.name for column in table.primary_key.columns),
         unique=tuple(sorted(set(unique) | {(column.name,) for column in table.columns if column.unique})),
-        is_view=bool(table.info.get("is_view")),
+        is_view=is_view,
+        insertable=not is_view,
+        updatable=not is_view,
+        deletable=not is_view,
         has_rowid=has_rowid,
         entity=entity,
         comment=table.comment or _docstring(entity),

@@ -18,6 +18,8 @@ class ForeignKey:
     source: str
     target: str
     pairs: tuple[tuple[str, str], ...]
+    one_to_one: bool | None = None
+    """Whether its columns are a key of `source`; None where the table's own keys tell. Views inherit it."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -35,7 +37,7 @@ def find_relations(
     for key in keys:
         if key.source in tables and key.target in tables:
             by_table[key.source].append(key)
-            unique = _is_unique(tables[key.source], key.columns)
+            unique = key.one_to_one if key.one_to_one is not None else _is_unique(tables[key.source], key.columns)
             there = frozenset(names.get((key.source, key.target, key.columns), ()))
             back = frozenset(names.get((key.target, key.source, key.columns), ()))
             if key.source == key.target:

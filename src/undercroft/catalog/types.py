@@ -11,6 +11,33 @@ import sqlalchemy as sa
 from undercroft.catalog.kinds import Kind
 
 RelationKind = Literal["m2o", "o2m", "o2o", "m2m"]
+Volatility = Literal["immutable", "stable", "volatile"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """An object of a database, by its schema and name."""
+
+    schema: str
+    name: str
+
+    @property
+    def quoted(self) -> str:
+        """As it stands in SQL."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """The functions by which a domain's values are shown and read, where it has them: casts from and to JSON, and
+    from text.
+
+    Protocol: PostgREST, "domain representations".
+    """
+
+    to_json: ObjectName | None = None
+    from_json: ObjectName | None = None
+    from_text: ObjectName | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +53,20 @@ class Column:
     number."""
     generated: bool = False
     comment: str | None = None
+    type_name: str | None = None
+    """The name of its type in an existing database, where that tells more than the kind."""
+    default: str | None = None
+    """The database's default, as SQL, where it was read from there."""
+    length: int | None = None
+    """The greatest number of characters, of an existing database's column."""
+    representation: Representation | None = None
+    function: ObjectName | None = None
+    """The function that gives a computed field: it is called with the row, and `*` leaves it out."""
 
     @property
     def pg_type(self) -> str:
         """PostgreSQL's name of the type, as messages and OpenAPI give it."""
-        return self.kind.value
+        return self.type_name or self.kind.value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +85,12 @@ class Table:
     entity: type[Any] | None = None
     """The mapped class, when the table is a model's."""
     comment: str | None = None
+    computed: Mapping[str, Column] = field(default_factory=dict)
+    """Fields that functions of the database make of a row."""
+    insertable: bool = True
+    updatable: bool = True
+    deletable: bool = True
+    """What the database lets anybody do: simple views may be written to, others not."""
 
     @property
     def qualified(self) -> str:
@@ -83,6 +125,9 @@ class Relation:
     """The foreign key stands in the source (always for m2o, for one of the two sides of o2o)."""
     names: frozenset[str] = field(default=frozenset())
     """Names that the models give to it: the attributes of `relationship()`."""
+    function: ObjectName | None = None
+    """The function that gives the rows of a computed relationship: it is called with the row of the source, and
+    `constraint` is its name."""
 
     @property
     def to_one(self) -> bool:
@@ -91,6 +136,57 @@ class Relation:
     @property
     def is_self(self) -> bool:
         return self.source == self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a function of the database; an unnamed one has the empty name."""
+
+    name: str
+    type_: str
+    """Its type as messages say it."""
+    cast: str
+    """Its type as values are cast to it: without the lengths that functions do not keep."""
+    required: bool = True
+    variadic: bool = False
+    kind: Kind = Kind.OTHER
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routine:
+    """A function of the database.
+
+    `rows` describes what it gives when that is rows of a table, a composite type, or its own OUT arguments; None for a
+    single value, of `kind`.
+    """
+
+    name: ObjectName
+    arguments: tuple[Argument, ...]
+    volatility: Volatility
+    many: bool
+    """It gives a set."""
+    rows: Table | None
+    kind: Kind
+    type_name: str
+    """The name of its result's type."""
+    comment: str | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    """What `SET` in its declaration says."""
+
+    @property
+    def is_void(self) -> bool:
+        return self.type_name == "void"
+
+    @property
+    def read_only(self) -> bool:
+        """It says that it writes nothing."""
+        return self.volatility != "volatile"
+
+    @property
+    def signature(self) -> str:
+        """`test.add(a => integer, b => integer)`, as messages tell those that share a name apart."""
+        arguments = ", ".join(f"{each.name} => {each.type_}" for each in self.arguments)
+        return f"{self.name.schema}.{self.name.name}({arguments})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,3 +199,6 @@ class Catalog:
     tables: Mapping[str, Table]
     relations: Mapping[str, tuple[Relation, ...]]
     schema: str = "public"
+    comment: str | None = None
+    routines: Mapping[str, tuple[Routine, ...]] = field(default_factory=dict)
+    """The database's own functions by name, with all that share it."""
