@@ -3,13 +3,14 @@
 from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.sqlite.engine import SQLiteEngine
 from undercroft.engine.sqlite.settings import SQLiteSettings
-from undercroft.engine.types import Cursor, Engine, EngineStats, Row, Transaction
+from undercroft.engine.types import Cursor, Engine, EngineStats, Local, Row, Transaction
 
 __all__ = [
     "Cursor",
     "DatabaseFault",
     "Engine",
     "EngineStats",
+    "Local",
     "Row",
     "SQLiteEngine",
     "SQLiteSettings",

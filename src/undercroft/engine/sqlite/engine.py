@@ -24,7 +24,7 @@ from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.sqlite.transaction import SQLiteTransaction
 from undercroft.engine.sqlite.unit import Unit
 from undercroft.engine.sqlite.writer import Writer
-from undercroft.engine.types import Cursor, EngineStats, Row, Transaction
+from undercroft.engine.types import Cursor, EngineStats, Local, Row, Transaction
 
 T = TypeVar("T")
 
@@ -97,17 +97,20 @@ class SQLiteEngine:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    async def read_slow(self, text: str, args: Sequence[object]) -> Row:
+    async def read_slow(self, text: str, args: Sequence[object], local: Local | None = None) -> Row:
+        _refuse_local(local)
         self.stats.over_budget += 1
         return await _started(self._pool).read(text, args)
 
-    async def read(self, text: str, args: Sequence[object]) -> Row:
+    async def read(self, text: str, args: Sequence[object], local: Local | None = None) -> Row:
+        _refuse_local(local)
         row = self.read_now(text, args)
         return row if row is not None else await self.read_slow(text, args)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    async def write(self, work: Callable[[Cursor], T], *, rollback: bool = False) -> T:
+    async def write(self, work: Callable[[Cursor], T], *, rollback: bool = False, local: Local | None = None) -> T:
+        _refuse_local(local)
         self._refuse_within_lease()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         unit = Unit(work, future, self.settings.statement_seconds, rollback=rollback)
@@ -115,8 +118,9 @@ class SQLiteEngine:
         return await future
 
     def transaction(
-        self, *, read_only: bool = False, seconds: float | None = None
+        self, *, read_only: bool = False, seconds: float | None = None, local: Local | None = None
     ) -> AbstractAsyncContextManager[Transaction]:
+        _refuse_local(local)
         if read_only:
             return self._snapshot(seconds or self.settings.snapshot_seconds)
         return self._lease(seconds or self.settings.lease_seconds)
@@ -174,6 +178,11 @@ class SQLiteEngine:
 
     def _open_reader(self) -> Any:
         return open_reader(self.library, self.settings, self._prepare)
+
+
+def _refuse_local(local: Local | None) -> None:
+    if local is not None:
+        raise DatabaseFault("SQLite has no roles and no settings of a transaction", code=INTERNAL)
 
 
 def _started(part: T | None) -> T:

@@ -60,6 +60,9 @@ class SQLiteTransaction:
         finally:
             self._depth -= 1
 
+    async def perform(self, work: Callable[[Cursor], T]) -> T:
+        return self.run(work)
+
     def session(self) -> AsyncSession:
         if self._session is None:
             self._session, self._connection = self._sessions.session(self._leased)
