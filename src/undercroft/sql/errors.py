@@ -29,3 +29,12 @@ def not_supported(what: str, engine: str) -> NotSupported:
     return NotSupported(
         f"{what} is not supported on {engine}", hint="PostgreSQL has it: see the page on engines in the documentation."
     )
+
+
+def no_operator(type_name: str, operator: str) -> Fault:
+    """What PostgreSQL says of an operator that a type does not have; so do we, on every engine."""
+    return Fault(
+        f"operator does not exist: {type_name} {operator} unknown",
+        code="42883",
+        hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
+    )

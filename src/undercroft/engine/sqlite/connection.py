@@ -7,6 +7,7 @@ from typing import Any
 
 from undercroft.engine.sqlite.decimals import teach_decimals
 from undercroft.engine.sqlite.library import Library
+from undercroft.engine.sqlite.matching import teach_matching
 from undercroft.engine.sqlite.settings import SQLiteSettings
 
 Prepare = Callable[[Any], None]
@@ -46,6 +47,7 @@ def _connect(library: Library, settings: SQLiteSettings, prepare: Prepare | None
     ]
     try:
         teach_decimals(connection)
+        teach_matching(connection)
         if prepare is not None:
             prepare(connection)
         for pragma in (*shared, *pragmas):

@@ -12,6 +12,7 @@ from typing import Any
 from undercroft.base.faults import Fault
 from undercroft.engine import errors as sqlstate
 from undercroft.engine.errors import DatabaseFault, timed_out
+from undercroft.sql.sqlite.texts import REGEX
 
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)", re.DOTALL)
 _NOT_NULL = re.compile(r"NOT NULL constraint failed: (.*)\.([^.]*)", re.DOTALL)
@@ -98,6 +99,12 @@ def _fault(message: str, connection: Any) -> DatabaseFault:
     if found := _STRICT_TYPE.fullmatch(message):
         return DatabaseFault(
             f'invalid input syntax for type {found[2].lower()} in column "{found[4]}"', code=sqlstate.BAD_TEXT
+        )
+    if message == f"no such function: {REGEX}":
+        return DatabaseFault(
+            "regular expressions are not supported here: their library is not installed",
+            code="0A000",
+            hint="Install it with: pip install 'undercroft[regex]'",
         )
     if "is locked" in message or "database schema is locked" in message:
         return DatabaseFault("another process holds the database's write lock", code=sqlstate.LOCKED, retry_after=1)

@@ -16,12 +16,16 @@ from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import one_of_its_words
 from undercroft.sql.codecs import from_text, json_encoder
 from undercroft.sql.dialect import Expression, Scalar
-from undercroft.sql.errors import not_supported
+from undercroft.sql.errors import no_operator, not_supported
+from undercroft.sql.regex import common_regex
 from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like, like_of
+from undercroft.sql.sqlite.texts import CONTAINS, REGEX
 from undercroft.sql.sqlite.values import SqliteValues
 from undercroft.sql.statement import Given, Handed, processor_for
 
 _COMPARISONS = {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "isdistinct": "IS NOT"}
+_MATCHED = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.OTHER})
+"""What has regular expressions, of which PostgreSQL's operators know nothing else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +48,35 @@ class SqliteFilters(SqliteValues):
             )
         if operator in ("like", "ilike"):
             return self._like(scalar, term)
+        if operator in ("match", "imatch"):
+            return self._regex(scalar, term)
+        if operator in ("cs", "cd") and scalar.kind in JSONS:
+            return self._contains(scalar, term)
         raise not_supported(f"the operator {operator}", self.name)
+
+    def _regex(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        slot, fold = _slot(term), term.operator == "imatch"
+        if scalar.kind not in _MATCHED:
+            raise no_operator(scalar.kind, "~*" if fold else "~")
+
+        def matches(pattern: Expression) -> sa.ColumnElement[bool]:
+            return _truth_of(REGEX, pattern, scalar.element)
+
+        if not term.quantifier:
+            return matches(Handed("pattern", lambda given: common_regex(given.values[slot], fold=fold)))
+
+        def read(given: Given) -> str:
+            items = read_array(given.values[slot])
+            return json_encoder.encode(
+                [None if item is None else common_regex(item, fold=fold) for item in items]
+            ).decode()
+
+        return self._over_list(scalar.element, term, Handed("patterns", read), matches)
+
+    def _contains(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        other = self._value(Scalar(scalar.element, Kind.JSON), term)
+        whole, part = (scalar.element, other) if term.operator == "cs" else (other, scalar.element)
+        return _truth_of(CONTAINS, whole, part)
 
     def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         match term.is_value:
@@ -126,6 +158,12 @@ class SqliteFilters(SqliteValues):
             return json_encoder.encode(members).decode()
 
         return Handed("list", encode)
+
+
+def _truth_of(function: str, *arguments: Expression) -> sa.ColumnElement[bool]:
+    """A condition that is one of the functions which the engine registers; NULL where an argument is."""
+    holds: Expression = getattr(sa.func, function)(*arguments)
+    return holds.op("=", is_comparison=True)(sa.literal_column("1"))
 
 
 def _slot(term: Compare) -> Slot:

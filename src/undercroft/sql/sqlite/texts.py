@@ -11,6 +11,12 @@ DECIMAL_ORDER = "undercroft_decimal"
 """The collation of texts that spell decimals; the engine registers it,"""
 DECIMAL_SUM = "undercroft_sum"
 """and the aggregate that adds them up without loss."""
+REGEX = "undercroft_matches"
+"""(pattern, text): whether a pattern of `sql.regex` matches; the engine registers it where RE2 is installed."""
+CONTAINS = "undercroft_contains"
+"""(JSON, JSON): whether the first contains the second, as PostgreSQL's jsonb does; the engine registers it."""
+SEARCH = "undercroft_search"
+"""(query of `sql.search`, language, text): whether a text is found by a text search; the engine registers it."""
 
 
 def csv_field_of(text: Expression, is_null: sa.ColumnElement[bool]) -> Expression:
