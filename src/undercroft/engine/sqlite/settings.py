@@ -47,5 +47,7 @@ class SQLiteSettings:
     """Size of the write-ahead log, in pages, from which a commit also checkpoints."""
     wal_bytes: int = 64 * 1024 * 1024
     """The log file is cut back to this size after a checkpoint."""
+    wal_most_bytes: int | None = 512 * 1024 * 1024
+    """A log longer than this holds the writer until it can be cut back; None lets it grow."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     """NORMAL loses acknowledged writes in a power cut; it exists so that tests can show that they would notice."""

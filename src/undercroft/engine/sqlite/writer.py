@@ -26,6 +26,7 @@ from undercroft.engine.errors import (
     undone_with_neighbours,
 )
 from undercroft.engine.sqlite.errors import is_timeout, translate
+from undercroft.engine.sqlite.log import LogKeeper
 from undercroft.engine.sqlite.meter import Deadline
 from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.sqlite.unit import Member
@@ -51,6 +52,7 @@ class Writer:
         self._last_size = 0
         self._closing = False
         self._deferred_keys = False
+        self._log = LogKeeper(settings)
         self._thread = threading.Thread(target=self._work, name="undercroft-writer", daemon=True)
 
     def start(self) -> None:
@@ -91,8 +93,18 @@ class Writer:
             batch = self._gather(first)
             self._run(batch)
             self._last_size = len(batch)
+            self._keep_log()
         if self._connection is not None:
             self._connection.close()
+
+    def _keep_log(self) -> None:
+        """Everybody is answered by now: who waits next may wait for the log."""
+        if self._connection is None or not self._log.is_due():
+            return
+        try:
+            self._log.cut(self._connection)
+        except Exception as error:
+            self._rollback(translate(error))
 
     def _gather(self, first: Member) -> list[Member]:
         """All that waits; and, where several came last time, a moment's patience for those just answered."""
