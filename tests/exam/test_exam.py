@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-BAR = 290
+BAR = 313
 """Of 314 requests, as promised; the figure that a run prints is the true one."""
 
-NOT_ON_SQLITE = {"a958defd81.1": "regular expressions (imatch) are refused by name"}
-OTHER_BYTES = {"b1ff0e2470.1": "Content-Length: PostgreSQL puts white space into nested JSON, we do not"}
+OTHER_BYTES = {"b1ff0e2470.1": "Content-Length: PostgreSQL's jsonb puts spaces into what is embedded, we do not"}
 
 
 @pytest.mark.needs("shared")
@@ -40,4 +39,4 @@ def test_the_exam_is_passed(root: Path, shared: Path, tmp_path: Path) -> None:
     print(f"exam on SQLite: {marked['pass']} of {marked['total']}")
     assert marked["total"] == 314
     assert marked["pass"] >= BAR
-    assert failed <= NOT_ON_SQLITE.keys() | OTHER_BYTES.keys()
+    assert failed <= OTHER_BYTES.keys()

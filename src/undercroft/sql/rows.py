@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import Kind
 from undercroft.query.plan import (
     Bound,
@@ -21,6 +22,7 @@ from undercroft.query.plan import (
     Tree,
 )
 from undercroft.sql.dialect import Dialect, Expression, Scalar
+from undercroft.sql.errors import NotSupported
 from undercroft.sql.text import bracketed, concat, constant, csv_field, key_of, text_literal
 
 Body = Literal["array", "object", "csv", "none"]
@@ -54,6 +56,8 @@ class ReadWriter:
 
     dialect: Dialect
     rendering: Rendering
+    _known: dict[Node, tuple[Piece, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The members of each node: what is shown and what is grouped by must be the same expressions."""
 
     # --- the body ---
 
@@ -68,7 +72,7 @@ class ReadWriter:
         """One row of the answer as text (and, for CSV, the header line)."""
         if self.rendering.body != "csv":
             return None, self.object(node)
-        pieces = list(self.pieces(node))
+        pieces = self.pieces(node)
         if not pieces:
             return text_literal(""), text_literal("")
         header = constant(",".join(csv_field(piece.plain) for piece in pieces))
@@ -78,7 +82,7 @@ class ReadWriter:
 
     def object(self, node: Node) -> Expression:
         """A row of the node as the text of a JSON object."""
-        pieces = list(self.pieces(node))
+        pieces = self.pieces(node)
         if not pieces:
             return text_literal("{}")
         if self.rendering.strip_nulls:
@@ -103,7 +107,14 @@ class ReadWriter:
 
     # --- the members of a row ---
 
-    def pieces(self, node: Node) -> Iterator[Piece]:
+    def pieces(self, node: Node) -> tuple[Piece, ...]:
+        """The members of a row, in the order of the select."""
+        found = self._known.get(node)
+        if found is None:
+            found = self._known[node] = tuple(self._pieces(node))
+        return found
+
+    def _pieces(self, node: Node) -> Iterator[Piece]:
         for output in node.outputs:
             if isinstance(output, Output):
                 yield self._piece(node, output)
@@ -172,7 +183,13 @@ class ReadWriter:
         return sa.select(bracketed(self.dialect.join_lines(lines.c.j, ","))).select_from(lines).scalar_subquery()
 
     def _spread_lists(self, parent: Node, embed: Embed) -> Iterator[Piece]:
-        """A spread to-many embed gives each of its columns as a list."""
+        """A spread to-many embed gives each of its columns as a list. Raises `NotSupported` for aggregates in it."""
+        if self._aggregates(embed.node):
+            raise NotSupported(
+                "Feature not implemented",
+                code="PGRST127",
+                details="Aggregates are not implemented for one-to-many or many-to-many spreads.",
+            )
         for piece in self.pieces(embed.node):
             rows = self.rows(embed.node, [piece.value.label("j")], self.joined(parent, embed), embed, correlate=parent)
             yield Piece(piece.name, self._list_of(rows), piece.plain, None)
@@ -214,6 +231,7 @@ class ReadWriter:
         clauses = [*([belongs] if belongs is not None else []), *self.where(node)]
         select = select.where(*clauses) if clauses else select
         if grouped and self._aggregates(node):
+            check_order_of_groups(node)
             select = select.group_by(*(self._group_key(piece) for piece in self.pieces(node) if not piece.aggregate))
         select = select.order_by(*(self.order(node, term) for term in node.order))
         if embed is None or not embed.relation.to_one or node.limit is not None or node.offset is not None:
@@ -287,7 +305,7 @@ class ReadWriter:
 
     def order(self, node: Node, term: Order) -> Expression:
         owner = term.embed.node if term.embed else node
-        element = self.dialect.comparable(self.scalar(owner, term.field))
+        element = self.dialect.ordered(self.scalar(owner, term.field))
         if term.embed is not None and not any(embed is term.embed for _, embed in self._spread_ones(node)):
             related = sa.select(element).select_from(owner.source)
             related = related.where(self.joined(node, term.embed), *self.where(owner)).limit(1)
@@ -296,6 +314,25 @@ class ReadWriter:
         if term.embed is None and not term.field.json and not term.field.column.nullable:
             return element  # where there are no nulls, an index can give the order as it is
         return element.nulls_first() if term.nulls == "first" else element.nulls_last()
+
+
+def check_order_of_groups(node: Node) -> None:
+    """Groups have an order only by what they are grouped by. Raises `Fault` 42803 for any other column."""
+    for term in node.order:
+        owner = term.embed.node if term.embed is not None else node
+        named = term.embed is None or term.embed.spread
+        plain = [
+            output.field
+            for output in owner.outputs
+            if named and isinstance(output, Output) and output.field and not (output.aggregate or output.cast)
+        ]
+        grouped = {(bound.column.name, bound.json) for bound in plain}
+        keyed = owner.table.primary_key and all((name, ()) in grouped for name in owner.table.primary_key)
+        if (term.field.column.name, term.field.json) not in grouped and not keyed:
+            name = f"{owner.table.name}.{term.field.column.name}"
+            raise Fault(
+                f'column "{name}" must appear in the GROUP BY clause or be used in an aggregate function', code="42803"
+            )
 
 
 def write_condition(writer: ReadWriter, node: Node, term: BoundCondition) -> sa.ColumnElement[bool]:
