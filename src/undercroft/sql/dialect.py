@@ -64,7 +64,11 @@ class Dialect(Protocol):
         ...
 
     def comparable(self, scalar: Scalar) -> Expression:
-        """The scalar as it is compared, put in order and grouped."""
+        """The scalar as it is compared and grouped."""
+        ...
+
+    def ordered(self, scalar: Scalar) -> Expression:
+        """The scalar as it is put in order."""
         ...
 
     def join_lines(self, text: Expression, separator: str) -> Expression:

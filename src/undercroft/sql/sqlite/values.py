@@ -197,6 +197,9 @@ class SqliteValues:
     def comparable(self, scalar: Scalar) -> Expression:
         return in_decimal_order(scalar.element) if self._is_spelled_out(scalar) else scalar.element
 
+    def ordered(self, scalar: Scalar) -> Expression:
+        return self.comparable(scalar)
+
     def _is_spelled_out(self, scalar: Scalar) -> bool:
         """A decimal that is stored as text, since no number of SQLite holds its digits."""
         return scalar.kind is Kind.NUMERIC and scalar.type_ is not None and self._is_text(scalar.type_)

@@ -1,0 +1,144 @@
+"""PostgreSQL for an app's own models: the same request gives the same answer as on SQLite.
+
+What callers write is read by us, so that it is refused in the same words; texts are put in order by their bytes,
+whatever the database's collation is; and values of types that both engines have are spelled the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.array import ARRAY
+
+from undercroft.base.faults import Fault
+from undercroft.catalog.kinds import JSONS, TEXTS, Kind
+from undercroft.query.ask import Aggregate
+from undercroft.query.plan import Compare
+from undercroft.query.values import read_array, read_list
+from undercroft.sql.bounds import bounded, one_of_its_words
+from undercroft.sql.codecs import from_json, from_text, json_encoder
+from undercroft.sql.dialect import Expression, Scalar
+from undercroft.sql.like import like_of
+from undercroft.sql.postgres.dialect import PostgresDialect
+from undercroft.sql.postgres.filters import refuse_unless_boolean, slot_of
+from undercroft.sql.postgres.texts import array_of, plain_text
+from undercroft.sql.postgres.values import KINDS, Named, as_text, csv_of
+from undercroft.sql.statement import Handed, processor_for
+from undercroft.sql.text import text_literal
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+_MOMENTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+_BY_SIZE = frozenset({"gt", "gte", "lt", "lte"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AppPostgresDialect(PostgresDialect):
+    """Declared differences of PostgreSQL where the models are ours."""
+
+    # --- what is shown ---
+
+    def csv_value(self, scalar: Scalar) -> Expression:
+        return csv_of(bare_json(scalar.element) if scalar.kind in _MOMENTS else scalar.element)
+
+    def cast(self, scalar: Scalar, name: str) -> Scalar:
+        kind = KINDS.get(" ".join(name.lower().split()))
+        if kind is None:
+            raise Fault(f'type "{name[:100]}" does not exist', code="42704")
+        if kind is Kind.TEXT:
+            return Scalar(plain(scalar), kind)
+        return Scalar(sa.cast(scalar.element, Named(kind.value)), kind)
+
+    def aggregate(self, function: Aggregate, scalar: Scalar | None) -> Scalar:
+        if scalar is None or function in ("count", "sum"):
+            return super(AppPostgresDialect, self).aggregate(function, scalar)
+        if function == "avg":
+            return Scalar(sa.cast(sa.func.avg(scalar.element), sa.Double()), Kind.DOUBLE)
+        if scalar.kind is Kind.BOOLEAN:
+            return Scalar((sa.func.bool_and if function == "min" else sa.func.bool_or)(scalar.element), Kind.BOOLEAN)
+        x = as_text(scalar.element) if scalar.kind is Kind.UUID else self.ordered(scalar)
+        return Scalar(getattr(sa.func, function)(x), scalar.kind)
+
+    # --- what is compared ---
+
+    def comparable(self, scalar: Scalar) -> Expression:
+        return as_text(scalar.element) if scalar.kind in JSONS else scalar.element
+
+    def ordered(self, scalar: Scalar) -> Expression:
+        if scalar.kind in JSONS or scalar.kind is Kind.ENUM:
+            return by_bytes(as_text(scalar.element))
+        return by_bytes(scalar.element) if scalar.kind in TEXTS else scalar.element
+
+    def _compared(self, scalar: Scalar, term: Compare) -> Expression:
+        if term.operator in ("like", "ilike", "match", "imatch"):
+            x = scalar.element if scalar.kind in (Kind.TEXT, Kind.VARCHAR) else plain(scalar)
+            # Letters fold as the database folds them; a column that is put in order by its bytes folds ASCII only.
+            return sa.collate(x, "default") if term.operator in ("ilike", "imatch") else x
+        return self.ordered(scalar) if term.operator in _BY_SIZE else self.comparable(scalar)
+
+    def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        refuse_unless_boolean(scalar, term)
+        if term.is_value == "unknown":
+            return scalar.element.is_(sa.null())
+        return super(AppPostgresDialect, self)._is(scalar, term)
+
+    # --- what callers write ---
+
+    def _value(self, scalar: Scalar, term: Compare) -> Expression:
+        read, slot = self._reader(scalar, term), slot_of(term)
+        return Handed("value", lambda given: read(given.values[slot]))
+
+    def _list(self, scalar: Scalar, term: Compare) -> Expression:
+        read, slot = self._reader(scalar, term), slot_of(term)
+        return Handed("list", lambda given: array_of(read_list(given.values[slot]), read))
+
+    def _array(self, scalar: Scalar, term: Compare) -> Expression:
+        read, slot = self._reader(scalar, term), slot_of(term)
+        return Handed("array", lambda given: array_of(read_array(given.values[slot]), read))
+
+    def _reader(self, scalar: Scalar, term: Compare) -> Callable[[str], str | None]:
+        """A filter's text as PostgreSQL will read it, or our refusal."""
+        if term.operator in ("like", "ilike"):
+            return like_of
+        if term.operator in ("match", "imatch"):
+            return from_text(Kind.TEXT)
+        read = from_text(scalar.kind)
+        if scalar.kind in JSONS:
+            return lambda text: json_encoder.encode(read(text)).decode()
+        if scalar.type_ is None or scalar.kind is Kind.NUMERIC:
+            # A number is not rounded to the column's digits: it is only compared.
+            return lambda text: plain_text(read(text))
+        return _as_texts(processor_for(scalar.type_, self.sqlalchemy, one_of_its_words(scalar.type_, read)))
+
+    def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
+        if kind in JSONS:
+            from_caller = from_text(kind) if text_rows else None
+            return lambda value: (
+                None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
+            )
+        if isinstance(type_, (sa.ARRAY, ARRAY)):
+            return _as_texts(processor_for(type_, self.sqlalchemy, lambda value: value))
+        return _as_texts(processor_for(type_, self.sqlalchemy, bounded(kind, type_, from_json(kind))))
+
+
+def by_bytes(x: Expression) -> Expression:
+    """A text in the order of its bytes, as SQLite orders it."""
+    return sa.collate(x, "C")
+
+
+def bare_json(x: Expression) -> Expression:
+    """A value as JSON spells it, without quotes around it."""
+    return sa.func.to_jsonb(x).op("#>>", return_type=sa.Text())(text_literal("{}"))
+
+
+def plain(scalar: Scalar) -> Expression:
+    """A value as text: moments as JSON spells them."""
+    return bare_json(scalar.element) if scalar.kind in _MOMENTS else as_text(scalar.element)
+
+
+def _as_texts(read: Callable[[Any], object]) -> Callable[[Any], str | None]:
+    return lambda value: plain_text(read(value))
