@@ -1,0 +1,54 @@
+"""What a write must return for its answer to be put together: no column more, since each needs a privilege."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from undercroft.query.plan import Bound, Embed, Node, Order, Output
+
+
+def returned(node: Node, table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+    """The columns of the target that the answer's rows, their order and their embeds speak of."""
+    on_target = replace(node, source=table)
+    fields = {field.column.name: on_target.column(field.column).label(field.column.name) for field in _fields(node)}
+    keys = {name: table.c[name] for embed in node.embeds() for name in _own_keys(embed)}
+    return [*({**keys, **fields}).values()]
+
+
+def read_from(node: Node, source: sa.FromClause) -> Node:
+    """The node as it reads what was returned: a computed field is a plain column there."""
+    return replace(
+        node,
+        source=source,
+        outputs=tuple(_plain_output(each) if isinstance(each, Output) else each for each in node.outputs),
+        order=tuple(each if each.embed else replace(each, field=_plain(each.field)) for each in node.order),
+    )
+
+
+def _fields(node: Node) -> Iterator[Bound]:
+    for output in node.outputs:
+        if isinstance(output, Output) and output.field is not None:
+            yield output.field
+    yield from (term.field for term in node.order if _is_own(term))
+
+
+def _is_own(term: Order) -> bool:
+    return term.embed is None
+
+
+def _own_keys(embed: Embed) -> Iterator[str]:
+    relation = embed.relation
+    pairs = relation.junction.source_pairs if relation.junction else relation.pairs
+    yield from (own for own, _ in pairs)
+
+
+def _plain_output(output: Output) -> Output:
+    return output if output.field is None else replace(output, field=_plain(output.field))
+
+
+def _plain(field: Bound) -> Bound:
+    return replace(field, column=replace(field.column, function=None)) if field.column.function else field
