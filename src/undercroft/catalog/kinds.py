@@ -51,7 +51,6 @@ TEXTS = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.ENUM})
 JSONS = frozenset({Kind.JSON, Kind.JSONB})
 
 
-
 class Named(sa.UserDefinedType[Any]):
     """A type of an existing database, by the name that it has there.
 

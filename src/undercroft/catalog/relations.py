@@ -59,7 +59,8 @@ def find_relations(
             )
     for table_name, own in by_table.items():
         for one, other in permutations(own, 2):
-            if _is_junction(tables[table_name], one, other):
+            # A view may show a table's key in several ways; going there and back along one key is no junction.
+            if one.name != other.name and _is_junction(tables[table_name], one, other):
                 junction = Junction(
                     table_name,
                     one.name,
@@ -72,6 +73,19 @@ def find_relations(
                     Relation("m2m", one.target, other.target, one.name, junction=junction, names=through)
                 )
     return {name: tuple(relations) for name, relations in found.items()}
+
+
+def with_computed(
+    found: Mapping[str, tuple[Relation, ...]], computed: Iterable[Relation]
+) -> dict[str, tuple[Relation, ...]]:
+    """Relations together with those that functions make: a function takes the place of what leads from its table to
+    one that has the function's name."""
+    merged = {source: list(relations) for source, relations in found.items()}
+    for relation in computed:
+        own = merged.setdefault(relation.source, [])
+        own[:] = [each for each in own if each.function is not None or each.target != relation.constraint]
+        own.append(relation)
+    return {source: tuple(relations) for source, relations in merged.items()}
 
 
 def _split_self_names(names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
