@@ -1,0 +1,100 @@
+"""SQLAlchemy's `AsyncSession` on a lent connection: psycopg's object on the same socket, and no commit of its own."""
+
+# mypy: disable-error-code="no-untyped-call, no-untyped-def, misc"
+# What is extended here has no annotations.
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.dialects.postgresql.psycopg import (
+    AsyncAdapt_psycopg_connection,
+    AsyncAdapt_psycopg_cursor,
+    PGDialectAsync_psycopg,
+)
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.pool import NullPool
+
+from undercroft.engine.postgres.unit import PostgresCursor
+
+
+class SessionMaker:
+    """Makes sessions on lent connections; one per engine."""
+
+    def __init__(self, dialect: PGDialectAsync_psycopg) -> None:
+        self._dialect: Any = dialect
+        self._next: LentConnection | None = None
+        # What is written is nobody's business in a log: without this, SQLAlchemy's errors would repeat it.
+        self._engine = Engine(
+            NullPool(self._take, dialect=self._dialect), self._dialect, URL.create("postgresql+psycopg"),
+            hide_parameters=True,
+        )  # fmt: skip
+        self._async_engine = AsyncEngine(self._engine)
+
+    def session(self, lent: Any, cursor: PostgresCursor) -> tuple[AsyncSession, Connection]:
+        """A session and the connection under it, to be closed after it.
+
+        Its `commit` and `rollback` end a savepoint, since the transaction alone decides how it ends.
+        """
+        lent.wrapper._adapters = self._dialect._psycopg_adapters_map or lent.wrapper.adapters
+        self._next = LentConnection(self._dialect.dbapi, lent, cursor)
+        connection = Connection(self._engine)
+        connection.begin()
+        session = AsyncSession(
+            AsyncConnection(self._async_engine, connection),
+            join_transaction_mode="create_savepoint",
+            expire_on_commit=False,
+        )
+        return session, connection
+
+    def _take(self) -> Any:
+        taken, self._next = self._next, None
+        if taken is None:
+            raise RuntimeError("a session's connection cannot be opened again")
+        return taken
+
+
+class LentCursor(AsyncAdapt_psycopg_cursor):
+    """A cursor that has read all when `execute` returns, and holds the socket no longer than that."""
+
+    __slots__ = ()
+    _adapt_connection: LentConnection
+
+    async def _execute_async(self, operation: Any, parameters: Any) -> Any:
+        with self._adapt_connection.lent():
+            return await super()._execute_async(operation, parameters)
+
+    async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
+        with self._adapt_connection.lent():
+            return await super()._executemany_async(operation, seq_of_parameters)
+
+
+class LentConnection(AsyncAdapt_psycopg_connection):
+    """A DB-API connection over a transaction, as SQLAlchemy uses one."""
+
+    __slots__ = ("_cursor", "_lent")
+    _cursor_cls = LentCursor
+
+    def __init__(self, dbapi: Any, lent: Any, cursor: PostgresCursor) -> None:
+        super().__init__(dbapi, lent.wrapper)
+        self._lent = lent
+        self._cursor = cursor
+
+    def lent(self) -> Any:
+        """Raises `DatabaseFault` once the transaction is over."""
+        self._cursor.check()
+        return self._lent.lent_to_psycopg()
+
+    def cursor(self, name: Any = None, /) -> LentCursor:
+        """For `session.stream()` too: an ordinary cursor, since ours have read everything anyway."""
+        return LentCursor(self)
+
+    def commit(self) -> None:
+        """The transaction commits."""
+
+    def rollback(self) -> None:
+        """The transaction undoes."""
+
+    def close(self) -> None:
+        """The transaction goes on."""

@@ -1,0 +1,120 @@
+"""`Transaction` on PostgreSQL: statements, units and the session on a lent connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from sqlalchemy.engine import Connection as SessionConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from undercroft.engine.errors import timed_out
+from undercroft.engine.postgres.connection import Connection
+from undercroft.engine.postgres.errors import fault_of_error
+from undercroft.engine.postgres.session import SessionMaker
+from undercroft.engine.postgres.unit import PostgresCursor
+from undercroft.engine.types import Cursor, Row
+
+T = TypeVar("T")
+
+
+class PostgresTransaction:
+    """See `engine.types.Transaction`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        cursor: PostgresCursor,
+        sessions: SessionMaker,
+        *,
+        read_only: bool,
+        own_words: bool,
+    ) -> None:
+        self._lent = connection
+        self._cursor = cursor
+        self._sessions = sessions
+        self._own_words = own_words
+        self._session: AsyncSession | None = None
+        self._connection: SessionConnection | None = None
+        self._depth = 0
+        self._read_only = read_only
+        self.callbacks: list[Callable[[], None]] = []
+
+    @property
+    def read_only(self) -> bool:
+        return self._read_only
+
+    def all(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        return self._cursor.all(text, args)
+
+    def one(self, text: str, args: Sequence[object] = ()) -> Row:
+        return self._cursor.one(text, args)
+
+    def run(self, work: Callable[[Cursor], T]) -> T:
+        self._depth += 1
+        name = f"undercroft_part_{self._depth}"
+        cursor = self._cursor
+        try:
+            cursor.all(f"SAVEPOINT {name}")
+            try:
+                value = work(cursor)
+            except Exception:
+                if not self._lent.broken:
+                    cursor.all(f"ROLLBACK TO {name}")
+                    cursor.all(f"RELEASE {name}")
+                raise
+            cursor.all(f"RELEASE {name}")
+            return value
+        finally:
+            self._depth -= 1
+
+    async def perform(self, work: Callable[[Cursor], T]) -> T:
+        return await greenlet_spawn(self.run, work)
+
+    def session(self) -> AsyncSession:
+        if self._session is None:
+            self._session, self._connection = self._sessions.session(self._lent, self._cursor)
+        return self._session
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    @asynccontextmanager
+    async def limited(self, seconds: float) -> AsyncIterator[None]:
+        """The life of the transaction, at most so long. What its session holds is written at a good end, else lost.
+
+        Raises a timeout as a fault, and a session's error as the fault that it would be without a session.
+        """
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                yield
+                if self._session is not None:
+                    await self._session.commit()
+                self._cursor.check()
+        except TimeoutError as error:
+            if limit.expired():  # else it is one of the logic's own
+                raise timed_out() from error
+            raise
+        except DBAPIError as error:
+            original: Any = error.orig
+            raise (error if original is None else fault_of_error(original, own_words=self._own_words)) from error
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        self._cursor.over = True
+        if self._session is None or self._connection is None:
+            return
+        session, connection = self._session, self._connection
+        self._session = self._connection = None
+        session.sync_session.expunge_all()
+        # The transaction is ended as a whole: what becomes of the session's savepoint must not hide why.
+        with suppress(SQLAlchemyError, Exception):
+            await session.close()
+        with suppress(SQLAlchemyError, Exception):
+            connection.close()

@@ -1,0 +1,88 @@
+"""Statements on a lent connection: a cursor for units of work, which waits without holding up the loop where it can.
+
+A unit is plain Python. Run in a greenlet, its statements are awaited by the task that runs it; called by code that
+awaits nothing, they hold up the loop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.util.concurrency import await_, in_greenlet
+
+from undercroft.engine.errors import INTERNAL, DatabaseFault, lease_over, timed_out
+from undercroft.engine.postgres.connection import Connection, Step
+from undercroft.engine.postgres.values import dumped
+from undercroft.engine.types import Local, Row
+
+_CONTROL = re.compile(
+    r"\s*(?:begin|start\s+transaction|commit|end|abort|rollback(?!\s+to\b)|prepare\s+transaction|discard|deallocate)\b",
+    re.IGNORECASE,
+)
+
+FOREVER = float("inf")
+
+
+def opening(
+    local: Local | None, *, read_only: bool, settings: Sequence[tuple[str, str]], snapshot: bool = False
+) -> list[Step]:
+    """The statements that begin a transaction, all sent with the first one of its own."""
+    isolation = local.isolation if local is not None and local.isolation else "REPEATABLE READ" if snapshot else None
+    level = f"ISOLATION LEVEL {isolation} " if isolation else ""
+    steps: list[Step] = [(f"BEGIN {level}{'READ ONLY' if read_only else 'READ WRITE'}", ())]
+    given = [*settings]
+    if local is not None:
+        if local.role is not None:
+            given.append(("role", local.role))
+        given += local.settings
+    if given:
+        calls = ", ".join(f"set_config(${2 * index + 1}, ${2 * index + 2}, true)" for index in range(len(given)))
+        steps.append((f"SELECT {calls}", dumped([part for pair in given for part in pair])))
+    if local is not None:
+        steps += [(text, ()) for text in local.before]
+    return steps
+
+
+class PostgresCursor:
+    """The cursor of one transaction. `first` goes along with the first statement."""
+
+    __slots__ = ("_connection", "_first", "_until", "begun", "over")
+
+    def __init__(self, connection: Connection, first: list[Step], until: float = FOREVER) -> None:
+        self._connection = connection
+        self._first = first
+        self._until = until
+        """On the loop's clock."""
+        self.begun = not first
+        self.over = False
+
+    def all(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        return self._connection.rows(text, self._run(text, args))
+
+    def one(self, text: str, args: Sequence[object] = ()) -> Row:
+        row = self._connection.row(text, self._run(text, args))
+        if row is None:
+            raise DatabaseFault("the statement gave no row", code=INTERNAL)
+        return row
+
+    def _run(self, text: str, args: Sequence[object]) -> Any:
+        connection = self._connection
+        self.check()
+        if _CONTROL.match(text):
+            raise DatabaseFault("a statement must not begin or end the transaction it is part of", code="2D000")
+        step = (text, dumped(args))
+        steps = [*self._first, step] if self._first else [step]
+        self._first = []
+        self.begun = True
+        waiter = connection.post(steps)
+        results = await_(waiter) if in_greenlet() else connection.drive(waiter, self._until)
+        return connection.checked(results)[-1]
+
+    def check(self) -> None:
+        """Raises `DatabaseFault` once the transaction is over or late."""
+        if self.over:
+            raise lease_over()
+        if self._until != FOREVER and self._connection.now() > self._until:
+            raise timed_out()
