@@ -279,6 +279,34 @@ def _migrations(app: str | None, database: str | None, data: Path | None, config
     return Common(app=app, database=database, data=data, config=config)
 
 
+@undercroft.command()
+def move(
+    source: Annotated[str, typer.Option("--from", metavar="URL", help="What is moved: sqlite:///… or postgresql://…")],
+    target: Annotated[str, typer.Option("--to", metavar="URL", help="Where to: an empty database.")],
+    app: Annotated[
+        str | None,
+        typer.Argument(metavar="[APP]", help="Move the tables of its models; without it, all, by reflection."),
+    ] = None,
+    schema: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Without APP: only this schema of PostgreSQL. May be repeated."),
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin an interrupted move anew.")] = False,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move schema and rows to another database, and compare.
+
+    An interrupted move goes on when the same command is given again.
+    """
+    from undercroft.cli.options import Common
+    from undercroft.cli.relocating import move_house
+
+    options = Common(app=app, data=data, config=config)
+    move_house(options, source, target, schemas=schema or [], restart=restart, as_json=as_json)
+
+
 @migrate.command("make")
 def migrate_make(
     message: Annotated[str, typer.Argument(help="What it is about; worked out when left out.")] = "",

@@ -116,15 +116,31 @@ class PostgresSide:
     # --- what is there ---
 
     def schema(self) -> tuple[MetaData, list[str]]:
+        # SQLAlchemy ends transactions as it likes, so it asks on a connection of its own.
+        with self._sqlalchemy() as engine, engine.connect() as connection:
+            return from_postgres(connection, self._schemas or [name for (name,) in self._run(_SCHEMAS)])
+
+    @contextmanager
+    def _sqlalchemy(self) -> Iterator[sa.Engine]:
         import psycopg
 
-        # SQLAlchemy ends transactions as it likes, so it asks on a connection of its own.
         engine = sa.create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(self._url), poolclass=NullPool,
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(self._url),
+            poolclass=NullPool,
             use_native_hstore=False,
-        )  # fmt: skip
-        with engine.connect() as connection:
-            return from_postgres(connection, self._schemas or [name for (name,) in self._run(_SCHEMAS)])
+        )
+        try:
+            yield engine
+        except (psycopg.OperationalError, sa.exc.OperationalError) as error:
+            raise Unreachable(f"{self.name} cannot be opened: {_first_line(error)}") from error
+
+    def fill(self, models: MetaData) -> None:
+        """Make the tables of models that are not there yet."""
+        with self._sqlalchemy() as engine, engine.begin() as connection:
+            for schema in sorted({table.schema for table in models.tables.values() if table.schema}):
+                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self._quoted(schema)}")
+            models.create_all(connection)
 
     def tables(self) -> set[str]:
         return {name for (name,) in self._run(_TABLES)}
