@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from undercroft.access.actor import Actor
@@ -156,12 +157,23 @@ def _mutate(
         statement = program.mutation(())
         yield from (key for (key,) in cursor.all(statement.text, statement.arguments(request.given())))
         return
-    for row, columns in _rows(plan, request):
-        statement = program.mutation(columns)
-        for key, held in cursor.all(statement.text, statement.arguments(request.given(row, carried))):
-            if not held:
-                raise row_refused(plan.table.name)
-            yield key
+    for rows, columns in _statements(plan, request):
+        together = program.together(columns) if len(rows) > 1 else None
+        if together is not None:
+            statements = [(together, Given(request.values, request.actor, None, carried, rows))]
+        else:
+            statements = [(program.mutation(columns), request.given(row, carried)) for row in rows]
+        for statement, given in statements:
+            for key, held in cursor.all(statement.text, statement.arguments(given)):
+                if not held:
+                    raise row_refused(plan.table.name)
+                yield key
+
+
+def _statements(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[list[BodyRow], tuple[str, ...]]]:
+    """The rows of the body, those together that follow one another with the same columns."""
+    for columns, rows in groupby(_rows(plan, request), key=lambda each: each[1]):
+        yield [row for row, _ in rows], columns
 
 
 def _rows(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[BodyRow, tuple[str, ...]]]:

@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from undercroft.catalog.kinds import Kind
 from undercroft.query.ask import Aggregate, JsonStep, Slot
 from undercroft.query.plan import Compare
+from undercroft.sql.statement import Given
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect as SqlDialect
     from sqlalchemy.types import TypeEngine
 
 Expression = sa.ColumnElement[Any]
+RowFetch = Callable[[Given], Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +101,8 @@ class Dialect(Protocol):
         """Row keys as one driver value for `among_keys`."""
         ...
 
-    def collected(self, key: Expression) -> Expression:
-        """An aggregate: all keys of the rows, as `among_keys` takes them."""
+    def collected(self, columns: Sequence[Expression]) -> Expression:
+        """An aggregate: these columns' values of all rows, as `rows_in` takes them."""
         ...
 
     def among_rows(
@@ -111,6 +113,16 @@ class Dialect(Protocol):
 
     def rows_in(self, columns: Sequence[Expression], values: Expression) -> sa.ColumnElement[bool]:
         """The columns' values are among a list of rows, each row a list of the driver's values."""
+        ...
+
+    def many_rows(
+        self, columns: Sequence[tuple[str, TypeEngine[Any], RowFetch]]
+    ) -> tuple[sa.FromClause, list[Expression], Expression] | None:
+        """The rows of a body as one source: (the source, its columns in the order of these, the position of a row).
+
+        None where each row is a statement of its own. Each column has a name, a type, and what makes of a whole
+        request the driver's values of that column, row by row.
+        """
         ...
 
     @property

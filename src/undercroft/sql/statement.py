@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 
 class Given(NamedTuple):
-    """What a request hands to a statement: the values of its slots, one row of its body, and results of earlier
+    """What a request hands to a statement: the values of its slots, rows of its body, and results of earlier
     steps."""
 
     values: Sequence[str]
     actor: Actor
     row: Mapping[str, Any] | None = None
     carried: Mapping[str, Any] | None = None
+    rows: Sequence[Mapping[str, Any]] = ()
+    """Several rows of the body, for a statement that writes them together."""
 
 
 Fetch = Callable[[Given], object]

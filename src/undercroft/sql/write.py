@@ -27,15 +27,17 @@ from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_st
 Row = Mapping[str, Any]
 """A row of a body; a value may also be `Made`."""
 EXISTING = "existing"
-"""What an earlier step found: the keys of the rows that an upsert met. The rows written are carried as `KEYS`."""
+"""What an earlier step found: the conflict columns' values of the rows that an upsert met. The rows written are carried
+as `KEYS`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WriteProgram:
     """The statements of one write, compiled.
 
-    `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their keys).
-    `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written.
+    `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their conflict
+    columns). `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written;
+    `together(columns)` is the same for all rows of an insert at once, None where each is a statement of its own.
     `foresee(columns)` counts, before an update, the rows that would break a check which asks the table itself.
     `verify` counts the rows that break a check too rich to stand in a RETURNING clause. `before` and `after` give a
     body. `found()` gives the keys of the rows that an update or a delete will touch, and `broken()` counts the rows
@@ -44,6 +46,7 @@ class WriteProgram:
 
     plan: WritePlan
     mutation: Callable[[tuple[str, ...]], Statement]
+    together: Callable[[tuple[str, ...]], Statement | None] = lambda columns: None
     existing: Statement | None = None
     foresee: Callable[[tuple[str, ...]], Statement] | None = None
     verify: Statement | None = None
@@ -82,6 +85,7 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
     return WriteProgram(
         plan=plan,
         mutation=mutation,
+        together=cache(lambda columns: writer.together(columns, None if rich else writer.check)),
         existing=writer.compiled(writer.existing()) if upserts else None,
         foresee=cache(lambda columns: writer.compiled(writer.foresee(columns))) if foreseen else None,
         verify=writer.compiled(writer.verify()) if rich and not foreseen else None,
@@ -139,8 +143,8 @@ class _ProgramWriter:
         """The checks of updates hold for rows that were there before."""
         if check is None:
             return None
-        each, join, _ = self.dialect.among_keys(self.key(self.plan.table.element), self._carried(EXISTING))
-        was_there = sa.exists(sa.select(sa.literal_column("1")).select_from(each).where(join))
+        # By the columns that met, not by the row's key: an upsert may change that.
+        was_there = self.dialect.rows_in([c.element for c in self.plan.conflict], self._carried(EXISTING))
         return sa.or_(sa.not_(was_there), check)
 
     def _and(self, *clauses: sa.ColumnElement[bool] | None) -> sa.ColumnElement[bool] | None:
@@ -162,6 +166,26 @@ class _ProgramWriter:
         if self.plan.verb == "update":
             return sa.update(table).where(*self._found()).values(values).returning(*returned)
         insert = sa.insert(table).values({**self._missing_key(values), **values})
+        return self._or_merged(insert, columns).returning(*returned)
+
+    def together(self, columns: tuple[str, ...], check: sa.ColumnElement[bool] | None) -> Statement | None:
+        """Several rows of a body in one insert: what they have in common beside what each brings."""
+        if self.plan.verb in ("update", "delete") or (check is not None and _has_query(check)):
+            return None
+        table, values = self.plan.table.element, self._values(columns)
+        brought = {name: each.fetch for name, each in values.items() if isinstance(each, Handed)}
+        source = self.dialect.many_rows([(name, table.c[name].type, _of_all(brought[name])) for name in brought])
+        if source is None:
+            return None
+        each, listed, position = source
+        values = {**self._missing_key(values), **values, **dict(zip(brought, listed, strict=True))}
+        rows = sa.select(*values.values()).select_from(each).order_by(position)
+        insert = sa.insert(table).from_select(list(values), rows, include_defaults=False)
+        held = sa.literal_column("1") if check is None else sa.func.coalesce(sa.case((check, 1), else_=0), 0)
+        return self.compiled(self._or_merged(insert, columns).returning(self.key(table), held))
+
+    def _or_merged(self, insert: sa.Insert, columns: tuple[str, ...]) -> sa.Insert:
+        """The insert with what an upsert does where it meets a row."""
         if self.plan.verb in ("upsert", "replace"):
             merges = self.plan.resolution != "ignore"
             elements = [column.element for column in self.plan.conflict]
@@ -170,7 +194,7 @@ class _ProgramWriter:
             )
             presets = {p.column.name: p.value for p in self.plan.presets if p.at_update}
             insert = self.dialect.upsert(insert, elements, updates, presets) if elements or not merges else insert
-        return insert.returning(*returned)
+        return insert
 
     def _values(self, columns: tuple[str, ...]) -> dict[str, Any]:
         """What is written: the models' defaults, the body, and what the rules preset."""
@@ -232,9 +256,7 @@ class _ProgramWriter:
             sa.literal_column("0") if using is None else sa.func.coalesce(sa.func.sum(sa.case((using, 0), else_=1)), 0)
         )
         met = self.dialect.rows_in(columns, self._carried(KEYS))
-        return (
-            sa.select(sa.func.count(), refused, self.dialect.collected(self.key(table))).select_from(table).where(met)
-        )
+        return sa.select(sa.func.count(), refused, self.dialect.collected(columns)).select_from(table).where(met)
 
     def conflict_key(self) -> Callable[[Row], list[object]]:
         convert = [(column.name, self._convert(column.element)) for column in self.plan.conflict]
@@ -295,6 +317,11 @@ def _call(function: Callable[[Any], Any], column: sa.Column[Any], dialect: Diale
         return process(value) if process is not None else value
 
     return fetch
+
+
+def _of_all(fetch: Fetch) -> Callable[[Given], list[object]]:
+    """A column's values of all rows of a body."""
+    return lambda given: [fetch(given._replace(row=row)) for row in given.rows]
 
 
 def _has_query(clause: sa.ClauseElement | None) -> bool:

@@ -21,11 +21,13 @@ from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import bounded, one_of_its_words
 from undercroft.sql.codecs import from_json, from_text, json_encoder
 from undercroft.sql.dialect import Expression, Scalar
+from undercroft.sql.errors import no_operator
 from undercroft.sql.like import like_of
 from undercroft.sql.postgres.dialect import PostgresDialect
-from undercroft.sql.postgres.filters import refuse_unless_boolean, slot_of
+from undercroft.sql.postgres.filters import OPERATORS, refuse_unless_boolean, slot_of
 from undercroft.sql.postgres.texts import array_of, plain_text
 from undercroft.sql.postgres.values import KINDS, Named, as_text, csv_of
+from undercroft.sql.regex import common_regex
 from undercroft.sql.statement import Handed, processor_for
 from undercroft.sql.text import text_literal
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 _MOMENTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+_MATCHES = frozenset({"match", "imatch"})
+_MATCHED = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.OTHER})
 _BY_SIZE = frozenset({"gt", "gte", "lt", "lte"})
 
 
@@ -73,11 +77,23 @@ class AppPostgresDialect(PostgresDialect):
             return by_bytes(as_text(scalar.element))
         return by_bytes(scalar.element) if scalar.kind in TEXTS else scalar.element
 
+    def compare(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        if term.operator in ("cs", "cd") and scalar.kind in JSONS:
+            contained = Scalar(sa.cast(scalar.element, Named("jsonb")), Kind.JSONB)
+            return super(AppPostgresDialect, self).compare(contained, term)
+        if term.operator in _MATCHES and scalar.kind not in _MATCHED:
+            raise no_operator(scalar.kind, OPERATORS[term.operator])
+        return super(AppPostgresDialect, self).compare(scalar, term)
+
     def _compared(self, scalar: Scalar, term: Compare) -> Expression:
-        if term.operator in ("like", "ilike", "match", "imatch"):
+        if term.operator in _MATCHES:
+            return by_bytes(scalar.element)
+        if term.operator in ("like", "ilike"):
             x = scalar.element if scalar.kind in (Kind.TEXT, Kind.VARCHAR) else plain(scalar)
             # Letters fold as the database folds them; a column that is put in order by its bytes folds ASCII only.
-            return sa.collate(x, "default") if term.operator in ("ilike", "imatch") else x
+            return sa.collate(x, "default") if term.operator == "ilike" else x
+        if term.operator in ("cs", "cd"):
+            return scalar.element
         return self.ordered(scalar) if term.operator in _BY_SIZE else self.comparable(scalar)
 
     def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
@@ -85,6 +101,9 @@ class AppPostgresDialect(PostgresDialect):
         if term.is_value == "unknown":
             return scalar.element.is_(sa.null())
         return super(AppPostgresDialect, self)._is(scalar, term)
+
+    def operator(self, term: Compare) -> str:
+        return "~" if term.operator in _MATCHES else super(AppPostgresDialect, self).operator(term)
 
     # --- what callers write ---
 
@@ -104,8 +123,9 @@ class AppPostgresDialect(PostgresDialect):
         """A filter's text as PostgreSQL will read it, or our refusal."""
         if term.operator in ("like", "ilike"):
             return like_of
-        if term.operator in ("match", "imatch"):
-            return from_text(Kind.TEXT)
+        if term.operator in _MATCHES:
+            fold = term.operator == "imatch"
+            return lambda text: common_regex(text, fold=fold)
         read = from_text(scalar.kind)
         if scalar.kind in JSONS:
             return lambda text: json_encoder.encode(read(text)).decode()

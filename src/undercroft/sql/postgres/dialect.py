@@ -16,13 +16,13 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from undercroft.catalog.kinds import JSONS, Kind
 from undercroft.query.ask import Slot
 from undercroft.sql.codecs import json_encoder
-from undercroft.sql.dialect import Expression
+from undercroft.sql.dialect import Expression, RowFetch
 from undercroft.sql.postgres.compiling import TextDialect
 from undercroft.sql.postgres.filters import PostgresFilters
-from undercroft.sql.postgres.texts import plain_text
-from undercroft.sql.postgres.values import Named
+from undercroft.sql.postgres.texts import array_of, plain_text
+from undercroft.sql.postgres.values import TEXT_ARRAY, Named, as_text
 from undercroft.sql.statement import Fetch, Handed
-from undercroft.sql.text import concat, text_literal
+from undercroft.sql.text import text_literal
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
@@ -64,9 +64,9 @@ class PostgresDialect(PostgresFilters):
         members = [key if isinstance(key, str) else json_encoder.encode(key).decode() for key in keys]
         return f"[{','.join(members)}]"
 
-    def collected(self, key: Expression) -> Expression:
-        joined = sa.func.string_agg(key, text_literal(","), type_=sa.Text())
-        return concat([text_literal("["), sa.func.coalesce(joined, text_literal("")), text_literal("]")])
+    def collected(self, columns: Sequence[Expression]) -> Expression:
+        rows = as_text(sa.func.json_agg(sa.func.json_build_array(*columns)))
+        return sa.func.coalesce(rows, text_literal("[]"))
 
     def among_rows(
         self, columns: Sequence[Expression], values: Expression
@@ -86,6 +86,20 @@ class PostgresDialect(PostgresFilters):
         """One value of a row in JSON, as a column's type reads it."""
         text = row.op("->>", return_type=sa.Text())(sa.literal_column(str(place), sa.Integer()))
         return sa.cast(text, unbounded(column.type, self.sqlalchemy))
+
+    def many_rows(
+        self, columns: Sequence[tuple[str, TypeEngine[Any], RowFetch]]
+    ) -> tuple[sa.FromClause, list[Expression], Expression] | None:
+        if not columns:
+            return None
+        names = [f"c{index}" for index in range(len(columns))]
+        lists = [sa.cast(Handed("rows", _members_of(fetch)), TEXT_ARRAY) for _, _, fetch in columns]
+        each = sa.func.unnest(*lists).table_valued(*names, with_ordinality="key", name="r").render_derived()
+        values = [
+            sa.cast(each.c[name], unbounded(type_, self.sqlalchemy))
+            for name, (_, type_, _) in zip(names, columns, strict=True)
+        ]
+        return each, list(values), each.c.key
 
     @property
     def late_keys(self) -> tuple[str, str] | None:
@@ -108,7 +122,9 @@ class PostgresDialect(PostgresFilters):
         presets: Mapping[str, Expression],
     ) -> sa.Insert:
         statement = cast("Any", postgres_insert(insert.table))
-        if insert._values:
+        if insert.select is not None:
+            statement = statement.from_select(insert._select_names, insert.select, include_defaults=False)
+        elif insert._values:
             statement = statement.values(insert._values)
         if updates is None:
             return cast("sa.Insert", statement.on_conflict_do_nothing(index_elements=list(conflict) or None))
@@ -131,6 +147,10 @@ class RowKey(sa.Cast[str]):
 def columns_of(key: Expression) -> list[Expression]:
     """The columns of a row's key, as they stand after whatever moved it to another alias."""
     return list(cast("Any", key).clause.clauses)
+
+
+def _members_of(fetch: RowFetch) -> Fetch:
+    return lambda given: array_of(fetch(given), plain_text)
 
 
 def unbounded(type_: TypeEngine[Any], dialect: TextDialect) -> TypeEngine[Any]:

@@ -43,8 +43,12 @@ class PostgresFilters(PostgresValues):
         x = self._compared(scalar, term)
         if term.quantifier:
             values = self._array(scalar, term)
-            return comparison(x, OPERATORS[operator], any_of(values) if term.quantifier == "any" else all_of(values))
-        return comparison(x, OPERATORS[operator], self._value(scalar, term))
+            return comparison(x, self.operator(term), any_of(values) if term.quantifier == "any" else all_of(values))
+        return comparison(x, self.operator(term), self._value(scalar, term))
+
+    def operator(self, term: Compare) -> str:
+        """PostgreSQL's operator of a filter."""
+        return OPERATORS[term.operator]
 
     # --- what is compared, and with what ---
 

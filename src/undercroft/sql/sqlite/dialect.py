@@ -13,7 +13,7 @@ from undercroft.catalog.kinds import JSONS, Kind
 from undercroft.query.ask import Slot
 from undercroft.sql.bounds import bounded
 from undercroft.sql.codecs import from_json, from_text, json_encoder
-from undercroft.sql.dialect import Expression
+from undercroft.sql.dialect import Expression, RowFetch
 from undercroft.sql.sqlite.filters import SqliteFilters
 from undercroft.sql.sqlite.values import number
 from undercroft.sql.statement import Fetch, Handed, processor_for
@@ -57,8 +57,11 @@ class SqliteDialect(SqliteFilters):
     def key_list(self, keys: Sequence[object]) -> str:
         return json_encoder.encode(keys).decode()
 
-    def collected(self, key: Expression) -> Expression:
-        return sa.func.json_group_array(key)
+    def collected(self, columns: Sequence[Expression]) -> Expression:
+        return sa.func.json_group_array(sa.func.json_array(*columns))
+
+    def many_rows(self, columns: Sequence[tuple[str, TypeEngine[Any], RowFetch]]) -> None:
+        return None
 
     def among_rows(
         self, columns: Sequence[Expression], values: Expression
