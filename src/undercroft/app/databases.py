@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from undercroft.app.blueprint import Blueprint
 from undercroft.base.faults import SetupFault
@@ -14,9 +15,12 @@ from undercroft.engine.reflect import any_text
 from undercroft.engine.types import Engine
 from undercroft.sql.codecs import json_encoder
 from undercroft.sql.dialect import Dialect
+from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
 
 DATABASE_FILE = "data.db"
+SPELLING = (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("IntervalStyle", "postgres"), ("bytea_output", "hex"))
+"""How PostgreSQL spells values for an app: as they are spelled on SQLite."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,10 +35,52 @@ class Database:
 
 def database_of(blueprint: Blueprint, settings: Settings) -> Database:
     """The database that `[database] url` names, else the file in the data directory. Raises `SetupFault`."""
+    url = postgres_url(settings)
+    if url is not None:
+        return _postgres(url, settings)
     engine = SQLiteEngine(sqlite_settings(settings), prepare=any_text if blueprint.existing else None)
-    engine.dialect._json_serializer = lambda value: json_encoder.encode(value).decode()
+    engine.dialect._json_serializer = write_json
     dialect = LooseSqliteDialect(engine.dialect) if blueprint.existing else SqliteDialect(engine.dialect)
     return Database(engine, dialect, lambda: engine.read("SELECT count(*) FROM sqlite_master", ()))
+
+
+def _postgres(url: str, settings: Settings) -> Database:
+    """An app's own database on PostgreSQL. Raises `SetupFault` where its driver is missing."""
+    try:
+        from undercroft.engine.postgres.engine import PostgresEngine
+        from undercroft.engine.postgres.settings import PostgresSettings
+    except ImportError as error:
+        raise SetupFault(
+            f"PostgreSQL's driver is not installed: {error}", hint="pip install 'undercroft[postgres]'"
+        ) from error
+    database = settings.database
+    engine = PostgresEngine(
+        PostgresSettings(
+            url,
+            pool_most=database.pool,
+            wait_seconds=database.pool_timeout,
+            wait_queue=database.write_queue,
+            statement_seconds=database.statement_timeout,
+            lease_seconds=database.hook_timeout,
+            idle_seconds=database.pool_idle,
+            life_seconds=database.pool_lifetime,
+            prepare=None if database.prepare else False,
+            session=SPELLING,
+        ),
+        json_serializer=write_json,
+    )
+    return Database(engine, AppPostgresDialect(TextDialect(write_json)), lambda: engine.read("SELECT 1", ()))
+
+
+def write_json(value: Any) -> str:
+    """What JSON columns are written by, on every engine."""
+    return json_encoder.encode(value).decode()
+
+
+def postgres_url(settings: Settings) -> str | None:
+    """The URL of a PostgreSQL, where `[database] url` names one."""
+    url = settings.database.url.reveal() if settings.database.url else ""
+    return url if url.startswith(("postgresql://", "postgres://")) else None
 
 
 def bring_up(blueprint: Blueprint, settings: Settings) -> migrate.Applied:
@@ -64,7 +110,7 @@ def database_path(settings: Settings) -> Path:
         return settings.database.data / DATABASE_FILE
     if not url.startswith("sqlite:///"):
         raise SetupFault(
-            "[database] url must begin with sqlite:/// for now",
+            "[database] url must begin with sqlite:/// or postgresql://",
             hint="sqlite:///file.db, or sqlite:////absolute/file.db",
         )
     return Path(url.removeprefix("sqlite:///"))
