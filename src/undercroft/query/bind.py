@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from undercroft.catalog.kinds import JSONS, Kind
+from undercroft.catalog.kinds import JSONS, Kind, Named
 from undercroft.catalog.types import Catalog, Column, Relation, Table
 from undercroft.query.ask import (
     Ask,
@@ -25,6 +25,7 @@ from undercroft.query.ask import (
     SelectStar,
     WriteAsk,
 )
+from undercroft.query.computed import rows_from
 from undercroft.query.errors import (
     QueryFault,
     ambiguous_relation,
@@ -107,7 +108,10 @@ def find_relation(catalog: Catalog, source: str, target: str, hint: str | None) 
     """
     known = catalog.relations.get(source, ())
     found = tuple(
-        relation for relation in known if _is_meant(relation, target, hint) and relation.target in catalog.tables
+        relation
+        for relation in known
+        if relation.target in catalog.tables
+        and _is_meant(relation, target, hint, to_view=catalog.tables[relation.target].is_view)
     )
     if not found:
         raise unknown_relation(catalog, source, target, hint)
@@ -116,15 +120,20 @@ def find_relation(catalog: Catalog, source: str, target: str, hint: str | None) 
     return found[0]
 
 
-def _is_meant(relation: Relation, target: str, hint: str | None) -> bool:
+def _is_meant(relation: Relation, target: str, hint: str | None, *, to_view: bool) -> bool:
+    if relation.function is not None:
+        return target == relation.constraint
     own = relation.pairs[0][0] if len(relation.pairs) == 1 else None
     other = relation.pairs[0][1] if len(relation.pairs) == 1 else None
     if hint is None:
         if target in relation.names:
             return True
-        by_column = relation.holds_key and own == target
+        # A view shares keys and columns with its tables: these name the table that is meant, never the view.
+        by_column = relation.holds_key and own == target and not to_view
         if relation.is_self:
             return (relation.kind != "m2m" and not relation.holds_key and target == relation.target) or by_column
+        if to_view and target != relation.target:
+            return False
         return (target in (relation.target, relation.constraint) and not _is_shadowed(relation, target)) or by_column
     if target != relation.target:
         return False
@@ -174,14 +183,14 @@ class _Scope:
     embeds: tuple[Embed, ...]
 
     def column(self, name: str) -> Column:
-        column = self.table.columns.get(name)
+        column = self.table.columns.get(name) or self.table.computed.get(name)
         if column is None:
             raise unknown_column(self.table, name)
         return column
 
     def field(self, field: Field) -> Bound:
         column = self.column(field.name)
-        if field.json and column.kind not in JSONS and column.kind is not Kind.OTHER:
+        if field.json and not _has_paths(column):
             raise QueryFault(
                 f"operator does not exist: {column.pg_type} -> unknown",
                 code="42883",
@@ -236,6 +245,11 @@ class _Scope:
         return Order(inner.field(term.field), direction, nulls, embed)
 
 
+def _has_paths(column: Column) -> bool:
+    """An existing database looks into values of any type as into the JSON that they would be."""
+    return column.kind in JSONS or column.kind is Kind.OTHER or isinstance(column.element.type, Named)
+
+
 def _asks_for_rows(term: Filter) -> bool:
     return term.operator == "is" and term.is_value in ("null", "not_null") and not term.field.json
 
@@ -248,9 +262,10 @@ class _Binder:
     def scope(self, table: Table, source: sa.FromClause, embeds: tuple[Embed, ...]) -> _Scope:
         return _Scope(table, embeds)
 
-    def node(self, table: Table, ask: Ask) -> Node:
-        source = table.element.alias(f"t{next(self.numbers)}")
-        outputs = tuple(self._outputs(table, ask))
+    def node(self, table: Table, ask: Ask, source: sa.FromClause | None = None) -> Node:
+        if source is None:
+            source = table.element.alias(f"t{next(self.numbers)}")
+        outputs = tuple(self._outputs(table, ask, source))
         scope = _Scope(table, tuple(output for output in outputs if isinstance(output, Embed)))
         return Node(
             table=table,
@@ -262,7 +277,7 @@ class _Binder:
             offset=ask.offset,
         )
 
-    def _outputs(self, table: Table, ask: Ask) -> Iterator[Output | Embed]:
+    def _outputs(self, table: Table, ask: Ask, source: sa.FromClause) -> Iterator[Output | Embed]:
         scope = _Scope(table, ())
         for item in ask.select:
             match item:
@@ -271,11 +286,15 @@ class _Binder:
                 case SelectField():
                     yield _output(item, scope)
                 case EmbedAsk():
-                    yield self._embed(table, item)
+                    yield self._embed(table, item, source)
 
-    def _embed(self, table: Table, ask: EmbedAsk) -> Embed:
+    def _embed(self, table: Table, ask: EmbedAsk, source: sa.FromClause) -> Embed:
         relation = find_relation(self.catalog, table.name, ask.relation, ask.hint)
-        node = self.node(self.catalog.tables[relation.target], ask.ask)
+        target = self.catalog.tables[relation.target]
+        rows = None
+        if relation.function is not None:
+            rows = rows_from(relation.function, table, target, source, f"t{next(self.numbers)}")
+        node = self.node(target, ask.ask, rows)
         join: JoinKind = ask.join or "left"
         junction = None
         if relation.junction:

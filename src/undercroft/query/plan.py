@@ -25,6 +25,7 @@ from undercroft.query.ask import (
     Slot,
     Verb,
 )
+from undercroft.query.computed import call, row_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +133,9 @@ class Node:
     guarded: bool = False
 
     def column(self, column: Column) -> sa.ColumnElement[Any]:
-        """The column on this node's alias."""
+        """The column on this node's alias; a computed field as the call of its function."""
+        if column.function is not None:
+            return call(column.function, [row_of(self.table, self.source)], column.element.type)
         return self.source.c[column.name]
 
     def embeds(self) -> Iterator[Embed]:

@@ -197,6 +197,8 @@ class ReadWriter:
     def joined(self, parent: Node, embed: Embed) -> sa.ColumnElement[bool]:
         """How the embed's rows belong to a row of the parent."""
         relation, child = embed.relation, embed.node.source
+        if relation.function is not None:
+            return sa.true()  # the function was called with the parent's row
         if embed.junction is None or relation.junction is None:
             return sa.and_(*(child.c[other] == parent.source.c[own] for own, other in relation.pairs))
         between = embed.junction.source

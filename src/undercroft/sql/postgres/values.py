@@ -108,6 +108,9 @@ class PostgresValues:
     def comparable(self, scalar: Scalar) -> Expression:
         return scalar.element
 
+    def ordered(self, scalar: Scalar) -> Expression:
+        return scalar.element
+
     def join_lines(self, text: Expression, separator: str) -> Expression:
         return sa.func.string_agg(text, text_literal(separator), type_=sa.Text())
 
