@@ -16,7 +16,7 @@ from undercroft.access.scope import catalog_for
 from undercroft.base.faults import Fault
 from undercroft.catalog.types import Catalog
 from undercroft.engine.errors import DatabaseFault
-from undercroft.engine.types import Engine, Transaction
+from undercroft.engine.types import Engine, Row, Transaction
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.errors import no_view_writes, without_hidden_names
@@ -112,14 +112,13 @@ class Pipeline:
         self._check_aggregates(plan.node)
         return self.guard(role).read(plan)
 
-    def read_now(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page | None:
-        """Run a read without waiting; None when it is too long for that, then await `read_slow`."""
-        row = self.engine.read_now(statement.text, statement.arguments(Given(values, actor)))
-        return None if row is None else Page._make(row)
+    def read_now(self, statement: Statement, values: Sequence[str], actor: Actor) -> Row | None:
+        """The fields of a `Page`, without waiting; None when it is too long for that, then await `read_slow`."""
+        return self.engine.read_now(statement.text, statement.arguments(Given(values, actor)))
 
-    async def read_slow(self, statement: Statement, values: Sequence[str], actor: Actor) -> Page:
-        """Run a read that is longer than its budget on the loop."""
-        return Page(*await self.engine.read_slow(statement.text, statement.arguments(Given(values, actor))))
+    async def read_slow(self, statement: Statement, values: Sequence[str], actor: Actor) -> Row:
+        """The fields of a `Page`, of a read that is longer than its budget on the loop."""
+        return await self.engine.read_slow(statement.text, statement.arguments(Given(values, actor)))
 
     def _check_aggregates(self, node: Node) -> None:
         if self.settings.aggregates:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from undercroft.rest.parts.limits import Limits
+    from undercroft.rest.parts.prepared import PreparedRead
     from undercroft.rest.parts.ranges import Rows
 
 Verb = Literal["read", "write", "update", "replace", "delete", "options"]
@@ -43,6 +44,8 @@ _VERBS: dict[str, Verb] = {
 }
 _HEADERS = frozenset({b"prefer", b"accept", b"content-type", b"range", b"accept-profile", b"content-profile"})
 _PATH = 256
+_ROLES = 16
+"""Roles for which a frame remembers what it has become."""
 
 
 class RestRequest(NamedTuple):
@@ -67,15 +70,26 @@ class RestRequest(NamedTuple):
     """The address of what a table's read gives, as Content-Location has it; empty for everything else."""
 
 
-class Frame(NamedTuple):
+class Frame:
     """Requests that differ in the values of plain filters alone: what they share, read once for all of them."""
 
-    shared: tuple[Any, ...]
-    """The fields of a `RestRequest` before its values and place."""
-    slots: Slots
+    __slots__ = ("reads", "shared", "slots")
+
+    def __init__(self, shared: tuple[Any, ...], slots: Slots) -> None:
+        self.shared = shared
+        """The fields of a `RestRequest` before its values and place."""
+        self.slots = slots
+        self.reads: dict[str, PreparedRead] = {}
+        """By role: what such a read has become."""
 
     def request(self, values: list[bytes]) -> RestRequest:
         return RestRequest._make(self.shared + self.slots.fill(values))
+
+    def keep(self, role: str, read: PreparedRead) -> None:
+        """Remember what a read of this frame has become for a role."""
+        if len(self.reads) >= _ROLES:
+            self.reads.clear()
+        self.reads[role] = read
 
 
 _SEEN_ONCE = "seen once"
@@ -108,17 +122,27 @@ class Reader:
         `path` is what follows the mount point (`/posts`), still percent-encoded, as is `query`; header names are lower
         case, as ASGI gives them. Raises RequestFault (400), UrlTooLong, and the faults of the header parts.
         """
+        found, values = self.recognise(method, path, query, headers)
+        return found.request(values) if isinstance(found, Frame) else found
+
+    def recognise(
+        self, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]
+    ) -> tuple[Frame | RestRequest, list[bytes]]:
+        """A request as its frame and the values to fill in, where the frame is known; else as a whole.
+
+        Parameters and faults are those of `shape`.
+        """
         heads = self._heads(method, headers)
         size = len(query) + len(path)
         if size > self.limits.url_bytes:
             raise UrlTooLong(f"The path and query may be at most {self.limits.url_bytes} bytes long")
         if size >= self.limits.cached_text:
-            return self._shape(method, path, query, heads)
+            return self._shape(method, path, query, heads), []
         parts, values = split(query)
         key = (method, path, heads, *parts)
         frame = self._frames.get(key)
         if frame.__class__ is Frame:
-            return frame.request(values)
+            return frame, values
         request = self._shape(method, path, query, heads)
         if frame is None:
             self._frames.put(key, _SEEN_ONCE)
@@ -126,7 +150,7 @@ class Reader:
             frame is _SEEN_ONCE
         ):  # making a frame takes longer than reading a request: it must come again to be worth it
             self._frames.put(key, self._frame(method, path, parts, heads) or _NO_FRAME)
-        return request
+        return request, values
 
     def _heads(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> Heads:
         prefer = accept = content = span = profile = None

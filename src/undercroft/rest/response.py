@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from undercroft.rest.errors import AffectedFault, RangeFault, SingularFault
+from undercroft.rest.errors import AffectedFault, RangeFault
 from undercroft.rest.parts.applied import Kind, applied
-from undercroft.rest.parts.ranges import beyond
+from undercroft.rest.parts.prepared import Header, ReadHead, not_single
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from undercroft.rest.parts.media import Media
     from undercroft.rest.parts.prefer import Preferences
     from undercroft.rest.parts.ranges import Rows
-
-Header = tuple[bytes, bytes]
 
 VARY: Header = (b"vary", b"Accept, Prefer, Range")
 
@@ -67,16 +65,23 @@ class Writer:
         `location` is the request's `place`. Raises RangeFault (PGRST103) for an offset behind the total, and
         SingularFault (PGRST116) where one row was wanted.
         """
-        if media.kind == "object" and returned != 1:
-            raise not_single(returned)
-        if total is not None and rows.offset > total:
-            raise beyond(rows.offset, total)
-        status = 206 if total is not None and returned < total else 200
-        spans: Header = (b"content-range", self._range(rows.offset, returned, total))
-        headers = (*self._fixed(kind, media, preferences, schema, True), spans)
-        if location is not None:
-            headers = (*headers, (b"content-location", location))
-        return Head(status, headers + self._warnings(renamed) if renamed else headers)
+        head = self.reads(media, preferences, rows, schema=schema, renamed=renamed, kind=kind)
+        return Head(*head.of(returned, total, location))
+
+    def reads(
+        self,
+        media: Media,
+        preferences: Preferences,
+        rows: Rows,
+        *,
+        schema: str | None = None,
+        renamed: Iterable[Renamed] = (),
+        kind: Kind = "read",
+    ) -> ReadHead:
+        """What `read` gives for these, whatever the rows are."""
+        fixed = self._fixed(kind, media, preferences, schema, True)
+        single = media.kind == "object"
+        return ReadHead(fixed, self._warnings(renamed), rows.offset, single=single, spans=self._range)
 
     def insert(
         self,
@@ -241,11 +246,6 @@ def allow_function(*, read_only: bool) -> bytes:
 
 
 ALLOW_ROOT = b"OPTIONS,GET,HEAD"
-
-
-def not_single(rows: int) -> SingularFault:
-    """The fault for an answer of one object that has no row, or several."""
-    return SingularFault("Cannot coerce the result to a single JSON object", details=f"The result contains {rows} rows")
 
 
 def too_many_affected(rows: int) -> AffectedFault:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
 
 import msgspec
 
+from undercroft.engine.types import Row
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.call import Call, Caller
 from undercroft.pipeline.run import Page, Pipeline, url_key_of
@@ -23,7 +24,8 @@ from undercroft.rest.parts.media import Media
 from undercroft.rest.parts.payload import Payload, read_json, read_payload
 from undercroft.rest.parts.places import row_location
 from undercroft.rest.parts.prefer import Preferences
-from undercroft.rest.request import Reader, RestRequest
+from undercroft.rest.parts.prepared import PreparedRead
+from undercroft.rest.request import Frame, Reader, RestRequest
 from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function
 from undercroft.sql.rows import Rendering
 from undercroft.web.types import Answer, Request
@@ -58,11 +60,21 @@ class RestRoom:
         self._renderings: dict[tuple[str, bool], Rendering] = {}
         self._documents: ShapeCache[bytes] = ShapeCache(64)
 
-    def __call__(self, request: Request) -> Coroutine[Any, Any, Answer]:
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer a request. Raises `Fault`, at once or when the answer is awaited."""
-        shaped = self._reader.shape(request.method, request.path, request.query, request.headers)
+        found, values = self._reader.recognise(request.method, request.path, request.query, request.headers)
         if request.marks is not None:
-            request.marks.append(("parse", perf_counter()))
+            self._mark(request, "parse")
+        frame = None
+        if isinstance(found, Frame):
+            read = found.reads.get(request.actor.role)
+            if read is not None:
+                return self._run(read, *found.slots.fill(values), request)
+            frame, found = found, found.request(values)
+        return self._serve(found, request, frame)
+
+    def _serve(self, shaped: RestRequest, request: Request, frame: Frame | None) -> Answer | Awaitable[Answer]:
+        """Answer a request that was read; `frame` is its frame, where that is known."""
         if shaped.verb == "options":
             return self._options(shaped, request)
         if shaped.function:
@@ -70,33 +82,48 @@ class RestRoom:
         if not shaped.table:
             return self._root(shaped, request)
         if shaped.verb == "read":
-            return self._read(shaped, request)
+            return self._run(self._prepare(shaped, request, frame), shaped.values, shaped.place, request)
         return self._write(shaped, request)
 
     # --- reading ---
 
-    async def _read(self, shaped: RestRequest, request: Request) -> Answer:
-        pipeline, actor = self._pipeline, request.actor
+    def _prepare(self, shaped: RestRequest, request: Request, frame: Frame | None) -> PreparedRead:
+        """All of a read that does not depend on its values; the frame keeps it for requests to come."""
+        role = request.actor.role
         rendering = self._rendering(shaped.accept, head=request.method == "HEAD")
-        statement = pipeline.prepare_read(
-            shaped.key, actor.role, rendering, lambda: cast("ReadAsk", self._parsed(shaped).ask)
+        statement = self._pipeline.prepare_read(
+            shaped.key, role, rendering, lambda: cast("ReadAsk", self._parsed(shaped).ask)
         )
-        self._mark(request, "plan")
-        page = pipeline.read_now(statement, shaped.values, actor)
-        if page is None:
-            page = await pipeline.read_slow(statement, shaped.values, actor)
-        self._mark(request, "transaction")
-        head = self._writer.read(
-            shaped.accept,
-            shaped.preferences,
-            shaped.rows,
-            page.rows,
-            page.total,
-            schema=shaped.schema,
-            location=shaped.place,
-            renamed=self._renamed.get(shaped.key) or (),
-        )
-        return self._answer(request, head, page.body)
+        renamed = self._renamed.get(shaped.key) or ()
+        head = self._writer.reads(shaped.accept, shaped.preferences, shaped.rows, schema=shaped.schema, renamed=renamed)
+        read = PreparedRead(statement, head)
+        if frame is not None:
+            frame.keep(role, read)
+        return read
+
+    def _run(
+        self, read: PreparedRead, values: Sequence[str], location: bytes, request: Request
+    ) -> Answer | Awaitable[Answer]:
+        """The answer of a read, at once where the engine gives it at once."""
+        if request.marks is not None:
+            self._mark(request, "plan")
+        row = self._pipeline.read_now(read.statement, values, request.actor)
+        if row is None:
+            return self._run_slow(read, values, location, request)
+        return self._shown(read, row, location, request)
+
+    async def _run_slow(self, read: PreparedRead, values: Sequence[str], location: bytes, request: Request) -> Answer:
+        row = await self._pipeline.read_slow(read.statement, values, request.actor)
+        return self._shown(read, row, location, request)
+
+    def _shown(self, read: PreparedRead, row: Row, location: bytes, request: Request) -> Answer:
+        if request.marks is not None:
+            self._mark(request, "transaction")
+        body, returned, total = row
+        status, headers = read.head.of(returned, total, location)
+        if request.marks is not None:
+            self._mark(request, "response")
+        return Answer(status, headers, b"" if body is None else body.encode())
 
     def _rendering(self, media: Media, *, head: bool = False) -> Rendering:
         found = self._renderings.get((media.text, head))

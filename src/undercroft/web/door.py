@@ -62,6 +62,8 @@ class Door:
         self._log = log
         self._fault_headers = fault_headers
         self._plain_cors = cors(None, settings.cors_origins)
+        self._told_seconds = -1.0 if settings.log_all else settings.slow_seconds
+        """Answers that took longer are told to the log."""
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -82,50 +84,55 @@ class Door:
             if request.method == "OPTIONS" and _is_preflight(given):
                 answer = self._preflight(request, given.get(b"origin"))
             else:
-                answer = await self._admitted(room, request, given, started)
+                if self._active < self._settings.max_requests:
+                    self._active += 1
+                else:
+                    await self._queue()
+                try:
+                    self._identified(request, given, started)
+                    found = room(request)
+                    answer = found if isinstance(found, Answer) else await found
+                finally:
+                    self._leave()
         except Fault as fault:
             answer = self._fault(fault, request)
         except Exception as error:
             answer = self._crash(error, request)
-        await self._send(send, request, answer, given, started)
+        headers = self._headers(request, answer, given)
+        seconds = perf_counter() - started
+        if answer.status >= 500 or seconds > self._told_seconds:
+            self._tell(request, answer.status, seconds)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 
-    async def _admitted(self, room: Room, request: Request, given: Given, started: float) -> Answer:
-        """The room's answer, once there is a place for the request and it is known who asks."""
-        if self._active >= self._settings.max_requests:
-            await self._queue()
-        else:
-            self._active += 1
-        try:
-            authorization, apikey = given.get(b"authorization"), given.get(b"apikey")
-            request.authenticated = authorization is not None or apikey is not None
-            if self._settings.timing:
-                request.marks = [("", started)]
+    def _identified(self, request: Request, given: Given, started: float) -> None:
+        """Find out who asks. Raises a `Fault` for a credential that is none."""
+        authorization, apikey = given.get(b"authorization"), given.get(b"apikey")
+        request.authenticated = authorization is not None or apikey is not None
+        if not self._settings.timing:
             request.actor = self._identify(authorization, apikey)
-            if request.marks is not None:
-                request.marks.append(("jwt", perf_counter()))
-            return await room(request)
-        finally:
-            self._leave()
+            return
+        request.marks = [("", started)]
+        request.actor = self._identify(authorization, apikey)
+        request.marks.append(("jwt", perf_counter()))
 
     # --- answering ---
 
-    async def _send(self, send: Send, request: Request, answer: Answer, given: Given, started: float) -> None:
-        status, fixed, body = answer
-        settings = self._settings
-        headers = [*fixed] if request.preflight else [*fixed, *self._cors_of(given.get(b"origin"))]
-        if status != 204:
-            headers.append((b"content-length", b"%d" % len(body)))
-        if settings.trace_header is not None and settings.trace_header in given:
-            headers.append((settings.trace_header, given[settings.trace_header]))
+    def _headers(self, request: Request, answer: Answer, given: Given) -> list[Header]:
+        """The room's headers and our own."""
+        headers = [*answer.headers]
+        if not request.preflight:
+            headers += self._cors_of(given.get(b"origin"))
+        if answer.status != 204:
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        trace_header = self._settings.trace_header
+        if trace_header is not None and trace_header in given:
+            headers.append((trace_header, given[trace_header]))
         if request.marks is not None:
             if request.marks[-1][0] != "response":
                 request.marks.append(("response", perf_counter()))
             headers.append((b"server-timing", _timing(request.marks)))
-        seconds = perf_counter() - started
-        if status >= 500 or settings.log_all or seconds > settings.slow_seconds:
-            self._tell(request, status, seconds)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+        return headers
 
     def _tell(self, request: Request, status: int, seconds: float) -> None:
         tell = self._log.warning if status >= 500 else self._log.info

@@ -86,8 +86,8 @@ class Answer(NamedTuple):
 class Room(Protocol):
     """A protocol behind the door."""
 
-    def __call__(self, request: Request) -> Awaitable[Answer]:
-        """Answer a request. Raises `Fault`, at once or when the answer is awaited."""
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+        """The answer, at once where nothing has to be waited for. Raises `Fault`, at once or when it is awaited."""
         ...
 
 

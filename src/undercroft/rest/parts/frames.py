@@ -39,18 +39,27 @@ class Slots(NamedTuple):
     """The request's address, with `%b` for each value; empty for a request without one."""
     order: tuple[int, ...]
     """Of each `%b` in turn: the filter whose value stands there; empty where they are in the query's own order."""
+    alone: bool = False
+    """The request has no values but those of its filters, in their order."""
 
     def fill(self, given: Sequence[bytes]) -> tuple[tuple[str, ...], bytes]:
         """The values and the address of another request of this frame. Raises ParseFault (PGRST100)."""
-        values = list(self.values)
-        for place, raw in zip(self.places, given, strict=False):
-            values[place] = raw.decode() if raw.isalnum() else decode(raw.decode("latin-1"))
+        if b"".join(given).isalnum():  # numbers and words, as most are: neither encoded nor to be encoded
+            texts = [raw.decode() for raw in given]
+            shown = given
+        else:
+            texts = [decode(raw.decode("latin-1")) for raw in given]
+            shown = [canonical_text(raw) for raw in given]
+        if not self.alone:
+            values = list(self.values)
+            for place, text in zip(self.places, texts, strict=False):
+                values[place] = text
+            texts = values
         if not self.address:
-            return tuple(values), b""
-        shown = [raw if raw.isalnum() else canonical_text(raw) for raw in given]
+            return tuple(texts), b""
         if self.order:
             shown = [shown[filter_] for filter_ in self.order]
-        return tuple(values), self.address % tuple(shown)
+        return tuple(texts), self.address % tuple(shown)
 
 
 def with_marks(parts: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
@@ -70,4 +79,6 @@ def find_slots(values: Sequence[str], address: bytes, marks: Sequence[bytes]) ->
     for mark in marks:
         template = template.replace(mark, b"%b")
     moved = order != sorted(order)
-    return Slots(tuple(values), tuple(values.index(text) for text in texts), template, tuple(order) if moved else ())
+    places = tuple(values.index(text) for text in texts)
+    alone = places == tuple(range(len(values)))
+    return Slots(tuple(values), places, template, tuple(order) if moved else (), alone)
