@@ -1,27 +1,31 @@
-"""What SQLite must be taught to match as PostgreSQL does: regular expressions, and what JSON contains."""
+"""What SQLite must be taught to match as PostgreSQL does: regular expressions, words, and what JSON contains."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import msgspec
 
-from undercroft.sql.sqlite.texts import CONTAINS, REGEX
+from undercroft.sql.search.finding import finds
+from undercroft.sql.search.lexemes import lexizer, positions
+from undercroft.sql.search.queries import parse_query
+from undercroft.sql.sqlite.texts import CONTAINS, REGEX, SEARCH
 
 _REMEMBERED = 128
 """Patterns and documents that a connection keeps in the form in which they are matched."""
 
 
 def teach_matching(connection: Any) -> None:
-    """Register both with a DB-API connection; only queries use them, never the schema.
+    """Register them with a DB-API connection; only queries use them, never the schema.
 
     Without RE2 (the extra `regex`) there is no function for patterns, and SQLite says so.
     """
     connection.create_function(CONTAINS, 2, _container(), deterministic=True)
+    connection.create_function(SEARCH, 3, _searcher(), deterministic=True)
     if find_spec("re2") is not None:
         connection.create_function(REGEX, 2, _matcher(), deterministic=True)
 
@@ -42,6 +46,17 @@ def _matcher() -> Callable[[str | None, object], bool | None]:
         return search(pattern)(text if isinstance(text, str) else str(text)) is not None
 
     return matches
+
+
+def _searcher() -> Callable[[str, str, object], bool | None]:
+    query_of, lexizer_of = lru_cache(_REMEMBERED)(parse_query), cache(lexizer)
+
+    def found(query: str, language: str, text: object) -> bool | None:
+        if text is None:
+            return None
+        return finds(query_of(query), positions(str(text), lexizer_of(language)))
+
+    return found
 
 
 def _container() -> Callable[[str | None, str | None], bool | None]:

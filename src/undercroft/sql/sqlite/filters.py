@@ -14,18 +14,21 @@ from undercroft.query.ask import Slot
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import one_of_its_words
-from undercroft.sql.codecs import from_text, json_encoder
+from undercroft.sql.codecs import from_text, json_encoder, read_text
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import no_operator, not_supported
 from undercroft.sql.regex import common_regex
+from undercroft.sql.search.lexemes import check_language, lexizer
+from undercroft.sql.search.queries import Style, read_query, write_query
 from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like, like_of
-from undercroft.sql.sqlite.texts import CONTAINS, REGEX
+from undercroft.sql.sqlite.texts import CONTAINS, REGEX, SEARCH
 from undercroft.sql.sqlite.values import SqliteValues
 from undercroft.sql.statement import Given, Handed, processor_for
+from undercroft.sql.text import text_literal
 
 _COMPARISONS = {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "isdistinct": "IS NOT"}
-_MATCHED = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.OTHER})
-"""What has regular expressions, of which PostgreSQL's operators know nothing else."""
+_WORDED = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.OTHER})
+"""What has regular expressions and words to search, of which PostgreSQL's operators know nothing else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,11 +55,23 @@ class SqliteFilters(SqliteValues):
             return self._regex(scalar, term)
         if operator in ("cs", "cd") and scalar.kind in JSONS:
             return self._contains(scalar, term)
+        if operator in ("fts", "plfts", "phfts", "wfts"):
+            return self._search(scalar, term, operator)
         raise not_supported(f"the operator {operator}", self.name)
+
+    def _search(self, scalar: Scalar, term: Compare, style: Style) -> sa.ColumnElement[bool]:
+        if scalar.kind in JSONS:
+            raise not_supported(f"the operator {style} on {scalar.kind.value}", self.name)
+        if scalar.kind not in _WORDED:
+            raise no_operator(scalar.kind, "@@")
+        slot, language = _slot(term), check_language(term.language)
+        lexize = lexizer(language)
+        query = Handed("query", lambda given: write_query(read_query(style, read_text(given.values[slot]), lexize)))
+        return _truth_of(SEARCH, query, text_literal(language), scalar.element)
 
     def _regex(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         slot, fold = _slot(term), term.operator == "imatch"
-        if scalar.kind not in _MATCHED:
+        if scalar.kind not in _WORDED:
             raise no_operator(scalar.kind, "~*" if fold else "~")
 
         def matches(pattern: Expression) -> sa.ColumnElement[bool]:
