@@ -6,7 +6,7 @@ beginning to its end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def forgetful(data: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 @pytest.fixture
-def prepared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
+def prepared(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How many reads were prepared so far."""
     counted = [0]
     prepare = RestRoom._prepare
