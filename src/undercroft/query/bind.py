@@ -61,6 +61,11 @@ def bind_read(ask: ReadAsk, catalog: Catalog) -> ReadPlan:
     return ReadPlan(binder.node(_table(ask.table, catalog), ask.ask), ask.count)
 
 
+def bind_rows(ask: Ask, table: Table, source: sa.FromClause, catalog: Catalog) -> Node:
+    """Resolve what is asked of rows that do not come from their table, such as those that a function gives."""
+    return _Binder(catalog, count()).node(table, ask, source)
+
+
 def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
     """Resolve a write. Raises `QueryFault` for a name that the catalog does not have, or a shape that writes cannot
     take."""
