@@ -14,7 +14,8 @@ from undercroft.cli.telling import paint, say, say_json, warn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from undercroft.engine.migrate import Applied, OnStep, Place, Progress, Question, Rename, Status, Step
+    from undercroft.base.settings import Settings
+    from undercroft.engine.migrate import Applied, OnStep, Progress, Question, Rename, Site, Status, Step
 
 T = TypeVar("T")
 
@@ -23,7 +24,6 @@ class Migrations:
     """One installation's models, revision files and database, and the answers that were given beforehand."""
 
     def __init__(self, opened: Opened, renames: Sequence[str] = (), *, ask: bool) -> None:
-        from undercroft.app import sqlite_settings
         from undercroft.engine import migrate
 
         if opened.app.existing:
@@ -31,7 +31,7 @@ class Migrations:
                 "a database that is served by reflection has no migrations", hint="Its schema is somebody else's."
             )
         self.metadata = opened.app.metadata
-        self.place: Place = migrate.place_of(sqlite_settings(opened.settings), opened.settings.database.data)
+        self.place: Site = place_of(opened.settings)
         self.folder: Path = opened.migrations or Path.cwd() / "migrations"
         self.answers: list[Rename] = [migrate.read_answer(each, self.metadata) for each in renames]
         self._ask = ask
@@ -54,6 +54,17 @@ class Migrations:
                 if not self._ask:
                     raise
                 self.answers += [answer_to(question) for question in fault.questions]
+
+
+def place_of(settings: Settings) -> Site:
+    """The database that the settings name, as migrations reach it. Raises `SetupFault`."""
+    from undercroft.app import sqlite_settings
+    from undercroft.engine import migrate
+
+    url = settings.database.url
+    if url is not None and url.reveal().startswith(("postgresql", "postgres:")):
+        return migrate.place_at(url)
+    return migrate.place_of(sqlite_settings(settings), settings.database.data)
 
 
 def answer_to(question: Question) -> Rename:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData
 
+from undercroft.base.secret import Secret
+from undercroft.engine.migrate.ground import Site
 from undercroft.engine.migrate.place import Place, place_of
 from undercroft.engine.migrate.record import files_fingerprint, is_current
 from undercroft.engine.migrate.types import Applied, Made, OnStep, Plan, Progress, Question, Rename, Status, Step
 
 
 def ensure(
-    metadata: MetaData, place: Place, migrations: Path | None = None, *, on_step: OnStep | None = None
+    metadata: MetaData, place: Site, migrations: Path | None = None, *, on_step: OnStep | None = None
 ) -> Applied:
     """For `serve`: fill an empty database (from the files, else from the models), and insist that any other one is up
     to date.
@@ -36,7 +38,7 @@ def ensure(
 
 def sync(
     metadata: MetaData,
-    place: Place,
+    place: Site,
     migrations: Path | None = None,
     *,
     renames: Sequence[Rename] = (),
@@ -57,7 +59,7 @@ def sync(
     return bring(metadata, place, migrations, renames=renames, allow_data_loss=allow_data_loss, on_step=on_step)
 
 
-def _filled(metadata: MetaData, place: Place, migrations: Path | None, on_step: OnStep | None) -> Applied | None:
+def _filled(metadata: MetaData, place: Site, migrations: Path | None, on_step: OnStep | None) -> Applied | None:
     """A new database, where no revision files say how it is made."""
     if files_fingerprint(migrations):
         return None
@@ -68,7 +70,7 @@ def _filled(metadata: MetaData, place: Place, migrations: Path | None, on_step: 
 
 def make(
     metadata: MetaData,
-    place: Place,
+    place: Site,
     migrations: Path,
     message: str = "",
     *,
@@ -82,7 +84,7 @@ def make(
 
 
 def up(
-    place: Place,
+    place: Site,
     migrations: Path,
     target: str | None = None,
     *,
@@ -96,7 +98,7 @@ def up(
 
 
 def down(
-    place: Place,
+    place: Site,
     migrations: Path,
     target: str | None = None,
     *,
@@ -109,16 +111,14 @@ def down(
     return moving.down(place, migrations, target, allow_data_loss=allow_data_loss, on_step=on_step)
 
 
-def status(metadata: MetaData, place: Place, migrations: Path | None = None, *, database: bool = True) -> Status:
+def status(metadata: MetaData, place: Site, migrations: Path | None = None, *, database: bool = True) -> Status:
     """Where models, files and database stand; see `standing.status`."""
     from undercroft.engine.migrate import standing
 
     return standing.status(metadata, place, migrations, database=database)
 
 
-def check(
-    metadata: MetaData, place: Place, migrations: Path | None = None, *, database: bool = True
-) -> tuple[str, ...]:
+def check(metadata: MetaData, place: Site, migrations: Path | None = None, *, database: bool = True) -> tuple[str, ...]:
     """One sentence per disagreement between models, files and database; empty is good."""
     from undercroft.engine.migrate import standing
 
@@ -132,6 +132,13 @@ def plan(metadata: MetaData, connection: Connection, renames: Sequence[Rename] =
     return planning.plan(metadata, connection, renames)
 
 
+def place_at(url: str | Secret) -> Site:
+    """The place of a PostgreSQL database, `postgresql://…`. Raises `SetupFault`, also where its driver is missing."""
+    from undercroft.engine.migrate.postgres import place as postgres
+
+    return postgres.place_at(url)
+
+
 def read_answer(text: str, metadata: MetaData) -> Rename:
     """A `--rename` argument: `posts.body=text` or `articles=posts`; nothing after the sign means that it really
     goes.
@@ -142,6 +149,7 @@ def read_answer(text: str, metadata: MetaData) -> Rename:
 
 
 __all__ = [
-    "Applied", "Made", "OnStep", "Place", "Plan", "Progress", "Question", "Rename", "Status", "Step",
-    "check", "down", "ensure", "is_current", "make", "place_of", "plan", "read_answer", "status", "sync", "up",
+    "Applied", "Made", "OnStep", "Place", "Plan", "Progress", "Question", "Rename", "Site", "Status", "Step",
+    "check", "down", "ensure", "is_current", "make", "place_at", "place_of", "plan", "read_answer", "status", "sync",
+    "up",
 ]  # fmt: skip

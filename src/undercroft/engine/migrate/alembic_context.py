@@ -1,6 +1,4 @@
-"""Alembic, driven from memory: a context on a connection, with our SQLite implementation, and the `op` that
-revisions call.
-"""
+"""Alembic, driven from memory: a context on a connection, with our implementation, and the `op` that revisions call."""
 
 from __future__ import annotations
 
@@ -12,23 +10,27 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from undercroft.engine.migrate.facts import OURS
+from undercroft.engine.migrate.ground import ground_of
+from undercroft.engine.migrate.postgres.implementation import FaithfulPostgres
 from undercroft.engine.migrate.rebuild import FaithfulSQLite
 
-VERSION_TABLE = f"{OURS}revision"
+Faithful = FaithfulSQLite | FaithfulPostgres
 
 
 def make_context(connection: Connection, **opts: Any) -> MigrationContext:
     """A context for comparing or running. The caller holds the transaction."""
-    options = {"version_table": VERSION_TABLE, "transactional_ddl": True, **opts}
+    book = ground_of(connection).book
+    table = book.revision.rpartition(".")[2]
+    options = {"version_table": table, "version_table_schema": book.schema, "transactional_ddl": True, **opts}
     context = MigrationContext.configure(connection=connection, opts=options)
-    context.impl = FaithfulSQLite(connection.dialect, connection, False, True, None, options)
+    made = FaithfulPostgres if connection.dialect.name == "postgresql" else FaithfulSQLite
+    context.impl = made(connection.dialect, connection, False, True, None, options)
     return context
 
 
-def implementation(context: MigrationContext) -> FaithfulSQLite:
+def implementation(context: MigrationContext) -> Faithful:
     """The one that `make_context` put there."""
-    return cast(FaithfulSQLite, context.impl)
+    return cast(Faithful, context.impl)
 
 
 @contextmanager

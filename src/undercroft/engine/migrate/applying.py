@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from undercroft.engine.migrate.errors import DataForbids, DataLoss
+from undercroft.engine.migrate.errors import DataLoss
 from undercroft.engine.migrate.execute import watched
-from undercroft.engine.migrate.facts import quoted, read_facts
+from undercroft.engine.migrate.ground import Site, facts_of, ground_of, runner
 from undercroft.engine.migrate.history import explained
-from undercroft.engine.migrate.place import Place, back_up, copy_schema, runner, scratch
 from undercroft.engine.migrate.rebuild import TEMPORARY
 from undercroft.engine.migrate.types import OnStep, Progress
 
@@ -47,7 +44,7 @@ class Rehearsed:
 
 def apply_change(
     connection: Connection,
-    place: Place,
+    site: Site,
     label: str,
     work: Work,
     consent: Consent,
@@ -59,11 +56,11 @@ def apply_change(
     anything is touched, where the rehearsal shows it), `DataForbids`, `RevisionBroken`: then the caller's transaction
     is to be rolled back.
     """
-    rehearsed = _rehearse(connection, place, work)
-    _refuse_losses(losses or (rehearsed.losses if rehearsed else ()), consent)
+    rehearsed = _rehearse(connection, work)
+    _refuse_losses(losses or (rehearsed.losses if rehearsed else ()), consent, site)
     backup = None
     if (rehearsed is None or rehearsed.rebuilds or rehearsed.losses) and _has_rows(connection):
-        backup = back_up(place, label, consent.on_step)
+        backup = site.back_up(label, consent.on_step)
     done, total = 0, rehearsed.statements if rehearsed else 0
 
     def told(statement: str) -> None:
@@ -73,16 +70,19 @@ def apply_change(
 
     with explained(label), watched(connection, told) as (seen, context):
         work(context)
-    _refuse_losses((losses or seen.losses) if seen.losses else (), consent)
-    _check_foreign_keys(connection, place, label)
+    _refuse_losses((losses or seen.losses) if seen.losses else (), consent, site)
+    site.check_references(connection, label)
+    site.announce(connection)
     return backup
 
 
-def _rehearse(connection: Connection, place: Place, work: Work) -> Rehearsed | None:
+def _rehearse(connection: Connection, work: Work) -> Rehearsed | None:
     """On a copy without rows; None when that says nothing, since a revision may well count on rows."""
     try:
-        with scratch(place.library.module, place.prepare) as copy:
-            copy_schema(connection, copy)
+        ground = ground_of(connection)
+        schema = ground.copied(connection)
+        with ground.scratch(connection) as copy:
+            schema(copy)
             with watched(copy) as (seen, context):
                 work(context)
     except Exception:
@@ -91,37 +91,16 @@ def _rehearse(connection: Connection, place: Place, work: Work) -> Rehearsed | N
     return Rehearsed(len(seen.statements), rebuilds, seen.losses)
 
 
-def _refuse_losses(losses: tuple[str, ...], consent: Consent) -> None:
+def _refuse_losses(losses: tuple[str, ...], consent: Consent, site: Site) -> None:
     if losses and not consent.allow_data_loss:
+        copied = "a backup is made first" if site.keeps_copies else "make a backup first: nothing here does it for you"
         raise DataLoss(
             f"this would lose data: {'; '.join(losses)}",
             details=list(losses),
-            hint="If that is meant, run it again with --allow-data-loss; a backup is made first.",
+            hint=f"If that is meant, run it again with --allow-data-loss; {copied}.",
         )
 
 
 def _has_rows(connection: Connection) -> bool:
-    run = runner(connection)
-    return any(run(f"SELECT 1 FROM {quoted(name)} LIMIT 1") for name in read_facts(run))
-
-
-def _check_foreign_keys(connection: Connection, place: Place, label: str) -> None:
-    """Foreign keys were off: no row may point to nothing that did not do so before."""
-    broken = _counted(runner(connection)("PRAGMA foreign_key_check"))
-    if not broken:
-        return
-    committed = place.connect()
-    try:
-        before = _counted(committed.execute("PRAGMA foreign_key_check").fetchall())
-    finally:
-        committed.close()
-    new = broken - before
-    if new:
-        found = [f"{count} rows of {table} point to no row of {parent}" for (table, parent), count in new.items()]
-        raise DataForbids(
-            f"{label} would break foreign keys: {'; '.join(found)}", details=found, hint="Nothing of it was kept."
-        )
-
-
-def _counted(rows: Any) -> Counter[tuple[str, str]]:
-    return Counter((str(row[0]), str(row[2])) for row in rows)
+    run, named = runner(connection), ground_of(connection).named
+    return any(run(f"SELECT 1 FROM {named(name)} LIMIT 1") for name in facts_of(connection))

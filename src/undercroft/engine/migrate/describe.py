@@ -10,13 +10,10 @@ from alembic.operations import ops
 from undercroft.engine.migrate.changes import RenameColumn, RenameTable, Statement
 from undercroft.engine.migrate.ddltext import lex
 from undercroft.engine.migrate.diff import Operation
-from undercroft.engine.migrate.facts import Facts
+from undercroft.engine.migrate.facts import Facts, changes_form
 from undercroft.engine.migrate.rows import Rows
 from undercroft.engine.migrate.types import Step
 from undercroft.engine.sqlite.dialect import dotted
-
-LOSSLESS = frozenset({("INTEGER", "NUMERIC"), ("INTEGER", "TEXT"), ("REAL", "NUMERIC")})
-"""Changes of a column's affinity that no value can suffer from."""
 
 
 def describe(operation: Operation, rows: Rows, before: Facts, ideal: Facts) -> list[Step]:
@@ -85,7 +82,7 @@ def _alter_column(operation: ops.AlterColumnOp, name: str, rows: Rows, before: F
     have, want = before[name].column(column), ideal[name].column(column)
     if operation.modify_type is not None and have is not None and want is not None:
         sentence = f"changes the type of {label} from {have.type or 'none'} to {want.type or 'none'}"
-        lossy = have.affinity != want.affinity and (have.affinity, want.affinity) not in LOSSLESS
+        lossy = changes_form(have, want)
         misfits = rows.misfits(name, column, want)
         blocked = f"{_rows(misfits)} of {name} hold a {column} that is no {want.type}" if misfits else None
         reason = f"{sentence}: values may change their form" if lossy else None

@@ -15,10 +15,9 @@ from sqlalchemy import Connection, event
 
 from undercroft.engine.migrate.alembic_context import make_context, operations
 from undercroft.engine.migrate.ddltext import lex
-from undercroft.engine.migrate.describe import LOSSLESS
 from undercroft.engine.migrate.errors import RevisionBroken
-from undercroft.engine.migrate.facts import OURS, Facts, read_facts
-from undercroft.engine.migrate.place import runner
+from undercroft.engine.migrate.facts import OURS, Facts, changes_form
+from undercroft.engine.migrate.ground import facts_of, ground_of
 from undercroft.engine.migrate.rebuild import TEMPORARY
 
 _CHANGING = re.compile(r"\s*(create|alter|drop|insert|update|delete|replace)\b", re.IGNORECASE)
@@ -47,13 +46,13 @@ def watched(
 
     `opts` go to Alembic's context, which is given with what is noted.
     """
-    seen = Watched()
-    before = read_facts(runner(connection))
+    seen, ground = Watched(), ground_of(connection)
+    before = facts_of(connection)
 
     def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-        if not cursor.connection.in_transaction:
+        if ground.breaks_transaction(cursor):
             raise RevisionBroken(
-                "the transaction of the migration has ended under it: SQLite undid it, or a statement ended it",
+                "the transaction of the migration has ended under it: the database undid it, or a statement ended it",
                 hint="A revision neither commits nor rolls back; it is one transaction by itself.",
             )
         if not _CHANGING.match(statement) or OURS in statement:
@@ -74,7 +73,7 @@ def watched(
     seen.rebuilt |= impl.rebuilt
     for (table, new), old in impl.renamed_within.items():
         seen.columns[table, new] = seen.columns.pop((table, old), old)
-    seen.losses = losses(before, read_facts(runner(connection)), seen)
+    seen.losses = losses(before, facts_of(connection), seen)
 
 
 def _follow(statement: str, seen: Watched) -> None:
@@ -112,8 +111,7 @@ def losses(before: Facts, after: Facts, seen: Watched) -> tuple[str, ...]:
             if column.name not in kept:
                 found.append(f"drops column {name}.{column.name}")
                 continue
-            pair = (column.affinity, kept[column.name].affinity)
-            if pair[0] != pair[1] and pair not in LOSSLESS:
+            if changes_form(column, kept[column.name]):
                 found.append(f"changes the type of {name}.{column.name} from {column.type} to {kept[column.name].type}")
     found += [
         f"deletes rows of {name}" for name in seen.deleted_from if name in before and not name.startswith("sqlite_")

@@ -1,4 +1,4 @@
-"""What a SQLite file's schema is, as values that can be compared: the yardstick for "old or new", "drifted",
+"""What a schema is, as values that can be compared: the yardstick for "old or new", "drifted",
 "arrived".
 
 Two databases count as equal when they hold the same tables, columns, keys, constraints and indexes. The order of
@@ -16,8 +16,8 @@ from undercroft.engine.migrate.ddltext import CheckText, ForeignText, UniqueText
 Run = Callable[..., Sequence[Sequence[Any]]]
 """Runs one statement (with arguments) and gives all rows."""
 
-OURS = "_undercroft_"
-"""Tables of this prefix are Undercroft's own bookkeeping, in no model."""
+OURS = "_undercroft"
+"""Tables and schemas of this prefix are Undercroft's own bookkeeping, in no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,27 @@ class ColumnFact:
     generated: str | None = None
     stored: bool = False
     collation: str | None = None
+    identity: str | None = None
+    """How the server numbers rows by itself: `serial`, `always`, `by default`; None where it does not."""
+    family: str | None = None
+    """The kind of values; None where the declared type says it by SQLite's rules."""
+    members: tuple[str, ...] | None = None
+    """Of an enum type."""
 
     @property
     def affinity(self) -> str:
         """As https://sqlite.org/datatype3.html, section 3.1, derives it."""
+        if self.family is not None:
+            return self.family
         declared = self.type.upper()
         for words, affinity in _AFFINITIES:
             if any(word in declared for word in words):
                 return affinity
         return "BLOB" if not declared else "NUMERIC"
 
+
+_LOSSLESS = frozenset({("INTEGER", "NUMERIC"), ("INTEGER", "TEXT"), ("REAL", "NUMERIC")})
+"""Changes of a column's affinity that no value can suffer from."""
 
 _AFFINITIES = (
     (("INT",), "INTEGER"),
@@ -57,12 +68,14 @@ class IndexFact:
     unique: bool
     columns: tuple[str | None, ...]
     """None stands for an expression."""
+    method: str = ""
+    """Other than a B-tree."""
 
     @property
     def definition(self) -> str:
         """Everything but the name and the table, in one spelling."""
         body = normal(self.sql[self.sql.index("(") :]) if "(" in self.sql else self.sql
-        return f"{'unique ' if self.unique else ''}{body}"
+        return f"{'unique ' if self.unique else ''}{self.method}{body}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,13 @@ class TableFact:
 
 
 Facts = Mapping[str, TableFact]
-"""By SQLite's name of the table: `posts`, `auth.users`."""
+"""By the dotted name of the table: `posts`, `auth.users`."""
+
+
+def changes_form(have: ColumnFact, want: ColumnFact) -> bool:
+    """Whether values may become others, or lose what they were, when their column gets the other type."""
+    pair = (have.affinity, want.affinity)
+    return pair[0] != pair[1] and pair not in _LOSSLESS
 
 
 def quoted(name: str) -> str:
@@ -211,7 +230,7 @@ def _constraints(table: TableFact) -> list[tuple[str, set[str]]]:
     ]
 
 
-_LABELS = ("type", "NOT NULL", "default", "generation", "collation")
+_LABELS = ("type", "NOT NULL", "default", "generation", "collation", "numbering", "members")
 
 
 def _comparable(column: ColumnFact) -> tuple[object, ...]:
@@ -221,6 +240,8 @@ def _comparable(column: ColumnFact) -> tuple[object, ...]:
         None if column.default is None else normal(column.default),
         None if column.generated is None else (normal(column.generated), column.stored),
         (column.collation or "binary").lower(),
+        column.identity,
+        column.members,
     )
 
 

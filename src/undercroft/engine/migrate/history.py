@@ -1,4 +1,3 @@
-# ruff: noqa: S608  names are quoted or constant, and values are arguments
 """The revision files: read as Alembic reads them, in one line from the first to the last, and replayed on a scratch
 database.
 """
@@ -20,11 +19,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from undercroft.base.faults import Fault
-from undercroft.engine.migrate.alembic_context import VERSION_TABLE, make_context
+from undercroft.engine.migrate.alembic_context import make_context
 from undercroft.engine.migrate.errors import DataForbids, RevisionBroken
 from undercroft.engine.migrate.execute import watched
-from undercroft.engine.migrate.facts import Facts, Run, read_facts
-from undercroft.engine.migrate.place import Prepare, runner, scratch
+from undercroft.engine.migrate.facts import Facts
+from undercroft.engine.migrate.ground import Site, facts_of, ground_of
 from undercroft.engine.migrate.types import RevisionInfo
 
 _NUMBER = re.compile(r"(\d+)_")
@@ -132,25 +131,35 @@ def run_revision(context: Any, history: History, number: str, *, upward: bool = 
 
 
 @contextmanager
-def replayed(
-    history: History, module: Any, prepare: Prepare | None = None
-) -> Iterator[tuple[Connection, dict[str, Facts]]]:
+def replayed(history: History, site: Site) -> Iterator[tuple[Connection, dict[str, Facts]]]:
     """A scratch database as the files make it, and what its schema was after each of them."""
+    with site.scratch() as connection:
+        yield connection, _run_through(history, connection)
+
+
+def _run_through(history: History, connection: Connection) -> dict[str, Facts]:
     along: dict[str, Facts] = {}
-    with scratch(module, prepare) as connection:
-        for revision in history.revisions:
-            with watched(connection) as (_, context):
-                run_revision(context, history, revision.number)
-            along[revision.number] = read_facts(runner(connection))
-        yield connection, along
+    for revision in history.revisions:
+        with watched(connection) as (_, context):
+            run_revision(context, history, revision.number)
+        along[revision.number] = facts_of(connection)
+    return along
 
 
-def current_revision(run: Run) -> str | None:
-    """The number in the version row; None without one."""
-    if not run("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (VERSION_TABLE,)):
-        return None
-    rows = run(f"SELECT version_num FROM {VERSION_TABLE}")
-    return str(rows[0][0]) if rows else None
+def replay(history: History, site: Site) -> dict[str, Facts]:
+    """What the schema is after each revision file. The scratch database is gone when this returns."""
+    if not history.revisions:
+        return {}
+    with replayed(history, site) as (_, along):
+        return along
+
+
+def replay_within(history: History, connection: Connection) -> dict[str, Facts]:
+    """The same beside an open transaction, whose work may be in the way of any other connection's."""
+    if not history.revisions:
+        return {}
+    with ground_of(connection).scratch(connection) as scratch:
+        return _run_through(history, scratch)
 
 
 def stamp(connection: Connection, history: History, number: str) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, MetaData
 
 from undercroft.engine.migrate.errors import RenameUnanswered
 from undercroft.engine.migrate.execute import run_code, watched
-from undercroft.engine.migrate.facts import Facts, differences, read_facts
+from undercroft.engine.migrate.facts import Facts, differences
+from undercroft.engine.migrate.ground import Site, facts_of, ground_of
 from undercroft.engine.migrate.history import History, load_history, replayed
-from undercroft.engine.migrate.place import Place, copy_schema, reading, runner, scratch
 from undercroft.engine.migrate.planning import WorkedOut, names_of, work_out
 from undercroft.engine.migrate.types import Made, Plan, Question, Rename
 
@@ -27,7 +27,7 @@ _WAY_BACK = "this revision's way back has to be written by hand"
 
 def make(
     metadata: MetaData,
-    place: Place,
+    site: Site,
     migrations: Path,
     message: str = "",
     *,
@@ -36,22 +36,21 @@ def make(
 ) -> Made:
     """Write `migrations/versions/NNNN_slug.py`, or nothing when the files already lead to the models.
 
-    `place` is asked, when its database is at the last revision, how its rows take to the change: `Made.plan` says so.
+    `site` is asked, when its database is at the last revision, how its rows take to the change: `Made.plan` says so.
     `empty` writes a file to be filled in by hand. Raises `RenameUnanswered`, `CannotPlan`, `RevisionBroken`.
     """
     history = load_history(migrations)
-    module, prepare = place.library.module, place.prepare
-    with replayed(history, module, prepare) as (connection, _):
+    with replayed(history, site) as (connection, _):
         if empty:
             worked = WorkedOut(Plan(upgrade="pass", downgrade="pass"), (), {}, frozenset())
         else:
-            worked = work_out(metadata, connection, renames, prepare=prepare)
+            worked = work_out(metadata, connection, renames)
             refuse_questions(worked.plan.questions)
             if worked.plan.empty:
                 return Made(None, worked.plan)
-            worked = _with_way_back(worked, connection, place)
-        facts = read_facts(runner(connection))
-    plan = worked.plan if empty else _with_rows(worked.plan, metadata, place, renames, facts)
+            worked = _with_way_back(worked, connection)
+        facts = facts_of(connection)
+    plan = worked.plan if empty else _with_rows(worked.plan, metadata, site, renames, facts)
     path = _free_path(history, migrations, message or _summary(plan))
     text = _text(history, path, message or _summary(plan), worked, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,28 +76,28 @@ def refuse_questions(questions: Sequence[Question]) -> None:
         raise fault
 
 
-def _with_rows(plan: Plan, metadata: MetaData, place: Place, renames: Sequence[Rename], facts: Facts) -> Plan:
+def _with_rows(plan: Plan, metadata: MetaData, site: Site, renames: Sequence[Rename], facts: Facts) -> Plan:
     """The same steps, with what the rows at hand say to them."""
-    if not place.path.exists():
+    if not site.is_there():
         return plan
-    with reading(place) as connection:
-        if differences(read_facts(runner(connection)), facts, ()):
+    with site.reading() as connection:
+        if differences(facts_of(connection), facts, ()):
             return plan
-        at_hand = work_out(metadata, connection, renames, made=names_of(facts), prepare=place.prepare).plan
+        at_hand = work_out(metadata, connection, renames, made=names_of(facts)).plan
     return at_hand if at_hand.upgrade == plan.upgrade else plan
 
 
-def _with_way_back(worked: WorkedOut, connection: Connection, place: Place) -> WorkedOut:
+def _with_way_back(worked: WorkedOut, connection: Connection) -> WorkedOut:
     """Try the downgrade on a scratch copy: if it does not lead back, the file says so instead of pretending."""
-    before = read_facts(runner(connection))
-    with scratch(place.library.module, place.prepare) as trial:
-        copy_schema(connection, trial)
+    before, copy = facts_of(connection), ground_of(connection).copied(connection)
+    with ground_of(connection).scratch(connection) as trial:
+        copy(trial)
         with watched(trial):
             run_code(worked.plan.upgrade, worked.imports)
         try:
             with watched(trial):
                 run_code(worked.plan.downgrade, worked.imports)
-            leads_back = not differences(read_facts(runner(trial)), before)
+            leads_back = not differences(facts_of(trial), before)
         except Exception:
             leads_back = False
     if leads_back:

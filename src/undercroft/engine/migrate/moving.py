@@ -10,18 +10,17 @@ from sqlalchemy import Connection
 
 from undercroft.engine.migrate.applying import Consent, apply_change
 from undercroft.engine.migrate.errors import Drifted, RevisionBroken
-from undercroft.engine.migrate.facts import Facts, differences, read_facts
+from undercroft.engine.migrate.facts import Facts, differences
+from undercroft.engine.migrate.ground import Site, facts_of
 from undercroft.engine.migrate.history import (
     History,
-    current_revision,
     load_history,
-    replayed,
+    replay,
     run_revision,
     stamp,
 )
-from undercroft.engine.migrate.place import Place, opened, runner, transaction
 from undercroft.engine.migrate.planning import names_of
-from undercroft.engine.migrate.record import files_fingerprint, read_record, write_record
+from undercroft.engine.migrate.record import files_fingerprint, record_of, revision_number, write_record
 from undercroft.engine.migrate.types import Applied, OnStep
 
 
@@ -43,8 +42,7 @@ def locate(connection: Connection, history: History, along: dict[str, Facts]) ->
 
     One that `dev` kept up by itself, or that was made before there were files, is recognised by its schema.
     """
-    run = runner(connection)
-    noted, facts, record = current_revision(run), read_facts(run), read_record(run)
+    noted, facts, record = revision_number(connection), facts_of(connection), record_of(connection)
     if noted is not None:
         history.after(noted)  # raises when the file is missing
     expected: Facts = along[noted] if noted is not None else {}
@@ -60,7 +58,7 @@ def locate(connection: Connection, history: History, along: dict[str, Facts]) ->
 
 
 def up(
-    place: Place,
+    site: Site,
     migrations: Path,
     target: str | None = None,
     *,
@@ -75,35 +73,39 @@ def up(
     """
     history = load_history(migrations)
     _known(history, target)
-    with opened(place) as connection:
-        return run_up(connection, place, history, target, Consent(allow_data_loss, on_step))
+    with site.opened() as connection:
+        return run_up(connection, site, history, target, Consent(allow_data_loss, on_step))
 
 
-def run_up(connection: Connection, place: Place, history: History, target: str | None, consent: Consent) -> Applied:
+def run_up(connection: Connection, site: Site, history: History, target: str | None, consent: Consent) -> Applied:
     """`up` on an open connection."""
-    done = Applied()
-    with replayed(history, place.library.module, place.prepare) as (_, along):
-        while True:
-            with transaction(connection, place):
-                position = locate(connection, history, along)
-                _refuse_drift(position)
-                if position.actual is not None and position.actual != position.noted:
-                    stamp(connection, history, position.actual)
-                    _note(connection, history, along[position.actual])
-                    done = Applied(adopted=position.actual)
-                    continue
-                waiting = history.after(position.actual)
-                if not waiting or (target is not None and position.actual == target):
-                    return done
-                number = waiting[0].number
-                work = partial(run_revision, history=history, number=number, upward=True)
-                backup = apply_change(connection, place, f"revision {number}", work, consent)
-                _note(connection, history, along[number])
-            done = _with(done, number, backup)
+    done, along = Applied(), replay(history, site)
+    site.finish(connection, consent.on_step)
+
+    def one_more() -> Applied | None:
+        position = locate(connection, history, along)
+        _refuse_drift(position)
+        if position.actual is not None and position.actual != position.noted:
+            stamp(connection, history, position.actual)
+            _note(connection, history, along[position.actual])
+            return Applied(adopted=position.actual)
+        waiting = history.after(position.actual)
+        if not waiting or (target is not None and position.actual == target):
+            return None
+        number = waiting[0].number
+        work = partial(run_revision, history=history, number=number, upward=True)
+        backup = apply_change(connection, site, f"revision {number}", work, consent)
+        _note(connection, history, along[number])
+        return _with(done, number, backup)
+
+    while (after := site.attempt(connection, one_more)) is not None:
+        done = after
+        site.finish(connection, consent.on_step)
+    return done
 
 
 def down(
-    place: Place,
+    site: Site,
     migrations: Path,
     target: str | None = None,
     *,
@@ -117,21 +119,28 @@ def down(
     history = load_history(migrations)
     _known(history, None if target == "base" else target)
     consent, done = Consent(allow_data_loss, on_step), Applied()
-    with opened(place) as connection, replayed(history, place.library.module, place.prepare) as (_, along):
-        while True:
-            with transaction(connection, place):
-                position = locate(connection, history, along)
-                _refuse_drift(position)
-                number = position.actual
-                if number is None or number == target or (target is None and done.revisions):
-                    return done
-                if number != position.noted:
-                    stamp(connection, history, number)
-                work = partial(run_revision, history=history, number=number, upward=False)
-                backup = apply_change(connection, place, f"going back from revision {number}", work, consent)
-                below = _below(history, number)
-                _note(connection, history, along[below] if below is not None else {})
-            done = _with(done, number, backup)
+    with site.opened() as connection:
+        along = replay(history, site)
+        site.finish(connection, on_step)
+
+        def one_less() -> Applied | None:
+            position = locate(connection, history, along)
+            _refuse_drift(position)
+            number = position.actual
+            if number is None or number == target or (target is None and done.revisions):
+                return None
+            if number != position.noted:
+                stamp(connection, history, number)
+            work = partial(run_revision, history=history, number=number, upward=False)
+            backup = apply_change(connection, site, f"going back from revision {number}", work, consent)
+            below = _below(history, number)
+            _note(connection, history, along[below] if below is not None else {})
+            return _with(done, number, backup)
+
+        while (after := site.attempt(connection, one_less)) is not None:
+            done = after
+            site.finish(connection, on_step)
+        return done
 
 
 def _refuse_drift(position: Position) -> None:
@@ -162,4 +171,4 @@ def _known(history: History, number: str | None) -> None:
 
 def _note(connection: Connection, history: History, facts: Facts) -> None:
     """The record: not found right for any models yet, that is the next start's business."""
-    write_record(runner(connection), models="", files=files_fingerprint(history.folder), made=names_of(facts))
+    write_record(connection, models="", files=files_fingerprint(history.folder), made=names_of(facts))

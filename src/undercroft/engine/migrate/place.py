@@ -1,4 +1,4 @@
-"""Where a schema lives and how a migration reaches it: connections, the scratch copy, the backup.
+"""SQLite: where a schema lives and how a migration reaches it: connections, the scratch copy, the backup.
 
 Migration connections are opened for the purpose and closed after it. Foreign keys are off on them, as SQLite demands
 for a rebuild (with them on, dropping the old table deletes the child rows); what that could break is checked before
@@ -11,29 +11,35 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, MetaData, create_engine
 from sqlalchemy.dialects import registry
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.faults import SetupFault
 from undercroft.engine.migrate.ddltext import lex
-from undercroft.engine.migrate.errors import Busy
-from undercroft.engine.migrate.facts import Run, read_facts
+from undercroft.engine.migrate.errors import Busy, DataForbids
+from undercroft.engine.migrate.facts import OURS, ColumnFact, Run, TableFact, quoted, read_facts
+from undercroft.engine.migrate.ground import Book, T, runner
 from undercroft.engine.migrate.types import OnStep, Progress
+from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
 from undercroft.engine.sqlite.files import FileLock, create_private
 from undercroft.engine.sqlite.library import Library, choose
 from undercroft.engine.sqlite.settings import SQLiteSettings
 
 Prepare = Callable[[Any], None]
 """Called with every new DB-API connection: the place to register SQL functions."""
+
+BOOK = Book(f"{OURS}_schema", f"{OURS}_revision", "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", "?")
 
 _LOCK_SECONDS = 5.0
 """Longest wait for a process that must have the file alone: one that migrates is done soon, one that serves is not."""
@@ -68,6 +74,148 @@ class Place:
             self.prepare(connection)
         return connection
 
+    # --- what every site does -----------------------------------------------------------------------------------
+
+    @property
+    def book(self) -> Book:
+        return BOOK
+
+    @property
+    def keeps_copies(self) -> bool:
+        return True
+
+    def is_there(self) -> bool:
+        return self.path.exists()
+
+    def dialect(self) -> Dialect:
+        return UndercroftSQLiteDialect(self.library.module)
+
+    def opened(self) -> AbstractContextManager[Connection]:
+        return opened(self)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return reading(self)
+
+    def scratch(self) -> AbstractContextManager[Connection]:
+        return scratch(self.library.module, self.prepare)
+
+    def attempt(self, connection: Connection, work: Callable[[], T]) -> T:
+        with transaction(connection, self):
+            return work()
+
+    def finish(self, connection: Connection, on_step: OnStep | None = None) -> None:
+        """Nothing: here a transaction does everything."""
+
+    def unfinished(self, connection: Connection) -> tuple[str, ...]:
+        return ()
+
+    def announce(self, connection: Connection) -> None:
+        """Nothing: who serves the file sees the schema's cookie."""
+
+    def back_up(self, label: str, on_step: OnStep | None = None) -> Path | None:
+        return back_up(self, label, on_step)
+
+    def check_references(self, connection: Connection, label: str) -> None:
+        """Foreign keys were off."""
+        broken = _counted(runner(connection)("PRAGMA foreign_key_check"))
+        if not broken:
+            return
+        committed = self.connect()
+        try:
+            before = _counted(committed.execute("PRAGMA foreign_key_check").fetchall())
+        finally:
+            committed.close()
+        new = broken - before
+        if new:
+            found = [f"{count} rows of {table} point to no row of {parent}" for (table, parent), count in new.items()]
+            raise DataForbids(
+                f"{label} would break foreign keys: {'; '.join(found)}", details=found, hint="Nothing of it was kept."
+            )
+
+    @contextmanager
+    def looking(self) -> Iterator[tuple[Run, str] | None]:
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            yield None
+            return
+        with held(self):
+            connection = self.connect()
+            try:
+
+                def run(sql: str, args: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+                    found: list[tuple[object, ...]] = connection.execute(sql, args).fetchall()
+                    return found
+
+                yield run, str(run("PRAGMA schema_version")[0][0])
+            finally:
+                connection.close()
+
+
+def _counted(rows: Any) -> Counter[tuple[str, str]]:
+    return Counter((str(row[0]), str(row[2])) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class SQLiteGround:
+    """How SQLite's schemas are read, tried and named. A scratch is a database in memory."""
+
+    module: Any
+    prepare: Prepare | None = None
+
+    @property
+    def book(self) -> Book:
+        return BOOK
+
+    def facts(self, connection: Connection) -> dict[str, TableFact]:
+        return read_facts(runner(connection))
+
+    def scratch(self, connection: Connection) -> AbstractContextManager[Connection]:
+        return scratch(self.module, self.prepare)
+
+    def copied(self, connection: Connection) -> Callable[[Connection], None]:
+        return lambda target: copy_schema(connection, target)
+
+    def is_bare(self, connection: Connection) -> bool:
+        return not runner(connection)("SELECT 1 FROM sqlite_master LIMIT 1")
+
+    def create_all(
+        self, connection: Connection, target: MetaData, tell: Callable[[int, str], None] | None = None
+    ) -> None:
+        for done, table in enumerate(target.sorted_tables):
+            if tell is not None:
+                tell(done, table.fullname)
+            table.create(connection)
+
+    def named(self, name: str) -> str:
+        return quoted(name)
+
+    def misfit(self, to: ColumnFact, run: Run) -> str | None:
+        return misfit(to)
+
+    def cookie(self, connection: Connection) -> str:
+        return str(runner(connection)("PRAGMA schema_version")[0][0])
+
+    def breaks_transaction(self, cursor: Any) -> bool:
+        return not cursor.connection.in_transaction
+
+
+def misfit(to: ColumnFact) -> str | None:
+    """A condition on `v`, true where it does not belong into a column of this type, by its affinity alone."""
+    declared = to.type.upper()
+    if declared.startswith(("BOOL",)):
+        return "v NOT IN (0, 1, '0', '1')"
+    if declared.startswith(("DATE", "TIMESTAMP")):
+        return "datetime(v) IS NULL"
+    if declared.startswith("JSON"):
+        return "NOT json_valid(v)"
+    if to.affinity == "INTEGER":
+        number = "CAST(v AS INTEGER)"
+        return (
+            f"CASE typeof(v) WHEN 'integer' THEN 0 WHEN 'real' THEN v <> {number} ELSE CAST({number} AS TEXT) <> v END"
+        )
+    if to.affinity in ("REAL", "NUMERIC"):
+        return "typeof(v) = 'blob' OR typeof(v) = 'text' AND (v GLOB '*[^-+.0-9eE]*' OR v NOT GLOB '*[0-9]*')"
+    return None
+
 
 def place_of(settings: SQLiteSettings, data_dir: Path, *, prepare: Prepare | None = None) -> Place:
     """The place of the engine's own file; backups go to `backups/` in the data directory. Raises `SetupFault`."""
@@ -97,7 +245,7 @@ def held(place: Place) -> Iterator[None]:
 @contextmanager
 def opened(place: Place) -> Iterator[Connection]:
     """A connection whose every transaction takes the write lock at its start."""
-    with held(place), _connected(place.connect, place.library.module, "BEGIN IMMEDIATE") as connection:
+    with held(place), _connected(place.connect, place.library.module, "BEGIN IMMEDIATE", place.prepare) as connection:
         yield connection
 
 
@@ -110,7 +258,7 @@ def reading(place: Place) -> Iterator[Connection]:
         connection.execute("PRAGMA query_only=ON")
         return connection
 
-    with held(place), _connected(connect, place.library.module, "BEGIN") as connection:
+    with held(place), _connected(connect, place.library.module, "BEGIN", place.prepare) as connection:
         yield connection
 
 
@@ -124,16 +272,17 @@ def scratch(module: Any, prepare: Prepare | None = None) -> Iterator[Connection]
             prepare(connection)
         return connection
 
-    with _connected(connect, module, "BEGIN") as connection:
+    with _connected(connect, module, "BEGIN", prepare) as connection:
         yield connection
 
 
 @contextmanager
-def _connected(connect: Callable[[], Any], module: Any, begin: str) -> Iterator[Connection]:
+def _connected(connect: Callable[[], Any], module: Any, begin: str, prepare: Prepare | None) -> Iterator[Connection]:
     registry.register("sqlite.undercroft_migrations", "undercroft.engine.migrate.reflection", "MigrationDialect")
     engine = create_engine(
         "sqlite+undercroft_migrations://", module=module, creator=connect, poolclass=NullPool, begin_with=begin
     )
+    cast(Any, engine.dialect).ground = SQLiteGround(module, prepare)
     with engine.connect() as connection:
         yield connection
 
@@ -152,16 +301,6 @@ def transaction(connection: Connection, place: Place) -> Iterator[None]:
         ) from error
     with begun:
         yield
-
-
-def runner(connection: Connection) -> Run:
-    """Plain statements on a connection, as the pure readers want them."""
-
-    def run(sql: str, args: tuple[object, ...] = ()) -> Sequence[Sequence[Any]]:
-        result = connection.exec_driver_sql(sql, args)
-        return result.fetchall() if result.returns_rows else []
-
-    return run
 
 
 def copy_schema(source: Connection, target: Connection) -> None:

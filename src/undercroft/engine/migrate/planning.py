@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from alembic.operations import ops
 from sqlalchemy import Connection, MetaData
+from sqlalchemy.engine import Dialect
 
 from undercroft.engine.migrate.alembic_context import make_context
 from undercroft.engine.migrate.changes import RenameColumn, RenameTable
@@ -14,9 +15,8 @@ from undercroft.engine.migrate.describe import describe
 from undercroft.engine.migrate.diff import Comparison, Operation, find_changes
 from undercroft.engine.migrate.errors import CannotPlan
 from undercroft.engine.migrate.execute import run_code, watched
-from undercroft.engine.migrate.facts import Facts, differences, read_facts
-from undercroft.engine.migrate.place import Prepare, copy_schema, runner, scratch
-from undercroft.engine.migrate.reflection import MigrationDialect
+from undercroft.engine.migrate.facts import Facts, differences
+from undercroft.engine.migrate.ground import facts_of, ground_of
 from undercroft.engine.migrate.renames import Renames, find_renames
 from undercroft.engine.migrate.render import join, render_operation
 from undercroft.engine.migrate.rows import Rows
@@ -60,22 +60,22 @@ def plan(
     renames: Sequence[Rename] = (),
     *,
     made: Iterable[str] | None = None,
-    prepare: Prepare | None = None,
 ) -> Plan:
     """What leads from the database of `connection` to the models, with its questions, losses and obstacles. Changes
     nothing.
 
-    `connection` comes from `place.opened`, `reading` or `scratch`. `made` names the tables and indexes that may be
-    dropped (None: all). Raises `CannotPlan` where a rename makes no sense or a change cannot be worked out for SQLite.
+    `connection` comes from a site's `opened`, `reading` or `scratch`. `made` names the tables and indexes that may be
+    dropped (None: all). Raises `CannotPlan` where a rename makes no sense or a change cannot be worked out.
     """
-    return work_out(metadata, connection, renames, made=made, prepare=prepare).plan
+    return work_out(metadata, connection, renames, made=made).plan
 
 
-def ideal_facts(target: MetaData, connection: Connection, prepare: Prepare | None = None) -> Facts:
-    """The schema that the models would have in a new database, in SQLite's words."""
-    with scratch(connection.dialect.dbapi, prepare) as fresh:
-        target.create_all(fresh)
-        return read_facts(runner(fresh))
+def ideal_facts(target: MetaData, connection: Connection) -> Facts:
+    """The schema that the models would have in a new database, in the database's own words."""
+    ground = ground_of(connection)
+    with ground.scratch(connection) as fresh:
+        ground.create_all(fresh, target)
+        return facts_of(fresh)
 
 
 def work_out(
@@ -84,35 +84,36 @@ def work_out(
     renames: Sequence[Rename] = (),
     *,
     made: Iterable[str] | None = None,
-    prepare: Prepare | None = None,
 ) -> WorkedOut:
     """`plan`, with the code of each operation."""
-    dialect = MigrationDialect(dbapi=connection.dialect.dbapi)
+    dialect = connection.dialect
     target = plain_metadata(metadata, dialect)
-    ideal, actual = ideal_facts(target, connection, prepare), read_facts(runner(connection))
+    ideal, actual = ideal_facts(target, connection), facts_of(connection)
     owned = frozenset(names_of(actual) if made is None else made)
     foreign = tuple(sorted(name for name in names_of(actual) if name not in owned and name not in names_of(ideal)))
     found = find_renames(metadata, actual, owned, renames)
     if found.questions:
         return WorkedOut(Plan(questions=tuple(found.questions), left_alone=foreign), (), ideal, frozenset())
     owned |= frozenset(found.tables.values())
-    with scratch(connection.dialect.dbapi, prepare) as trial:
-        copy_schema(connection, trial)
+    ground, copy = ground_of(connection), ground_of(connection).copied(connection)
+    with ground.scratch(connection) as trial:
+        copy(trial)
         renamings = _rename_operations(found)
         context = make_context(trial)
         with watched(trial):
             for operation in renamings:
                 run_code(render_operation(operation, context)[0])
-        before = read_facts(runner(trial))
+        before = facts_of(trial)
         comparison = Comparison(target, before, ideal, owned, _fills(metadata, dialect))
         operations = [*renamings, *find_changes(trial, comparison)]
-        rows = Rows(runner(connection), actual, found)
-        pieces = [
-            Piece(*render_operation(operation, context), tuple(describe(operation, rows, before, ideal)))
-            for operation in operations
-        ]
+        written = [render_operation(operation, context) for operation in operations]
         down = [render_operation(each, context) for operation in reversed(operations) for each in _reversed(operation)]
-    tried = _prove(connection, pieces, ideal, owned, prepare)
+    rows = Rows(connection, actual, found)
+    pieces = [
+        Piece(*code, tuple(describe(operation, rows, before, ideal)))
+        for operation, code in zip(operations, written, strict=True)
+    ]
+    tried = _prove(connection, pieces, ideal, owned)
     imports = frozenset().union(*(piece.imports for piece in pieces), *(found for _, found in down))
     steps = tuple(step for piece in tried for step in piece.steps)
     upgrade, downgrade = join([piece.code for piece in tried]), join([code for code, _ in down])
@@ -145,7 +146,7 @@ def _reversed(operation: Operation) -> list[Operation]:
         return []
 
 
-def _fills(metadata: MetaData, dialect: MigrationDialect) -> dict[str, str]:
+def _fills(metadata: MetaData, dialect: Dialect) -> dict[str, str]:
     found = {}
     for table in metadata.tables.values():
         for column in table.columns:
@@ -155,13 +156,12 @@ def _fills(metadata: MetaData, dialect: MigrationDialect) -> dict[str, str]:
     return found
 
 
-def _prove(
-    connection: Connection, pieces: Sequence[Piece], ideal: Facts, owned: frozenset[str], prepare: Prepare | None
-) -> list[Piece]:
+def _prove(connection: Connection, pieces: Sequence[Piece], ideal: Facts, owned: frozenset[str]) -> list[Piece]:
     """Run the plan on a copy of the schema: it has to arrive at the models. Gives the pieces with their SQL."""
     out = []
-    with scratch(connection.dialect.dbapi, prepare) as trial:
-        copy_schema(connection, trial)
+    copy = ground_of(connection).copied(connection)
+    with ground_of(connection).scratch(connection) as trial:
+        copy(trial)
         with watched(trial) as (seen, _):
             for piece in pieces:
                 start = len(seen.statements)
@@ -169,7 +169,7 @@ def _prove(
                 sql = tuple(seen.statements[start:])
                 steps = piece.steps
                 out.append(replace(piece, steps=(replace(steps[0], sql=sql), *steps[1:]) if steps else ()))
-        left = differences(read_facts(runner(trial)), ideal, owned)
+        left = differences(facts_of(trial), ideal, owned)
     if left:
         raise CannotPlan(
             f"this change cannot be worked out by itself: {left[0]}",

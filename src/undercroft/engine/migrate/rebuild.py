@@ -18,9 +18,9 @@ from sqlalchemy import Connection, ForeignKeyConstraint, Index, Table
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import NullType
 
-from undercroft.engine.migrate.ddltext import normal
+from undercroft.engine.migrate.comparing import ByFacts
 from undercroft.engine.migrate.errors import CannotPlan
-from undercroft.engine.migrate.facts import ColumnFact, Facts, TableFact, quoted
+from undercroft.engine.migrate.facts import TableFact, quoted
 from undercroft.engine.migrate.reflection import Declared, MigrationDialect
 from undercroft.engine.sqlite.dialect import dotted
 
@@ -37,7 +37,7 @@ class _Rebuild:
         self.fact, self.new, self.kept, self.triggers, self.counter = fact, new, kept, triggers, counter
 
 
-class FaithfulSQLite(SQLiteImpl):
+class FaithfulSQLite(ByFacts, SQLiteImpl):
     # No __dialect__ here: Alembic registers such classes globally, and we only want it for our own contexts.
     transactional_ddl = True
 
@@ -48,41 +48,6 @@ class FaithfulSQLite(SQLiteImpl):
         """Tables that were rebuilt so far, by SQLite's names."""
         self.renamed_within: dict[tuple[str, str], str] = {}
         """Columns that a rebuild renamed: (table, new name) to the old name."""
-        self._compared: tuple[Facts, Facts] | None = None
-
-    def compare_by(self, actual: Facts, ideal: Facts) -> None:
-        """From now on this context compares, by these facts; columns are then reflected in types that have names."""
-        self._compared = (actual, ideal)
-
-    def compare_type(self, inspector_column: Any, metadata_column: Any) -> bool:
-        have, want = self._pair(metadata_column)
-        return (normal(have.type), (have.collation or "binary").lower()) != (
-            normal(want.type),
-            (want.collation or "binary").lower(),
-        )
-
-    def compare_server_default(
-        self,
-        inspector_column: Any,
-        metadata_column: Any,
-        rendered_metadata_default: str | None,
-        rendered_inspector_default: str | None,
-    ) -> bool:
-        have, want = self._pair(metadata_column)
-        return normal(have.default or "") != normal(want.default or "")
-
-    def correct_for_autogen_constraints(
-        self, conn_unique_constraints: Any, conn_indexes: Any, metadata_unique_constraints: Any, metadata_indexes: Any
-    ) -> None:
-        """Takes the indexes out of Alembic's comparison: `diff` compares their texts."""
-        for indexes in (conn_indexes, metadata_indexes):
-            if isinstance(indexes, set):  # Alembic hands in an empty frozenset where there is no table
-                indexes.clear()
-
-    def _pair(self, column: Any) -> tuple[ColumnFact, ColumnFact]:
-        name = dotted(column.table.schema, column.table.name)
-        have, want = (facts[name].columns_by_name[column.name] for facts in self._compared or ())
-        return have, want
 
     @property
     def _bound(self) -> Connection:
@@ -112,7 +77,7 @@ class FaithfulSQLite(SQLiteImpl):
 
     def autogen_column_reflect(self, inspector: Any, table: Table, column_info: dict[str, Any]) -> None:
         super().autogen_column_reflect(inspector, table, column_info)
-        if self._compared is not None:
+        if self.compared is not None:
             return
         column = self._fact(table).columns_by_name[column_info["name"]]
         declared = f"{column.type} COLLATE {quoted(column.collation)}" if column.collation else column.type

@@ -1,7 +1,7 @@
 # ruff: noqa: S608  names are quoted or constant, and values are arguments
 """What Undercroft notes in a database about its schema, and the quick look that spares a start the whole comparison.
 
-One row says: for which models, for which revision files and at which schema cookie of SQLite this database was last
+One row says: for which models, for which revision files and at which cookie of the schema this database was last
 found right. While all three are unchanged nothing needs to be compared, and Alembic is not even imported.
 """
 
@@ -12,16 +12,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from undercroft.engine.migrate.facts import OURS, Run
-from undercroft.engine.migrate.place import Place, held
-from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
+from undercroft.engine.migrate.facts import Run
+from undercroft.engine.migrate.ground import Book, Site, ground_of, runner
 
-TABLE = f"{OURS}schema"
-_FORMAT = "1"
+_FORMAT = "2"
 """Counted up when the comparison itself changes, so that every database is compared once more."""
 
 
@@ -33,26 +31,43 @@ class Record:
 
     models: str
     files: str
-    cookie: int
+    cookie: str
     made: tuple[str, ...]
 
 
-def read_record(run: Run) -> Record | None:
-    if not run("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (TABLE,)):
+def record_of(connection: Connection) -> Record | None:
+    """What was noted; None in a database that Undercroft has not noted yet."""
+    return read_record(runner(connection), ground_of(connection).book)
+
+
+def read_record(run: Run, book: Book) -> Record | None:
+    if not book.has(run, book.record):
         return None
-    rows = run(f"SELECT models, files, cookie, made FROM {TABLE}")
-    return Record(rows[0][0], rows[0][1], rows[0][2], tuple(json.loads(rows[0][3]))) if rows else None
+    rows = run(f"SELECT models, files, cookie, made FROM {book.record}")
+    return Record(rows[0][0], rows[0][1], str(rows[0][2]), tuple(json.loads(rows[0][3]))) if rows else None
 
 
-def write_record(run: Run, *, models: str, files: str, made: tuple[str, ...]) -> None:
+def revision_number(connection: Connection) -> str | None:
+    """The number in the version row; None without one."""
+    run, book = runner(connection), ground_of(connection).book
+    if not book.has(run, book.revision):
+        return None
+    rows = run(f"SELECT version_num FROM {book.revision}")
+    return str(rows[0][0]) if rows else None
+
+
+def write_record(connection: Connection, *, models: str, files: str, made: tuple[str, ...]) -> None:
     """Note the state, in the transaction of the change itself."""
-    run(
-        f"CREATE TABLE IF NOT EXISTS {TABLE} (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), "
-        "models TEXT NOT NULL, files TEXT NOT NULL, cookie INTEGER NOT NULL, made TEXT NOT NULL)"
-    )
-    cookie = run("PRAGMA schema_version")[0][0]
-    values = (models, files, cookie, json.dumps(sorted(made)))
-    run(f"INSERT OR REPLACE INTO {TABLE} VALUES (1, ?, ?, ?, ?)", values)
+    run, book = runner(connection), ground_of(connection).book
+    if not book.has(run, book.record):
+        run(
+            f"CREATE TABLE {book.record} (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), "
+            "models TEXT NOT NULL, files TEXT NOT NULL, cookie TEXT NOT NULL, made TEXT NOT NULL)"
+        )
+    values = (models, files, ground_of(connection).cookie(connection), json.dumps(sorted(made)))
+    new = ", ".join(f"{name} = excluded.{name}" for name in ("models", "files", "cookie", "made"))
+    listed = ", ".join([book.value] * 4)
+    run(f"INSERT INTO {book.record} VALUES (1, {listed}) ON CONFLICT (only_row) DO UPDATE SET {new}", values)
 
 
 def models_fingerprint(metadata: MetaData, dialect: Dialect) -> str:
@@ -80,28 +95,18 @@ def files_fingerprint(migrations: Path | None) -> str:
     return digest.hexdigest()
 
 
-def is_current(metadata: MetaData, place: Place, migrations: Path | None) -> bool:
+def is_current(metadata: MetaData, site: Site, migrations: Path | None) -> bool:
     """Whether the database was found right for exactly these models and files, and nobody has changed its schema
     since.
 
     Cheap (a few milliseconds); False only means that `ensure` or `sync` has to look closer. Raises `Busy` when the
     file is held.
     """
-    if not place.path.exists() or place.path.stat().st_size == 0:
+    with site.looking() as looked:
+        if looked is None:
+            return False
+        run, cookie = looked
+        record = read_record(run, site.book)
+    if record is None or record.cookie != cookie or record.files != files_fingerprint(migrations):
         return False
-    with held(place):
-        connection = place.connect()
-        try:
-
-            def run(sql: str, args: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
-                found: list[tuple[object, ...]] = connection.execute(sql, args).fetchall()
-                return found
-
-            record = read_record(run)
-            if record is None or run("PRAGMA schema_version")[0][0] != record.cookie:
-                return False
-        finally:
-            connection.close()
-    if record.files != files_fingerprint(migrations):
-        return False
-    return record.models == models_fingerprint(metadata, UndercroftSQLiteDialect(place.library.module))
+    return record.models == models_fingerprint(metadata, site.dialect())

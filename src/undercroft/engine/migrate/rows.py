@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undercroft.engine.migrate.facts import ColumnFact, Facts, Run, quoted
+from sqlalchemy import Connection
+
+from undercroft.engine.migrate.facts import ColumnFact, Facts, quoted
+from undercroft.engine.migrate.ground import ground_of, runner
 from undercroft.engine.migrate.renames import Renames
 
 
 class Rows:
     """Counts over the database as it is; tables and columns are named as the models will call them."""
 
-    def __init__(self, run: Run, facts: Facts, renames: Renames) -> None:
-        self._run, self._facts, self._renames = run, facts, renames
+    def __init__(self, connection: Connection, facts: Facts, renames: Renames) -> None:
+        self._run, self._ground = runner(connection), ground_of(connection)
+        self._facts, self._renames = facts, renames
 
     def count(self, table: str) -> int:
         return self._count(table, "1")
@@ -34,8 +38,8 @@ class Rows:
             return 0
         listed = ", ".join(map(quoted, columns))
         present = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
-        kept = f"SELECT 1 FROM {self._source(table)} WHERE {present} AND ({where or '1'})"
-        return self._number(f"SELECT count(*) FROM ({kept} GROUP BY {listed} HAVING count(*) > 1)")
+        kept = f"SELECT 1 FROM {self._source(table)} WHERE {present} AND ({where or '1 = 1'})"
+        return self._number(f"SELECT count(*) FROM ({kept} GROUP BY {listed} HAVING count(*) > 1) AS twice")
 
     def orphans(self, table: str, columns: Sequence[str], to: str, referred: Sequence[str]) -> int:
         if not self._has(table, columns):
@@ -52,11 +56,11 @@ class Rows:
         return self._number(f"SELECT count(*) FROM {source} WHERE {present} AND NOT EXISTS ({lookup})")
 
     def misfits(self, table: str, column: str, to: ColumnFact) -> int:
-        """Values that would not become the new type, by the column's affinity alone."""
-        test = _misfit(to)
+        """Values that would not become the new type."""
+        test = self._ground.misfit(to, self._run)
         if test is None or not self._has(table, [column]):
             return 0
-        cast = f"(SELECT {quoted(column)} AS v FROM {self._source(table)} WHERE {quoted(column)} IS NOT NULL)"
+        cast = f"(SELECT {quoted(column)} AS v FROM {self._source(table)} WHERE {quoted(column)} IS NOT NULL) AS found"
         return self._number(f"SELECT count(*) FROM {cast} WHERE {test}")
 
     def _has(self, table: str, columns: Sequence[str]) -> bool:
@@ -76,29 +80,10 @@ class Rows:
         old = self._renames.origin(table)
         back = {old_name: new_name for new_name, old_name in self._columns(table).items()}
         columns = (f"{quoted(c.name)} AS {quoted(back.get(c.name, c.name))}" for c in self._facts[old].columns)
-        return f"(SELECT {', '.join(columns)} FROM {quoted(old)})"
+        return f"(SELECT {', '.join(columns)} FROM {self._ground.named(old)})"
 
     def _columns(self, table: str) -> dict[str, str]:
         return {new: old for old, new in self._renames.columns.get(table, {}).items()}
 
     def _number(self, sql: str) -> int:
         return int(self._run(sql)[0][0])
-
-
-def _misfit(to: ColumnFact) -> str | None:
-    """A condition on `v`, true where it does not belong into a column of this type."""
-    declared = to.type.upper()
-    if declared.startswith(("BOOL",)):
-        return "v NOT IN (0, 1, '0', '1')"
-    if declared.startswith(("DATE", "TIMESTAMP")):
-        return "datetime(v) IS NULL"
-    if declared.startswith("JSON"):
-        return "NOT json_valid(v)"
-    if to.affinity == "INTEGER":
-        number = "CAST(v AS INTEGER)"
-        return (
-            f"CASE typeof(v) WHEN 'integer' THEN 0 WHEN 'real' THEN v <> {number} ELSE CAST({number} AS TEXT) <> v END"
-        )
-    if to.affinity in ("REAL", "NUMERIC"):
-        return "typeof(v) = 'blob' OR typeof(v) = 'text' AND (v GLOB '*[^-+.0-9eE]*' OR v NOT GLOB '*[0-9]*')"
-    return None

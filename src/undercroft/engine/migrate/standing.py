@@ -7,41 +7,42 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData
 
-from undercroft.engine.migrate.facts import Facts, read_facts
-from undercroft.engine.migrate.history import History, current_revision, load_history, replayed
+from undercroft.engine.migrate.facts import Facts
+from undercroft.engine.migrate.ground import Site, facts_of
+from undercroft.engine.migrate.history import History, load_history, replayed
 from undercroft.engine.migrate.moving import locate
-from undercroft.engine.migrate.place import Place, reading, runner, scratch
 from undercroft.engine.migrate.planning import names_of, work_out
-from undercroft.engine.migrate.record import read_record
+from undercroft.engine.migrate.record import record_of, revision_number
 from undercroft.engine.migrate.types import Plan, Status
 
 
-def status(metadata: MetaData, place: Place, migrations: Path | None = None, *, database: bool = True) -> Status:
+def status(metadata: MetaData, site: Site, migrations: Path | None = None, *, database: bool = True) -> Status:
     """Compare all three; `database=False` leaves the database out, as in CI, where there is none. Changes nothing."""
     history = load_history(migrations)
-    with replayed(history, place.library.module, place.prepare) as (files, along):
-        found = Status(None, history.head)
-        if history.revisions:
-            written = work_out(metadata, files, prepare=place.prepare).plan
+    found = Status(None, history.head)
+    along: dict[str, Facts] = {}
+    if history.revisions:
+        with replayed(history, site) as (files, along):
+            written = work_out(metadata, files).plan
             found = replace(found, unwritten=written.steps, questions=written.questions)
-        if not database:
-            return found
-        if not place.path.exists():
-            with scratch(place.library.module, place.prepare) as nothing:
-                return _with_database(replace(found, pending=history.revisions), metadata, nothing, place, history)
-        with reading(place) as connection:
-            return _located(_with_database(found, metadata, connection, place, history), connection, history, along)
+    if not database:
+        return found
+    if not site.is_there():
+        with site.scratch() as nothing:
+            return _with_database(replace(found, pending=history.revisions), metadata, nothing, history)
+    with site.reading() as connection:
+        found = replace(found, unfinished=site.unfinished(connection))
+        return _located(_with_database(found, metadata, connection, history), connection, history, along)
 
 
-def _with_database(found: Status, metadata: MetaData, connection: Connection, place: Place, history: History) -> Status:
+def _with_database(found: Status, metadata: MetaData, connection: Connection, history: History) -> Status:
     """Without files, the models are compared with the database itself."""
-    run = runner(connection)
-    record = read_record(run)
+    record = record_of(connection)
     made = record.made if record is not None else ()
     if not history.revisions:
-        plan: Plan = work_out(metadata, connection, made=made, prepare=place.prepare).plan
+        plan: Plan = work_out(metadata, connection, made=made).plan
         return replace(found, unapplied=plan.steps, questions=plan.questions, left_alone=plan.left_alone)
-    others = sorted(set(names_of(read_facts(run))) - set(made)) if record is not None else []
+    others = sorted(set(names_of(facts_of(connection))) - set(made)) if record is not None else []
     return replace(found, left_alone=tuple(others))
 
 
@@ -51,14 +52,12 @@ def _located(found: Status, connection: Connection, history: History, along: dic
     position = locate(connection, history, along)
     return replace(
         found,
-        current=current_revision(runner(connection)),
+        current=revision_number(connection),
         pending=history.after(position.actual),
         drift=() if position.found else position.drift,
     )
 
 
-def check(
-    metadata: MetaData, place: Place, migrations: Path | None = None, *, database: bool = True
-) -> tuple[str, ...]:
+def check(metadata: MetaData, site: Site, migrations: Path | None = None, *, database: bool = True) -> tuple[str, ...]:
     """One sentence per disagreement, for CI: the command's exit status is 1 when there is any."""
-    return status(metadata, place, migrations, database=database).problems
+    return status(metadata, site, migrations, database=database).problems

@@ -17,19 +17,25 @@ from sqlalchemy import Connection, MetaData
 from undercroft.engine.migrate.applying import Consent, apply_change
 from undercroft.engine.migrate.errors import DataForbids, NotUpToDate
 from undercroft.engine.migrate.execute import run_code, watched
-from undercroft.engine.migrate.facts import differences, read_facts
-from undercroft.engine.migrate.history import History, current_revision, load_history, replayed, run_revision, stamp
+from undercroft.engine.migrate.facts import differences
+from undercroft.engine.migrate.ground import Site, facts_of, ground_of
+from undercroft.engine.migrate.history import History, load_history, replay, replay_within, run_revision, stamp
 from undercroft.engine.migrate.making import refuse_questions
 from undercroft.engine.migrate.moving import locate, run_up
-from undercroft.engine.migrate.place import Place, opened, runner, transaction
 from undercroft.engine.migrate.planning import WorkedOut, names_of, work_out
-from undercroft.engine.migrate.record import files_fingerprint, models_fingerprint, read_record, write_record
+from undercroft.engine.migrate.record import (
+    files_fingerprint,
+    models_fingerprint,
+    record_of,
+    revision_number,
+    write_record,
+)
 from undercroft.engine.migrate.types import Applied, OnStep, Rename
 
 
 def bring(
     metadata: MetaData,
-    place: Place,
+    site: Site,
     migrations: Path | None = None,
     *,
     renames: Sequence[Rename] = (),
@@ -40,57 +46,60 @@ def bring(
     history = load_history(migrations)
     notes: tuple[str, ...] = ()
     ran, consent = Applied(), Consent(allow_data_loss, on_step)
-    with opened(place) as connection:
+
+    def change() -> Applied:
+        if _right_already(connection, metadata, migrations):  # another process was faster
+            return ran
+        worked = work_out(metadata, connection, renames, made=_made(connection))
+        refuse_questions(worked.plan.questions)
+        _refuse_blocks(worked)
+        backups = ran.backups
+        if worked.plan.steps:
+            run = lambda _: run_code(worked.plan.upgrade, worked.imports)  # noqa: E731
+            backup = apply_change(connection, site, "the change of the models", run, consent, worked.plan.losses)
+            backups += (backup,) if backup is not None else ()
+        _note(connection, metadata, history, worked)
+        steps = tuple(step.sentence for step in worked.plan.steps)
+        return Applied(steps, ran.revisions, ran.adopted, backups, notes)
+
+    with site.opened() as connection:
+        site.finish(connection, on_step)
         if history.revisions:
-            ran, notes = _run_files(connection, place, history, consent)
-        with transaction(connection, place):
-            if _right_already(connection, metadata, migrations):  # another process was faster
-                return ran
-            worked = work_out(metadata, connection, renames, made=_made(connection), prepare=place.prepare)
-            refuse_questions(worked.plan.questions)
-            _refuse_blocks(worked)
-            backup = None
-            if worked.plan.steps:
-                backup = apply_change(
-                    connection,
-                    place,
-                    "the change of the models",
-                    lambda _: run_code(worked.plan.upgrade, worked.imports),
-                    consent,
-                    worked.plan.losses,
-                )
-            _note(connection, metadata, place, history, worked)
-    steps = tuple(step.sentence for step in worked.plan.steps)
-    backups = ran.backups + ((backup,) if backup is not None else ())
-    return Applied(steps, ran.revisions, ran.adopted, backups, notes)
+            ran, notes = _run_files(connection, site, history, consent)
+        done = site.attempt(connection, change)
+        site.finish(connection, on_step)
+    return done
 
 
-def insist(
-    metadata: MetaData, place: Place, migrations: Path | None = None, *, on_step: OnStep | None = None
-) -> Applied:
+def insist(metadata: MetaData, site: Site, migrations: Path | None = None, *, on_step: OnStep | None = None) -> Applied:
     """Fill an empty database, and raise `NotUpToDate` for any other that is not what the models say; `ensure`
     without its quick look.
     """
     history = load_history(migrations)
-    with opened(place) as connection, transaction(connection, place):
+
+    def look() -> Applied | None:
         if not _is_empty(connection):
-            _refuse_pending(connection, place, history)
-            worked = work_out(metadata, connection, made=_made(connection), prepare=place.prepare)
+            _refuse_unfinished(site.unfinished(connection))
+            _refuse_pending(connection, history)
+            worked = work_out(metadata, connection, made=_made(connection))
             _refuse_differences(worked, history)
-            _note(connection, metadata, place, history, worked)
+            _note(connection, metadata, history, worked)
             return Applied()
-        if history.revisions:
-            ran = _install(connection, history, Consent(True, on_step))
-            made = names_of(read_facts(runner(connection)))
-            worked = work_out(metadata, connection, made=made, prepare=place.prepare)
-            _refuse_differences(worked, history)
-            _note(connection, metadata, place, history, worked)
-            return ran
-    return bring(metadata, place, migrations, on_step=on_step)
+        if not history.revisions:
+            return None
+        ran = _install(connection, history, Consent(True, on_step))
+        worked = work_out(metadata, connection, made=names_of(facts_of(connection)))
+        _refuse_differences(worked, history)
+        _note(connection, metadata, history, worked)
+        return ran
+
+    with site.opened() as connection:
+        found = site.attempt(connection, look)
+    return found if found is not None else bring(metadata, site, migrations, on_step=on_step)
 
 
 def _is_empty(connection: Connection) -> bool:
-    return not read_facts(runner(connection)) and current_revision(runner(connection)) is None
+    return not facts_of(connection) and revision_number(connection) is None
 
 
 def _install(connection: Connection, history: History, consent: Consent) -> Applied:
@@ -102,12 +111,12 @@ def _install(connection: Connection, history: History, consent: Consent) -> Appl
 
 
 def _run_files(
-    connection: Connection, place: Place, history: History, consent: Consent
+    connection: Connection, site: Site, history: History, consent: Consent
 ) -> tuple[Applied, tuple[str, ...]]:
-    with replayed(history, place.library.module, place.prepare) as (_, along), transaction(connection, place):
-        position = locate(connection, history, along)
+    along = replay(history, site)
+    position = site.attempt(connection, lambda: locate(connection, history, along))
     if position.found:
-        return run_up(connection, place, history, None, consent), ()
+        return run_up(connection, site, history, None, consent), ()
     waiting = [each.number for each in history.after(position.noted)]
     if not waiting:
         return Applied(), ()
@@ -119,11 +128,10 @@ def _run_files(
 
 
 def _right_already(connection: Connection, metadata: MetaData, migrations: Path | None) -> bool:
-    run = runner(connection)
-    record = read_record(run)
+    record = record_of(connection)
     return (
         record is not None
-        and record.cookie == run("PRAGMA schema_version")[0][0]
+        and record.cookie == ground_of(connection).cookie(connection)
         and record.files == files_fingerprint(migrations)
         and record.models == models_fingerprint(metadata, connection.dialect)
     )
@@ -131,18 +139,17 @@ def _right_already(connection: Connection, metadata: MetaData, migrations: Path 
 
 def _made(connection: Connection) -> tuple[str, ...]:
     """What may be dropped: nothing, in a database that Undercroft has not noted yet."""
-    record = read_record(runner(connection))
+    record = record_of(connection)
     return record.made if record is not None else ()
 
 
-def _note(connection: Connection, metadata: MetaData, place: Place, history: History, worked: WorkedOut) -> None:
-    run = runner(connection)
-    if history.head is not None and current_revision(run) != history.head:
-        with replayed(history, place.library.module, place.prepare) as (_, along):
-            if not differences(read_facts(run), along[history.head], names_of(along[history.head])):
-                stamp(connection, history, history.head)
+def _note(connection: Connection, metadata: MetaData, history: History, worked: WorkedOut) -> None:
+    if history.head is not None and revision_number(connection) != history.head:
+        at_head = replay_within(history, connection)[history.head]
+        if not differences(facts_of(connection), at_head, names_of(at_head)):
+            stamp(connection, history, history.head)
     models = models_fingerprint(metadata, connection.dialect)
-    write_record(run, models=models, files=files_fingerprint(history.folder), made=worked.made)
+    write_record(connection, models=models, files=files_fingerprint(history.folder), made=worked.made)
 
 
 def _refuse_blocks(worked: WorkedOut) -> None:
@@ -155,9 +162,15 @@ def _refuse_blocks(worked: WorkedOut) -> None:
         )
 
 
-def _refuse_pending(connection: Connection, place: Place, history: History) -> None:
-    with replayed(history, place.library.module, place.prepare) as (_, along):
-        position = locate(connection, history, along)
+def _refuse_unfinished(left: tuple[str, ...]) -> None:
+    if left:
+        raise NotUpToDate(
+            f"a migration has begun and is not done yet: {'; '.join(left)}", hint="Run `undercroft migrate up`."
+        )
+
+
+def _refuse_pending(connection: Connection, history: History) -> None:
+    position = locate(connection, history, replay_within(history, connection))
     pending = history.after(position.actual)
     if history.revisions and pending and (position.found or position.noted is not None):
         listed = ", ".join(f"{each.number} ({each.title})" for each in pending)

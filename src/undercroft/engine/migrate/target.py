@@ -4,18 +4,21 @@ words.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import CheckConstraint, Column, Enum, MetaData, String, Table, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.elements import conv
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
 
-from undercroft.engine.migrate.reflection import MigrationDialect
+_SQLITE: Any = sqlite.dialect()
+_POSTGRES: Any = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotation here
 
 
-def plain_metadata(metadata: MetaData, dialect: MigrationDialect) -> MetaData:
+def plain_metadata(metadata: MetaData, dialect: Dialect) -> MetaData:
     """A copy whose types come from SQLAlchemy only. The CHECK that an Enum or Boolean brings becomes one of the
     table's own.
     """
@@ -39,7 +42,7 @@ def _lift_checks(table: Table) -> None:
             table.append_constraint(CheckConstraint(check.sqltext, name=check.name))
 
 
-def _free_checks(table: Table, dialect: MigrationDialect) -> None:
+def _free_checks(table: Table, dialect: Dialect) -> None:
     bound = [c for c in table.constraints if isinstance(c, CheckConstraint) and getattr(c, "_type_bound", False)]
     for column in table.columns:
         # One that was declared on its column would not be written into a revision file.
@@ -57,25 +60,45 @@ def _free_checks(table: Table, dialect: MigrationDialect) -> None:
         table.append_constraint(CheckConstraint(text, name=conv(name.strip('"')) if name else None))
 
 
-def _plain(type_: TypeEngine[Any], dialect: MigrationDialect) -> TypeEngine[Any]:
+def _plain(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    """A type of SQLAlchemy's that is this one on every engine: with a variant, where they differ."""
+    here = _plain_on(type_, dialect)
+    there = [_plain_on(type_, other) for other in (_SQLITE, _POSTGRES) if other.name != dialect.name]
+    if any(each is None or repr(each) == repr(here) for each in there) or here is None:
+        return type_ if here is None else here
+    lite, postgres = (here, *there) if dialect.name == "sqlite" else (*there, here)
+    return cast("TypeEngine[Any]", lite).with_variant(cast("TypeEngine[Any]", postgres), "postgresql")
+
+
+def _plain_on(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any] | None:
+    """What it is on one engine; None for a type that only its own package knows."""
+    if dialect.name in type_._variant_mapping:
+        return _plain_on(type_._variant_mapping[dialect.name], dialect)
     if isinstance(type_, TypeDecorator):
-        return _plain(type_.load_dialect_impl(dialect), dialect)
+        return _plain_on(type_.load_dialect_impl(dialect), dialect)
     if isinstance(type_, Enum):
-        return String(type_.length)
+        named = type_.native_enum and type_.name is not None
+        return Enum(*type_.enums, name=type_.name) if named else String(type_.length)
     if isinstance(type_, Boolean):
         return Boolean()
-    if not type(type_).__module__.startswith("sqlalchemy."):
-        return dialect.generic_type(dialect.type_compiler_instance.process(type_))
-    return type_
+    if type(type_).__module__.startswith("sqlalchemy."):
+        return type_.copy() if type_._variant_mapping else type_
+    if dialect.name != "sqlite":
+        return None
+    resolve: Any = _SQLITE._resolve_type_affinity
+    found: TypeEngine[Any] = resolve(str(_SQLITE.type_compiler_instance.process(type_)).upper())
+    return found
 
 
-def scalar_default(column: Column[Any], dialect: MigrationDialect) -> str | None:
+def scalar_default(column: Column[Any], dialect: Dialect) -> str | None:
     """The Python-side constant default of a column as SQL text, to fill rows that are there already; None without
     one.
     """
     default = column.default
     if not isinstance(default, ScalarElementColumnDefault) or default.arg is None:
         return None
+    if isinstance(default.arg, bool):
+        return str(default.arg).lower()  # as every engine reads it
     try:
         return str(literal(default.arg, column.type).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     except CompileError:

@@ -158,11 +158,14 @@ class Status:
     unapplied: tuple[Step, ...] = ()
     questions: tuple[Question, ...] = ()
     left_alone: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    """What a revision left to be done outside of its transaction, and has not been done yet."""
 
     @property
     def problems(self) -> tuple[str, ...]:
         """One sentence each; empty when models, files and database agree."""
         found = [f"revision {each.number} ({each.title}) is not applied" for each in self.pending]
+        found += [f"begun, but not done yet: {each}" for each in self.unfinished]
         found += [f"the database differs from its revision: {each}" for each in self.drift]
         found += [f"in the models, but in no revision file: {each.sentence}" for each in self.unwritten]
         found += [f"in the models, but not in the database: {each.sentence}" for each in self.unapplied]
