@@ -353,8 +353,12 @@ def test_what_is_known_of_functions(wide: Database) -> None:
         ("moods?m=ok&ms={sad,ok}", "ok{sad,ok}"),
         ("distance?p=(1,2)", 3),
         ("padded?code=abc&flags=101", "abc101"),
-        ("one_client?client=1&select=name,shout,last_order(id)", {"name": "Nina", "shout": "NINA", "last_order": {"id": 2}}),
-        ("orders_above?lowest=1&id=gt.1&select=id,clients(name)&order=id&limit=1", [{"id": 2, "clients": {"name": "Nina"}}]),
+        ("one_client?client=1&select=name,shout,last_order(id)", {
+            "name": "Nina", "shout": "NINA", "last_order": {"id": 2},
+        }),
+        ("orders_above?lowest=1&id=gt.1&select=id,clients(name)&order=id&limit=1", [
+            {"id": 2, "clients": {"name": "Nina"}},
+        ]),
     ],
 )  # fmt: skip
 def test_calls_by_texts(wide: Database, target: str, answer: Any) -> None:
