@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.engine_cases import LIBRARIES, Open, opener
+from tests.contract.engine_cases import LIBRARIES, POSTGRES, Open, opener, postgres_opener
 from undercroft.engine import Engine
 
 
-@pytest.fixture(params=LIBRARIES)
+@pytest.fixture(params=[*LIBRARIES, POSTGRES])
 def library(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def open_engine(library: str, tmp_path: Path) -> Open:
+def open_engine(library: str, tmp_path: Path, request: pytest.FixtureRequest) -> Open:
+    if library == "postgres":
+        return postgres_opener(request.getfixturevalue("postgres_url"))
     return opener(library, tmp_path)
 
 

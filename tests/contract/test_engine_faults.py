@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.engine_cases import number
+from tests.contract.engine_cases import number, sqlite_only
 from undercroft.engine import Cursor, DatabaseFault, Engine
 
 pytestmark = pytest.mark.anyio
@@ -101,6 +101,7 @@ async def people(engine: Engine) -> Engine:
     return engine
 
 
+@sqlite_only
 @pytest.mark.parametrize(("statement", "code", "message", "details"), CASES)
 async def test_code_and_words(
     people: Engine, statement: str, code: str, message: str | None, details: str | None
@@ -114,6 +115,7 @@ async def test_code_and_words(
     assert await number(people, "SELECT count(*) FROM people") == 1
 
 
+@sqlite_only
 async def test_a_named_constraint_has_its_name(people: Engine) -> None:
     await people.write(lambda cursor: cursor.all("DROP INDEX people_lower"))
     with pytest.raises(DatabaseFault, match='unique constraint "one_address"') as caught:
@@ -123,11 +125,13 @@ async def test_a_named_constraint_has_its_name(people: Engine) -> None:
     assert caught.value.details == "Key (town, street) already exists."
 
 
+@sqlite_only
 async def test_a_violated_expression_index_has_its_name(people: Engine) -> None:
     with pytest.raises(DatabaseFault, match='unique constraint "people_lower"'):
         await people.write(lambda cursor: cursor.all("INSERT INTO people (mail, street) VALUES ('y', 'HILL')"))
 
 
+@sqlite_only
 @pytest.mark.parametrize(
     ("value", "code"), [(2**63, "22003"), (-(2**63) - 1, "22003"), ("\ud800", "22021"), (10**400, "22003")]
 )
@@ -141,6 +145,7 @@ async def test_values_that_no_column_can_hold(engine: Engine, value: object, cod
         assert caught.value.code == code
 
 
+@sqlite_only
 async def test_the_same_fault_inside_a_transaction(people: Engine) -> None:
     def take(cursor: Cursor) -> None:
         cursor.all("INSERT INTO people (mail) VALUES ('secret@example.org')")

@@ -7,18 +7,20 @@ import time
 
 import pytest
 
-from tests.contract.engine_cases import ENDLESS, LONG, Open, number
+from tests.contract.engine_cases import ENDLESS, LONG, Open, number, sqlite_only
 from undercroft.base.faults import Overloaded
 from undercroft.engine import DatabaseFault, Engine
 
 pytestmark = pytest.mark.anyio
 
 
+@sqlite_only
 async def test_a_short_read_is_answered_without_waiting(engine: Engine) -> None:
     assert engine.read_now("SELECT ? + 1, ?", (1, "x")) == (2, "x")
     assert engine.stats.over_budget == 0
 
 
+@sqlite_only
 async def test_a_long_read_leaves_the_loop_and_gives_the_same_answer(engine: Engine) -> None:
     assert engine.read_now(LONG, (500_000,)) is None
     assert await engine.read(LONG, (500_000,)) == (500_000 * 500_001 // 2,)
@@ -43,6 +45,7 @@ async def test_a_long_read_does_not_hold_up_the_loop(engine: Engine) -> None:
     assert longest < took / 2
 
 
+@sqlite_only
 async def test_many_short_reads_never_run_out_of_a_budget(open_engine: Open) -> None:
     """The database counts on from one run of a statement to the next: the budget must not."""
     async with open_engine(read_budget_steps=10_000) as engine:
@@ -100,7 +103,7 @@ async def test_what_was_answered_can_be_read_at_once(engine: Engine) -> None:
     for index in range(200):
         key = (await engine.write(lambda cursor: cursor.one("INSERT INTO items DEFAULT VALUES RETURNING id")))[0]
         assert key == index + 1
-        assert engine.read_now("SELECT max(id) FROM items", ()) == (key,)
+        assert await engine.read("SELECT max(id) FROM items", ()) == (key,)
 
 
 async def test_a_closed_engine_says_so(open_engine: Open) -> None:

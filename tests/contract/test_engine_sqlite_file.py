@@ -14,10 +14,16 @@ import pytest
 
 from tests.contract.engine_cases import LIBRARIES, Open
 from undercroft.base.faults import SetupFault
-from undercroft.engine import Engine, SQLiteEngine, SQLiteSettings
+from undercroft.engine import DatabaseFault, Engine, SQLiteEngine, SQLiteSettings
 from undercroft.engine.sqlite.library import choose, has_wal_reset_fault
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
 
 OPEN_AND_WAIT = """
 import asyncio, pathlib, sys
@@ -147,3 +153,9 @@ async def test_the_schema_is_changed_only_while_the_engine_is_stopped(tmp_path: 
     with pytest.raises(SetupFault), engine.migration_connection():
         pass
     await engine.close()
+
+
+async def test_a_transaction_cannot_attach_another_file(engine: Engine) -> None:
+    async with engine.transaction() as transaction:
+        with pytest.raises(DatabaseFault, match="must not begin or end"):
+            transaction.all("ATTACH 'x' AS y")

@@ -28,6 +28,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateIndex, CreateTable, DropIndex
 
+from tests.contract.engine_cases import LIBRARIES
 from undercroft.engine import SQLiteEngine, SQLiteSettings
 
 CONVENTION = {"ix": "ix_%(column_0_label)s", "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s"}
@@ -60,6 +61,11 @@ MEMBERS = Table(
     Column("team_id", ForeignKey("auth.teams.id"), primary_key=True),
     schema="auth",
 )
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.engine_cases import ENDLESS, Open, number
+from tests.contract.engine_cases import ENDLESS, Open, number, sqlite_only
 from undercroft.base.faults import Fault, Overloaded
 from undercroft.engine import Cursor, DatabaseFault, Engine
 
@@ -25,6 +25,7 @@ def insert(name: str | None, stock: int = 0) -> Callable[[Cursor], int]:
     return work
 
 
+@sqlite_only
 async def test_waiting_writers_share_commits(engine: Engine) -> None:
     """64 connections, each waiting for its answer: at most one commit per eight answers."""
     commits, answered = engine.stats.commits, engine.stats.acknowledged
@@ -76,6 +77,7 @@ async def test_a_fault_of_the_work_comes_out_as_it_is(engine: Engine) -> None:
     assert await number(engine, "SELECT count(*) FROM items") == 0
 
 
+@sqlite_only
 async def test_work_may_catch_a_failed_statement_and_go_on(engine: Engine) -> None:
     def work(cursor: Cursor) -> int:
         insert("a")(cursor)
@@ -133,18 +135,20 @@ async def test_a_deferred_key_fails_its_own_write_only(engine: Engine) -> None:
 
     async def leased() -> None:
         async with engine.transaction() as transaction:
-            transaction.all("INSERT INTO items (name) VALUES ('leased')")
+            transaction.all("INSERT INTO items (name) VALUES (NULL)")
 
     for turn in range(2):
         works = [insert(f"{turn}.{index}") for index in range(4)]
         ended = await asyncio.gather(*map(engine.write, works), engine.write(orphan), leased(), return_exceptions=True)
         assert [getattr(error, "code", None) for error in ended[:5]] == [None] * 4 + ["23503"]
         # A lease cannot be run again; once it is known that keys may fail late, it gets a commit of its own.
-        assert getattr(ended[5], "code", None) == ("40001" if turn == 0 else None)
-    assert await number(engine, "SELECT count(*) FROM items") == 9
+        shared = engine.dialect.name == "sqlite" and turn == 0
+        assert getattr(ended[5], "code", None) == ("40001" if shared else None)
+    assert await number(engine, "SELECT count(*) FROM items") == (9 if engine.dialect.name == "sqlite" else 10)
     assert await number(engine, "SELECT count(*) FROM late") == 0
 
 
+@sqlite_only
 async def test_too_many_writes_are_turned_away(open_engine: Open) -> None:
     async with open_engine(write_queue=10) as engine:
         ended = await asyncio.gather(*(engine.write(insert(None)) for _ in range(50)), return_exceptions=True)
@@ -155,6 +159,7 @@ async def test_too_many_writes_are_turned_away(open_engine: Open) -> None:
         assert engine.stats.waiting == 0
 
 
+@sqlite_only
 async def test_a_write_cancelled_in_the_queue_is_not_done(engine: Engine) -> None:
     async with engine.transaction() as transaction:
         waiting = asyncio.create_task(engine.write(insert("never")))

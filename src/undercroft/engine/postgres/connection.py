@@ -17,7 +17,7 @@ import psycopg
 from psycopg import pq
 
 from undercroft.engine.errors import DatabaseFault, timed_out
-from undercroft.engine.postgres.errors import CHANGED_RESULT, connection_lost, fault_of_result
+from undercroft.engine.postgres.errors import connection_lost, fault_of_result
 from undercroft.engine.postgres.statements import Statements
 from undercroft.engine.postgres.values import Loads, loads_of, row_of, rows_of
 from undercroft.engine.types import Row
@@ -94,6 +94,11 @@ class Connection:
     def forget_statements(self) -> None:
         """Prepare everything anew."""
         self._statements.drop_all()
+
+    def stop_preparing(self) -> None:
+        """What is prepared here is not there the next time."""
+        self._prepare = False
+        self._statements.clear()
 
     # --- an exchange ------------------------------------------------------------------------------------------------
 
@@ -209,19 +214,10 @@ class Connection:
             waiter.set_result(results)
 
     def _forget_failed(self, results: Sequence[Any]) -> None:
-        """What could not be prepared, and what must be prepared anew."""
+        """What could not be prepared."""
         for index, text in self._preparing:
             if results[index].status in _FAILED:
                 self._statements.forget(text)
-        failed = next((result for result in results if result.status == _FATAL), None)
-        if failed is None:
-            return
-        code = failed.error_field(pq.DiagnosticField.SQLSTATE)
-        if code == b"26000":  # a pooler stands in between: what we prepare is not there the next time
-            self._statements.clear()
-            self._prepare = False
-        elif code == b"0A000" and failed.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) == CHANGED_RESULT:
-            self._statements.drop_all()
 
     def _write_later(self) -> None:
         if not self._writing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -12,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from undercroft.base.faults import SetupFault
-from undercroft.engine.errors import INTERNAL, DatabaseFault, transaction_lost
+from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.postgres.connecting import Connector, libpq_url
 from undercroft.engine.postgres.connection import Connection, Step
-from undercroft.engine.postgres.dialect import session_dialect, text_dialect
-from undercroft.engine.postgres.errors import COLLISIONS, STATEMENT_GONE, is_lost, outcome_unknown
+from undercroft.engine.postgres.dialect import session_dialect
+from undercroft.engine.postgres.errors import COLLISIONS, STATEMENT_GONE, aborted, is_lost, is_stale, outcome_unknown
 from undercroft.engine.postgres.pool import Pool
 from undercroft.engine.postgres.session import SessionMaker
 from undercroft.engine.postgres.settings import PostgresSettings
@@ -24,6 +25,7 @@ from undercroft.engine.postgres.transaction import PostgresTransaction
 from undercroft.engine.postgres.unit import PostgresCursor, opening
 from undercroft.engine.postgres.values import dumped
 from undercroft.engine.types import Cursor, EngineStats, Local, Row, Transaction
+from undercroft.sql.postgres import TextDialect
 
 T = TypeVar("T")
 
@@ -36,7 +38,7 @@ class PostgresEngine:
     def __init__(self, settings: PostgresSettings, *, json_serializer: Callable[[Any], str] | None = None) -> None:
         self.settings = settings
         self.stats = EngineStats()
-        self.dialect = text_dialect(json_serializer)
+        self.dialect = TextDialect(json_serializer or json.dumps)
         self._sessions = SessionMaker(session_dialect(json_serializer))
         self._connector = Connector(settings)
         self._pool: Pool | None = None
@@ -62,8 +64,11 @@ class PostgresEngine:
             await pool.close()
 
     @contextmanager
-    def migration_connection(self) -> Iterator[sa.Connection]:
-        """An SQLAlchemy connection of its own, for schema changes: it blocks, and may be used while serving."""
+    def migration_connection(self, *, foreign_keys: bool = False) -> Iterator[sa.Connection]:
+        """An SQLAlchemy connection of its own, for schema changes: it blocks, and may be used while serving.
+
+        `foreign_keys` are always looked up: PostgreSQL changes a table without making it anew.
+        """
         url = "postgresql+psycopg://" + libpq_url(self.settings.url).partition("://")[2]
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool, hide_parameters=True)
         try:
@@ -83,7 +88,7 @@ class PostgresEngine:
         try:
             return await self._read(step, local)
         except DatabaseFault as fault:
-            if not (is_lost(fault) or fault.code == STATEMENT_GONE):
+            if not (is_lost(fault) or self._renewed(fault)):
                 raise
         return await self._read(step, local)  # a read may be asked twice; the first connection had died unseen
 
@@ -129,7 +134,7 @@ class PostgresEngine:
             try:
                 return await self._unit(work, rollback, local)
             except DatabaseFault as fault:
-                again = fault.code in COLLISIONS or (attempt == 0 and (is_lost(fault) or fault.code == STATEMENT_GONE))
+                again = fault.code in COLLISIONS or (attempt == 0 and (is_lost(fault) or self._renewed(fault)))
                 if not again or attempt == self.settings.retries:
                     raise
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # to part those who met
@@ -157,8 +162,8 @@ class PostgresEngine:
             (result,) = await connection.exchange([COMMIT])
         except DatabaseFault as fault:
             raise outcome_unknown() if is_lost(fault) else fault from fault
-        if result.command_status != b"COMMIT":
-            raise transaction_lost()
+        if result.command_status != b"COMMIT":  # the server says ROLLBACK, and no error
+            raise aborted()
         self.stats.commits += 1
 
     def transaction(
@@ -190,7 +195,10 @@ class PostgresEngine:
                     yield transaction
             finally:
                 self._holders.discard(task)
-            await self._commit(connection)
+            if read_only:
+                await connection.exchange([COMMIT])
+            else:
+                await self._commit(connection)
         except BaseException:
             self.stats.refused += not read_only
             raise
@@ -200,11 +208,26 @@ class PostgresEngine:
         for callback in transaction.callbacks:
             callback()
 
+    def prepare_anew(self) -> None:
+        """The schema has changed: statements that are prepared may give other columns than they did."""
+        self._started().prepare_anew()
+
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _each_time(self) -> Sequence[tuple[str, str]]:
         """What must be set in every transaction: a pooler keeps nothing between them."""
         return self._connector.session_settings() if self._connector.pooled else ()
+
+    def _renewed(self, fault: DatabaseFault) -> bool:
+        """Whether it was a prepared statement that failed; after this it will not be that again."""
+        if not is_stale(fault):
+            return False
+        if fault.code == STATEMENT_GONE:
+            self._connector.pooled = True
+            self._started().stop_preparing()
+        else:
+            self._started().prepare_anew()
+        return True
 
     def _started(self) -> Pool:
         if self._pool is None:

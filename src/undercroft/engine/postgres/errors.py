@@ -21,7 +21,7 @@ COLLISIONS = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: the same transaction may succeed when it is run again."""
 STATEMENT_GONE = "26000"
 """A prepared statement is missing: a pooler handed out another connection than the one it was prepared on."""
-CHANGED_RESULT = b"cached plan must not change result type"
+CHANGED_RESULT = "cached plan must not change result type"
 
 _FIELD = pq.DiagnosticField
 _KEY = re.compile(r"Key \((.*?)\)=\(.*\) (already exists|conflicts with)", re.DOTALL)
@@ -99,6 +99,11 @@ def connection_lost() -> DatabaseFault:
     return DatabaseFault("Database client error. Retrying the connection.", code=CONNECTION_LOST, retry_after=1)
 
 
+def aborted() -> DatabaseFault:
+    """A statement had failed, and somebody went on as if it had not."""
+    return DatabaseFault("a statement of the transaction had failed: nothing was written", code=sqlstate.ABORTED)
+
+
 def outcome_unknown() -> DatabaseFault:
     """The connection ended under a COMMIT: nobody here can tell what became of it."""
     return DatabaseFault(
@@ -112,6 +117,13 @@ def outcome_unknown() -> DatabaseFault:
 def is_lost(fault: BaseException) -> bool:
     """Whether the connection, not the statement, is what failed."""
     return isinstance(fault, DatabaseFault) and (fault.code in _GOING or fault.code == CONNECTION_LOST)
+
+
+def is_stale(fault: BaseException) -> bool:
+    """Whether a prepared statement is not what it was: the schema has changed, or a pooler stands in between."""
+    if not isinstance(fault, DatabaseFault):
+        return False
+    return fault.code == STATEMENT_GONE or (fault.code == "0A000" and fault.message == CHANGED_RESULT)
 
 
 def _is_broken(error: Error) -> bool:

@@ -60,7 +60,6 @@ class Pool:
         self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
-        self._fail_waiting(connection_lost())
         if len(self._idle) < len(self._all):
             self._empty.clear()
             seconds = (self._settings.statement_seconds or 30.0) + 1.0
@@ -69,6 +68,7 @@ class Pool:
                     await self._empty.wait()
             except TimeoutError:
                 pass
+        self._fail_waiting(connection_lost())
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,7 +113,7 @@ class Pool:
         if not connection.clean:
             self._spawn(self._recover(connection))
             return
-        if self._closed or self._loop.time() - connection.born > self._settings.life_seconds:
+        if self._loop.time() - connection.born > self._settings.life_seconds:
             self._drop(connection)
             return
         self._hand_on(connection)
@@ -126,10 +126,21 @@ class Pool:
                 future.set_result(connection)
                 return
         self._idle.append(connection)
+        self._tell_if_empty()
 
     async def _recover(self, connection: Connection) -> None:
         if await connection.recover():
             self.give_back(connection)
+
+    def prepare_anew(self) -> None:
+        """The schema has changed."""
+        for connection in self._all:
+            connection.forget_statements()
+
+    def stop_preparing(self) -> None:
+        """A pooler stands in between."""
+        for connection in self._all:
+            connection.stop_preparing()
 
     # --- growing and losing -----------------------------------------------------------------------------------------
 

@@ -61,6 +61,9 @@ class LentCursor(AsyncAdapt_psycopg_cursor):
     __slots__ = ()
     _adapt_connection: LentConnection
 
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor  # psycopg's would do no more, and outside of an await its refusal would come out wrapped
+
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
         with self._adapt_connection.lent():
             return await super()._execute_async(operation, parameters)
