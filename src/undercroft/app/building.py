@@ -7,8 +7,9 @@ import structlog
 from undercroft.access.policy import rules_of
 from undercroft.app.blueprint import Blueprint
 from undercroft.app.checking import check_rules, functions_by_name
-from undercroft.app.databases import bring_up, database_of
+from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House
+from undercroft.app.served import build_served
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
 from undercroft.auth.service import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
@@ -33,6 +34,8 @@ def build(
 ) -> House:
     """Wire an app to its settings: `prefix` is where the data API stands. Raises `SetupFault` where either is wrong."""
     clock = clock or SystemClock()
+    if app.existing and is_served(settings):
+        return build_served(app, settings, clock, dev=dev)
     log = structlog.get_logger()
     keys = installation_keys(settings, clock, dev=dev)
     database = database_of(app, settings)

@@ -83,9 +83,15 @@ def postgres_url(settings: Settings) -> str | None:
     return url if url.startswith(("postgresql://", "postgres://")) else None
 
 
+def is_served(settings: Settings) -> bool:
+    """Whether the settings name a database of PostgreSQL's, which without an app file decides for itself."""
+    return settings.postgrest.stand_in or postgres_url(settings) is not None
+
+
 def bring_up(blueprint: Blueprint, settings: Settings) -> migrate.Applied:
     """The database as the models want it: applied while developing, insisted on elsewhere. Raises `SetupFault`."""
-    place = migrate.place_of(sqlite_settings(settings), settings.database.data)
+    url = postgres_url(settings)
+    place = migrate.place_at(url) if url else migrate.place_of(sqlite_settings(settings), settings.database.data)
     bring = migrate.sync if blueprint.developing else migrate.ensure
     return bring(blueprint.metadata, place, blueprint.migrations)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 from undercroft.access.actor import ANON, AUTHENTICATED
 from undercroft.access.policy import Command, Policy
 from undercroft.app.application import App
-from undercroft.app.databases import sqlite_settings
+from undercroft.app.databases import is_served, sqlite_settings
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine
 from undercroft.engine.reflect import reflect_file
@@ -20,9 +20,12 @@ from undercroft.engine.reflect import reflect_file
 def database_app(settings: Settings) -> App:
     """An app without a file: the database that `[database] url` names, by reflection.
 
-    Closed to everybody but `service_role`, unless `[api] anon` is "read". Raises `SetupFault` where there is no such
-    file.
+    A file is closed to everybody but `service_role`, unless `[api] anon` is "read"; a PostgreSQL decides for itself,
+    and is read when the app is built. Raises `SetupFault` where there is no such file.
     """
+    if is_served(settings):
+        base = type("Base", (DeclarativeBase,), {})
+        return App(base, title="Undercroft", settings=settings, existing=True)
     engine = SQLiteEngine(sqlite_settings(settings))
     found = reflect_file(engine)
     for notice in found.notices:

@@ -31,6 +31,7 @@ def rest_settings(settings: Settings, title: str) -> RestSettings:
         api.external_url,
         title,
         api.openapi != "disabled",
+        api.openapi_version,
     )
 
 

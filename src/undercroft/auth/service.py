@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from hmac import compare_digest
+from secrets import token_urlsafe
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,14 @@ from undercroft.auth.parts.keyring import KeyRing, key_set, secret_key
 from undercroft.auth.parts.role_path import role_path
 from undercroft.auth.parts.signing import configured_secret, signed_with
 from undercroft.auth.parts.tokens import Rules, verify
+from undercroft.auth.types import Keys
+from undercroft.base.secret import Secret
 from undercroft.web.actor import credential
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from undercroft.auth.types import Keys
     from undercroft.base.clock import Clock
-    from undercroft.base.secret import Secret
     from undercroft.base.settings import Settings
     from undercroft.web.actor import Header
 
@@ -124,10 +125,23 @@ def installation_keys(settings: Settings, clock: Clock, *, dev: bool = False) ->
     )
 
 
+def session_keys(settings: Settings) -> Keys:
+    """Keys in the place of a PostgREST: the secret that its settings name, else one that nobody knows and nothing
+    believes. Nothing is written to a data directory. Raises `KeyFault` for a secret that is too short.
+    """
+    auth = settings.auth
+    # Examples from documentation are let pass: a file is taken as it is.
+    secret = configured_secret(auth.jwt_secret, is_base64=auth.jwt_secret_is_base64, dev=True)
+    signing = secret or Secret(token_urlsafe(48))
+    return Keys(signing, "", Secret(""))
+
+
 def key_ring(keys: Keys, settings: Settings) -> KeyRing:
     """All keys that an installation believes: its own secret and, where given, a key set. Raises `KeyFault`."""
     auth = settings.auth
-    trusted = [secret_key(keys.signing.reveal_bytes())]
+    # In the place of a PostgREST, what nobody named signs nothing.
+    own = auth.jwt_secret is not None or not settings.postgrest.stand_in
+    trusted = [secret_key(keys.signing.reveal_bytes())] if own else []
     documents: list[str | bytes] = [] if auth.jwks is None else [auth.jwks.reveal()]
     if auth.jwks_file is not None:
         try:

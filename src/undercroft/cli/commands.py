@@ -140,6 +140,10 @@ def serve(
     tls_key: TlsKey = None,
     unix_socket: UnixSocket = None,
     server: ServerOption = ServerChoice.GRANIAN,
+    postgrest_config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the place of a PostgREST, by its own configuration file."),
+    ] = None,
 ) -> None:
     """Serve an app, or, without one, an existing database."""
     from undercroft.cli.options import ServeOptions
@@ -158,6 +162,7 @@ def serve(
         tls_key=tls_key,
         unix_socket=unix_socket,
         server=server.value,
+        postgrest_config=postgrest_config,
     )
     _end(run_server(options))
 

@@ -24,6 +24,8 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     database: str | None = None
     data: Path | None = None
     config: Path | None = None
+    postgrest_config: Path | None = None
+    """A PostgREST configuration file, in place of `config`."""
 
     def variables(self) -> dict[str, str]:
         """The arguments as the `UNDERCROFT_*` variables that say the same."""
@@ -66,8 +68,10 @@ def read_settings(options: Common) -> Settings:
 
     Raises `SettingsFault`.
     """
-    from undercroft.base.settings import Settings
+    from undercroft.base.settings import Settings, load_postgrest
 
+    if options.postgrest_config is not None:
+        return load_postgrest(options.postgrest_config, {**os.environ, **options.variables()})
     file = options.config or (Path(SETTINGS_FILE) if Path(SETTINGS_FILE).is_file() else None)
     return Settings.load(file, {**os.environ, **options.variables()})
 

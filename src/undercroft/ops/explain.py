@@ -28,7 +28,7 @@ from undercroft.rest.parts.payload import Payload, read_payload
 from undercroft.rest.request import Reader, RestRequest
 from undercroft.sql.parameters import origins
 from undercroft.sql.read import read_element, write_read
-from undercroft.sql.rows import Rendering
+from undercroft.sql.rows import ReadWriter, Rendering
 from undercroft.sql.statement import Given, Statement
 
 RUNS = 7
@@ -136,7 +136,7 @@ class _Asking:
         plan = pipeline.plan_read(ask, self.actor.role)
         statement = write_read(plan, pipeline.dialect, rendering)
         arguments = statement.arguments(Given(shaped.values, self.actor))
-        named = origins(read_element(plan, pipeline.dialect, rendering), pipeline.dialect.sqlalchemy)
+        named = origins(read_element(plan, ReadWriter(pipeline.dialect, rendering)), pipeline.dialect.sqlalchemy)
         async with self.house.engine.transaction(read_only=True) as transaction:
             told = explained(transaction, "read", statement.text, arguments, named, secrets_of(self.actor))
             verdict = None

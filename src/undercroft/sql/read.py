@@ -21,7 +21,7 @@ KEYS = "keys"
 def write_read(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> Statement:
     """The statement of a read. It takes only plans that passed the guard."""
     require_guard(plan.node.guarded)
-    return compile_statement(read_element(plan, dialect, rendering), dialect.sqlalchemy)
+    return compile_statement(read_element(plan, ReadWriter(dialect, rendering)), dialect.sqlalchemy)
 
 
 def require_guard(guarded: bool) -> None:
@@ -30,11 +30,10 @@ def require_guard(guarded: bool) -> None:
         raise AssertionError("a plan reached the SQL writer without passing the guard")
 
 
-def read_element(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> sa.Select[Any]:
+def read_element(plan: ReadPlan, writer: ReadWriter) -> sa.Select[Any]:
     """The statement of a read before it is compiled."""
-    writer = ReadWriter(dialect, rendering)
     total = writer.total(plan.node) if plan.count else sa.null()
-    if rendering.body == "none":
+    if writer.rendering.body == "none":
         rows = writer.rows(plan.node, [sa.literal_column("1").label("j")]).subquery("r")
         counted: Any = sa.select(sa.null(), sa.func.count(), total)
         return cast("sa.Select[Any]", counted.select_from(rows))

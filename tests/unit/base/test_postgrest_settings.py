@@ -69,7 +69,7 @@ def test_defaults_are_postgrest_s(tmp_path: Path) -> None:
     assert (settings.server.host, settings.api.port) == ("0.0.0.0", 3000)
     assert (settings.api.max_rows, settings.api.anon_role, settings.api.extra_search_path) == (None, None, ("public",))
     assert settings.database.url == Secret("postgresql://")
-    assert not settings.postgrest.generated_keys
+    assert settings.postgrest.stand_in
 
 
 def test_later_sources_win(tmp_path: Path) -> None:

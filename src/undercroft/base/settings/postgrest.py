@@ -77,6 +77,16 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What PostgREST takes where its file is silent, and we do not."""
 
+_NOT_IN_DATABASE = frozenset(
+    {
+        "db-channel", "db-channel-enabled", "db-config", "db-pool", "db-pool-acquisition-timeout",
+        "db-pool-max-idletime", "db-pool-max-lifetime", "db-uri", "log-level", "server-host", "server-port",
+        "server-unix-socket", "server-unix-socket-mode",
+    }
+)  # fmt: skip
+IN_DATABASE: Mapping[str, str] = {name.replace("-", "_"): name for name in COUNTERPARTS if name not in _NOT_IN_DATABASE}
+"""What a database may say of the server: the part after `pgrst.` of its settings, with the setting that it means."""
+
 _LISTS = frozenset({"db-schemas", "db-extra-search-path", "db-hoisted-tx-settings", "server-cors-allowed-origins"})
 _BOOLEANS = frozenset(
     {
@@ -110,7 +120,7 @@ def load_postgrest(file: Path | None, environ: Mapping[str, str]) -> Settings:
         if isinstance(value, str) and value.startswith("@"):
             mapping[name] = _contents(name, Path(value[1:]))
     found, *notices = _found(mapping)
-    found.values["postgrest", "generated_keys"] = False
+    found.values["postgrest", "stand_in"] = True
     read_environ(environ, (), found)
     return Settings.made(found, *notices)
 

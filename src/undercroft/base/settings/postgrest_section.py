@@ -40,8 +40,8 @@ class Postgrest(Section):
     """Whether filters may name an embed by its relation although it has an alias."""
     error_verbosity: Literal["verbose", "minimal"] = "verbose"
     """`minimal` leaves details and hint of errors out."""
-    generated_keys: bool = True
-    """Whether tokens signed by the key that was made at the first start are believed, too."""
+    stand_in: bool = False
+    """Take the place of a PostgREST: the API at `/`, no key of our own, no time limit but the database's."""
 
     @field_validator("pre_request", "pre_config", "root_spec")
     @classmethod

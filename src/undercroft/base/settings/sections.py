@@ -87,6 +87,8 @@ class Api(Section):
     """Whether `Accept: application/vnd.pgrst.plan` shows query plans."""
     openapi: Literal["follow-privileges", "disabled"] = "follow-privileges"
     """Whether the root describes what the caller may use, and `/docs` shows it."""
+    openapi_version: Literal["2.0", "3.1"] = "3.1"
+    """In which version, where the caller's `Accept` names none; 2.0 is PostgREST's."""
 
     @field_validator("anon_role", "external_url")
     @classmethod

@@ -15,6 +15,9 @@ BETWEEN_ROWS = ", \n "
 class DatabaseDialect(PostgresDialect):
     """Declared differences of an existing PostgreSQL database."""
 
+    exact: bool = False
+    """Embeds have PostgREST's white space, too: where something depends on each byte."""
+
     def join_lines(self, text: Expression, separator: str) -> Expression:
         # Named by its class: a dataclass with slots is made twice, and a bare super() would be of the first.
         return PostgresDialect.join_lines(self, text, BETWEEN_ROWS if separator == "," else separator)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,7 +16,7 @@ class Explained:
     """In which form a plan is told, and what of it."""
 
     form: Literal["text", "json"] = "text"
-    options: Collection[str] = frozenset()
+    options: frozenset[str] = frozenset()
 
 
 def explained(statement: Statement, how: Explained) -> Statement:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import sqlalchemy as sa
+
 from undercroft.query.plan import ReadPlan
 from undercroft.sql.database.answer import chosen_columns
+from undercroft.sql.database.explain import Explained, explained
+from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.read import read_element, require_guard
 from undercroft.sql.rows import Rendering
@@ -13,4 +19,13 @@ from undercroft.sql.statement import Statement, compile_statement
 def write_database_read(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -> Statement:
     """The statement of a read. Only plans that passed the guard are taken, here as everywhere."""
     require_guard(plan.node.guarded)
-    return compile_statement(read_element(plan, dialect, rendering).add_columns(*chosen_columns()), dialect.sqlalchemy)
+    element = read_element(plan, DatabaseReadWriter(dialect, rendering)).add_columns(*chosen_columns())
+    return compile_statement(element, dialect.sqlalchemy)
+
+
+def write_database_estimate(plan: ReadPlan, dialect: Dialect) -> Statement:
+    """The statement that asks the planner how many rows it expects, without limits: its plan, as JSON."""
+    require_guard(plan.node.guarded)
+    node = replace(plan.node, limit=None, offset=None, order=())
+    rows = DatabaseReadWriter(dialect, Rendering()).rows(node, [sa.literal_column("1")])
+    return explained(compile_statement(rows, dialect.sqlalchemy), Explained("json"))

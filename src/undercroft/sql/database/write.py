@@ -17,9 +17,10 @@ from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.database.answer import chosen_columns
 from undercroft.sql.database.payload import PAYLOAD, payload_rows
 from undercroft.sql.database.returned import read_from, returned
+from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.read import require_guard
-from undercroft.sql.rows import ReadWriter, Rendering
+from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Statement, compile_statement
 from undercroft.sql.text import text_literal
 
@@ -51,7 +52,7 @@ class _Writer:
         total = sa.select(sa.func.count()).select_from(source).scalar_subquery()
         if not self.plan.returning:
             return sa.select(sa.null(), total, inserted, *chosen_columns())
-        reads = ReadWriter(self.dialect, self.rendering)
+        reads = DatabaseReadWriter(self.dialect, self.rendering)
         node = read_from(self.plan.node, source.alias("t"))
         header, line = reads.line(node)
         rows = reads.rows(node, [line.label("j")], grouped=True).subquery("r")
@@ -79,7 +80,7 @@ class _Writer:
         return columns or [sa.literal_column("1").label("one")]
 
     def _targets(self, source: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-        reads, node = ReadWriter(self.dialect, self.rendering), Node(self.plan.table, source, (), guarded=True)
+        reads, node = DatabaseReadWriter(self.dialect, self.rendering), Node(self.plan.table, source, (), guarded=True)
         return [reads.condition(node, term) for term in self.plan.targets]
 
     def _update(self) -> sa.Update:

@@ -1,0 +1,335 @@
+"""The room of the data API over a database that decides for itself: parses, calls the pipeline, renders.
+
+What it answers is what PostgREST's documentation says of the same request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from time import perf_counter
+from typing import Any, cast
+
+import msgspec
+
+from undercroft.base.faults import Fault
+from undercroft.catalog.types import Catalog
+from undercroft.engine.errors import DatabaseFault
+from undercroft.pipeline.cache import ShapeCache
+from undercroft.pipeline.chosen import RaisedFault
+from undercroft.pipeline.database import Answered, DatabasePipeline
+from undercroft.pipeline.impersonation import Circumstances
+from undercroft.pipeline.write import WriteBounds
+from undercroft.query.ask import ReadAsk, WriteAsk
+from undercroft.query.errors import unknown_table
+from undercroft.rest.errors import BodyFault, MethodFault, PathFault
+from undercroft.rest.parts.accepts import Decision, decide
+from undercroft.rest.parts.asks import Parsed, Renamed
+from undercroft.rest.parts.headers import with_chosen
+from undercroft.rest.parts.media import Media
+from undercroft.rest.parts.payload import read_payload
+from undercroft.rest.parts.places import row_location
+from undercroft.rest.parts.prefer import Preferences
+from undercroft.rest.request import Heads, Reader, RestRequest
+from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, fault_headers
+from undercroft.rest.routes import RestSettings
+from undercroft.sql.rows import Rendering
+from undercroft.web.faults import body_of, status_of
+from undercroft.web.types import Answer, Request
+
+_BODIES = {"json": "array", "object": "object", "csv": "csv"}
+_READ = frozenset({
+    b"", b"application/json", b"text/csv", b"application/x-www-form-urlencoded", b"application/vnd.pgrst.object+json",
+    b"application/vnd.pgrst.object", b"application/vnd.pgrst.array+json", b"application/vnd.pgrst.array",
+})  # fmt: skip
+"""Content types whose bodies are rows."""
+
+
+class DatabaseReader(Reader):
+    """Reads requests and leaves undecided what only the resource can say: the answer's type, and the body's."""
+
+    def _media(self, accept: bytes | None, *, root: bool) -> Media:
+        return Media("json", accept.decode("latin-1") if accept else "")
+
+    def _heads(self, method: str, headers: Any) -> Heads:
+        prefer, accept, content, span, profile = Reader._heads(self, method, headers)
+        if content is not None and content.split(b";", 1)[0].strip().lower() not in _READ:
+            content = None
+        return prefer, accept, content, span, profile
+
+
+class DatabaseRoom:
+    """Answers requests of the data API."""
+
+    def __init__(
+        self, pipeline: DatabasePipeline, settings: RestSettings, *, plans: bool, verbose: bool = True
+    ) -> None:
+        """`plans`: query plans may be asked for; `verbose`: errors tell their details and hints."""
+        self._pipeline = pipeline
+        self._settings = settings
+        self._plans = plans
+        self._verbose = verbose
+        self._reader = DatabaseReader(settings.limits, settings.schemas, _Timezones(pipeline))
+        self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
+        self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
+
+    def __call__(self, request: Request) -> Coroutine[Any, Any, Answer]:
+        """Answer a request. Raises `Fault` when the answer is awaited."""
+        return self._told(request)
+
+    async def _told(self, request: Request) -> Answer:
+        """The answer, or the database's own refusal: it is shown as it is, also where the status is 500."""
+        try:
+            return await self._answered(request)
+        except Fault as fault:
+            told = fault if self._verbose else _terse(fault)
+            if isinstance(fault, RaisedFault):
+                return Answer(fault.status, with_chosen(fault_headers(told), fault.headers), body_of(told))
+            status = status_of(fault, anonymous=not request.authenticated)
+            if status == 500 and isinstance(fault, DatabaseFault):
+                return Answer(status, fault_headers(told), body_of(told))
+            if fault.code in ("PGRST111", "PGRST112", "PGRST121"):
+                return Answer(500, fault_headers(told), body_of(told))
+            if not self._verbose:
+                raise told from fault
+            raise
+
+    def _answered(self, request: Request) -> Coroutine[Any, Any, Answer]:
+        shaped = self._reader.shape(request.method, request.path, request.query, request.headers)
+        self._mark(request, "parse")
+        if shaped.verb == "options":
+            return self._options(shaped)
+        if shaped.function:
+            return self._call(shaped, request)
+        if not shaped.table:
+            return self._root(shaped, request)
+        if shaped.verb == "read":
+            return self._read(shaped, request)
+        return self._write(shaped, request)
+
+    # --- reading ---
+
+    async def _read(self, shaped: RestRequest, request: Request) -> Answer:
+        decision = self._decided(shaped)
+        rendering = self._rendering(decision.media, head=request.method == "HEAD" and decision.plan is None)
+        prepared = self._pipeline.prepare_read(
+            shaped.key,
+            self._schema(shaped),
+            rendering,
+            lambda: cast("ReadAsk", self._parsed(shaped).ask),
+            decision.plan,
+        )
+        self._mark(request, "plan")
+        found = await self._pipeline.read(prepared, shaped.values, request.actor, self._circumstances(shaped, request))
+        self._mark(request, "transaction")
+        if decision.plan is not None:
+            return self._plan(decision, found)
+        head = self._writer.read(
+            decision.media,
+            shaped.preferences,
+            shaped.rows,
+            found.rows,
+            found.total,
+            schema=shaped.schema,
+            location=shaped.place,
+            renamed=self._renamed.get(shaped.key) or (),
+        )
+        return self._answer(request, head, found)
+
+    def _decided(self, shaped: RestRequest) -> Decision:
+        return decide(shaped.accept.text, (), plans=self._plans)
+
+    def _rendering(self, media: Media, *, head: bool = False) -> Rendering:
+        body: Any = "none" if head else _BODIES[media.kind]
+        return Rendering(body, media.stripped, self._settings.most_rows)
+
+    def _parsed(self, shaped: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
+        parsed = self._reader.parse(shaped, columns)
+        if parsed.renamed:
+            self._renamed.put(shaped.key, parsed.renamed)
+        return parsed
+
+    def _plan(self, decision: Decision, found: Answered) -> Answer:
+        media = decision.media.text.encode() + b"; charset=utf-8"
+        return Answer(200, ((b"content-type", media),), _encoded(found.body))
+
+    # --- writing ---
+
+    async def _write(self, shaped: RestRequest, request: Request) -> Answer:
+        self._check_content(request)
+        preferences, decision = shaped.preferences, self._decided(shaped)
+        columns, payload, empty = await self._payload(shaped, request)
+        parsed: list[Parsed] = []
+
+        def ask() -> WriteAsk:
+            if not parsed:
+                parsed.append(self._parsed(shaped, columns))
+            return cast("WriteAsk", parsed[0].ask)
+
+        prepared = self._pipeline.prepare_write(
+            (shaped.key, columns),
+            self._schema(shaped),
+            # The key for a Location is read here, whatever form the caller asked for.
+            Rendering() if preferences.returning == "headers-only" else self._rendering(decision.media),
+            ask,
+            decision.plan,
+            empty=empty,
+        )
+        self._mark(request, "plan")
+        found = await self._pipeline.write(
+            prepared,
+            shaped.values,
+            payload,
+            self._bounds(shaped, decision.media),
+            request.actor,
+            self._circumstances(shaped, request),
+            replaces=shaped.verb == "replace",
+        )
+        self._mark(request, "transaction")
+        if decision.plan is not None:
+            return self._plan(decision, found)
+        return self._answer(request, self._written_head(shaped, preferences, decision.media, found), found)
+
+    async def _payload(self, shaped: RestRequest, request: Request) -> tuple[tuple[str, ...], str, bool]:
+        """The columns of the body, the body as the text of a JSON list, and whether it has no row."""
+        if shaped.verb == "delete":
+            return (), "[]", False
+        body = await request.body()
+        uneven = "columns" in shaped.key[5::2]
+        payload = read_payload(shaped.content, body, self._settings.limits, uneven=uneven)
+        if shaped.content != "json":
+            return payload.columns, msgspec.json.encode(payload.rows).decode(), not payload.rows
+        text = body.decode() if payload.rows else "[]"
+        return payload.columns, f"[{text}]" if payload.single else text, not payload.rows
+
+    def _bounds(self, shaped: RestRequest, media: Media) -> WriteBounds:
+        bounds = [most for most in (shaped.preferences.most_affected, self._settings.most_affected) if most is not None]
+        return WriteBounds(
+            single=media.kind == "object",
+            most_affected=min(bounds) if bounds and shaped.verb in ("update", "delete") else None,
+            rollback=self._rolls_back(shaped.preferences),
+        )
+
+    def _rolls_back(self, preferences: Preferences) -> bool:
+        """How the transaction ends: by the settings, and by the caller where they let it."""
+        if self._settings.tx_end.endswith("allow-override") and preferences.tx:
+            return preferences.tx == "rollback"
+        return self._settings.tx_end.startswith("rollback")
+
+    def _written_head(self, shaped: RestRequest, preferences: Preferences, media: Media, found: Answered) -> Head:
+        renamed, affected = self._renamed.get(shaped.key) or (), found.rows
+        match shaped.verb:
+            case "write":
+                location = (
+                    _location(shaped.table, found.body)
+                    if preferences.returning == "headers-only" and affected == 1
+                    else None
+                )
+                inserted = affected if found.inserted is None else found.inserted
+                return self._writer.insert(
+                    media, preferences, affected, inserted, schema=shaped.schema, location=location, renamed=renamed
+                )
+            case "update":
+                return self._writer.update(media, preferences, affected, schema=shaped.schema, renamed=renamed)
+            case "replace":
+                return self._writer.replace(
+                    media, preferences, affected, found.inserted or 0, schema=shaped.schema, renamed=renamed
+                )
+            case _:
+                return self._writer.delete(media, preferences, affected, schema=shaped.schema, renamed=renamed)
+
+    # --- functions ---
+
+    async def _call(self, shaped: RestRequest, request: Request) -> Answer:
+        raise PathFault("Functions of the database are not served yet")
+
+    # --- the rest ---
+
+    async def _options(self, shaped: RestRequest) -> Answer:
+        if not shaped.table:
+            return Answer(200, ((b"allow", ALLOW_ROOT),))
+        catalog = self._catalog(shaped)
+        if shaped.function:
+            known = catalog.routines.get(shaped.table)
+            if not known:
+                raise PathFault("Invalid path specified in request URL")
+            reads = all(each.read_only for each in known)
+            return Answer(200, ((b"allow", b"OPTIONS,GET,HEAD,POST" if reads else b"OPTIONS,POST"),))
+        table = catalog.tables.get(shaped.table)
+        if table is None:
+            raise unknown_table(shaped.table, catalog)
+        value = allow(
+            insertable=table.insertable,
+            updatable=table.updatable,
+            deletable=table.deletable,
+            keyed=bool(table.primary_key),
+        )
+        return Answer(200, ((b"allow", value),))
+
+    async def _root(self, shaped: RestRequest, request: Request) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodFault(f"Unsupported HTTP method: {request.method}")
+        raise PathFault("Root endpoint metadata is disabled", code="PGRST126")
+
+    # --- what all share ---
+
+    def _schema(self, shaped: RestRequest) -> str:
+        return shaped.schema or self._settings.schemas[0]
+
+    def _catalog(self, shaped: RestRequest) -> Catalog:
+        return self._pipeline.serving.catalogs[self._schema(shaped)]
+
+    def _circumstances(self, shaped: RestRequest, request: Request) -> Circumstances:
+        path = request.path.decode("latin-1")
+        timezone = shaped.preferences.timezone
+        return Circumstances(request.method, path, request.headers, self._schema(shaped), timezone)
+
+    def _check_content(self, request: Request) -> None:
+        """Raises BodyFault (PGRST102) for a body that is no rows."""
+        header = request.header(b"content-type")
+        if header is not None and header.split(b";", 1)[0].strip().lower() not in _READ:
+            raise BodyFault(f"Content-Type not acceptable: {header.decode('latin-1')}")
+
+    def _answer(self, request: Request, head: Head, found: Answered) -> Answer:
+        self._mark(request, "response")
+        headers = with_chosen(head.headers, found.chosen.headers) if found.chosen.headers else head.headers
+        body = _encoded(found.body) if head.bodied else b""
+        return Answer(found.chosen.status or head.status, headers, body)
+
+    def _mark(self, request: Request, stage: str) -> None:
+        if request.marks is not None:
+            request.marks.append((stage, perf_counter()))
+
+
+class _Timezones:
+    """The time zones that the database knows, whenever they are asked for."""
+
+    def __init__(self, pipeline: DatabasePipeline) -> None:
+        self._pipeline = pipeline
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._pipeline.serving.timezones
+
+
+def _encoded(body: str | bytes | None) -> bytes:
+    return body.encode() if isinstance(body, str) else body or b""
+
+
+def _terse(fault: Fault) -> Fault:
+    """The fault without what tells of the database's inside."""
+    if isinstance(fault, RaisedFault):
+        return fault
+    return Fault(fault.message, code=fault.code, retry_after=fault.retry_after)
+
+
+def _location(table: str, body: str | bytes | None) -> bytes | None:
+    """The address of the one row of an insert, from its key."""
+    rows = msgspec.json.decode(body or "[]")
+    if len(rows) != 1 or not rows[0]:
+        return None
+    return row_location(table, [(name, _as_text(value)) for name, value in rows[0].items()])
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
