@@ -14,16 +14,19 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TextIO, TypeVar, cast
 from urllib.parse import quote, unquote_to_bytes
 
+import sqlalchemy as sa
 import structlog
 
+from tests import postgres
 from undercroft import App, auth
-from undercroft.app import House
+from undercroft.app import House, build
 from undercroft.base.settings import Settings
 from undercroft.web.log import configure_log
 
@@ -101,11 +104,17 @@ class Leak(AssertionError):
 
 
 class Place:
-    """An app that is running, with its data in a folder of its own. Use it in a `with`."""
+    """An app that is running, with its data in a folder of its own. Use it in a `with`.
 
-    def __init__(self, app: App, folder: Path, **environment: str) -> None:
+    `server` is the URL of a PostgreSQL: then the data is in a database of its own there.
+    """
+
+    def __init__(self, app: App, folder: Path, *, server: str | None = None, **environment: str) -> None:
         self.app = app
         self.folder = folder
+        self.server = server
+        self._url: str | None = None
+        self._made = ExitStack()
         self.environment = {
             "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
             "UNDERCROFT_LOG_FORMAT": "json",
@@ -123,7 +132,12 @@ class Place:
         root = logging.getLogger()
         self._before = structlog.get_config(), list(root.handlers), root.level
         try:
+            if self.server is not None:
+                self._url = self._made.enter_context(postgres.database(self.server))
+                self.environment["UNDERCROFT_DATABASE_URL"] = self._url
             self.app.settings = Settings.load(None, self.environment)
+            if self._url is not None:
+                self.app.house = self._on_postgres(self._url)
             configure_log(self.app.settings.log, cast("TextIO", _Lines(self.logs)))
             self._house = self.run(self.app.start())
         except BaseException:
@@ -138,10 +152,25 @@ class Place:
             self.run(self.app.stop())
         finally:
             self._runner.close()
+            self._made.close()
             settings, handlers, level = self._before
             structlog.configure(**settings)
             logging.getLogger().handlers[:] = handlers
             logging.getLogger().setLevel(level)
+
+    def _on_postgres(self, url: str) -> House:
+        """The app as its settings say, with its tables made at the start."""
+        house = build(self.app, self.app.settings or Settings.load(None, self.environment))
+
+        def make_tables() -> None:
+            engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.NullPool)
+            with engine.begin() as connection:
+                for schema in {table.schema for table in self.app.metadata.tables.values() if table.schema}:
+                    connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+                self.app.metadata.create_all(connection)
+
+        house.prepare = make_tables
+        return house
 
     @property
     def house(self) -> House:
@@ -235,9 +264,15 @@ class Place:
     # --- the data ---
 
     def sql(self, text: str, *values: object) -> list[tuple[Any, ...]]:
-        """A statement beside the app, on a connection of the same SQLite library."""
-        library = self.house.engine.library.module
-        connection = library.connect(self.folder / "data" / "data.db", isolation_level=None)
+        """A statement beside the app, on a connection of its own; `?` stands for a value."""
+        if self._url is not None:
+            import psycopg
+
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                marked = text.replace("%", "%%").replace("?", "%s") if values else text
+                cursor = connection.execute(marked.encode(), values or None)
+                return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        connection = self.house.engine.library.module.connect(self.folder / "data" / "data.db", isolation_level=None)  # type: ignore[attr-defined]  # SQLite's
         try:
             return [tuple(row) for row in connection.execute(text, values)]
         finally:
@@ -245,6 +280,10 @@ class Place:
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""
+        if self._url is not None:
+            owned = "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace::regnamespace::text"
+            tables = [name for (name,) in self.sql(f"{owned} in ('public', 'auth') order by 1")]
+            return {name: sorted(self.sql(f"select * from {name}"), key=repr) for name in tables}
         tables = [name for (name,) in self.sql("select name from sqlite_master where type = 'table' order by name")]
         return {name: sorted(self.sql(f'select * from "{name}"'), key=repr) for name in tables}
 

@@ -38,7 +38,7 @@ class Item(Base):
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
     app = App(Base)
     app.policy(Item, "select")(lambda item: True)
     app.policy(Item, "insert", "update", "delete", to=("authenticated", "boss"))(lambda item: True)
@@ -48,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     app.preset(Item.maker, auth.uid, to="authenticated")
     app.preset(Item.editor, auth.uid, on=("insert", "update"), to=("authenticated", "boss"))
     app.preset(Item.org, auth.claim("org"), to="authenticated")
-    with Place(app, tmp_path_factory.mktemp("columns")) as place:
+    with Place(app, tmp_path_factory.mktemp("columns"), server=server) as place:
         place.sql("insert into items (id, name, maker, state, secret) values (1, 'one', ?, 'old', 'zqx7_qs_one')", BEN)
         yield place
 
@@ -135,11 +135,11 @@ def test_a_unique_fault_on_a_visible_column_names_it_and_a_hidden_one_is_not_nam
     assert (reply.code, "items_name_key" in reply.json()["message"]) == ("23505", True)
 
 
-def test_a_hidden_key_hides_the_ways_that_need_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_hidden_key_hides_the_ways_that_need_it(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> None:
     app = App(Base)
     app.policy(Item, "select", "insert", "update")(lambda item: True)
     app.hide(Item.id)
-    with Place(app, tmp_path_factory.mktemp("hidden-key")) as place:
+    with Place(app, tmp_path_factory.mktemp("hidden-key"), server=server) as place:
         reply = place.ask(send("POST", "/rest/v1/items?select=name", {"name": "a"}, FULL))
         assert reply.json() == [{"name": "a"}]
         assert place.ask(send("PUT", "/rest/v1/items?id=eq.1", {"id": 1, "name": "b"})).status >= 400

@@ -192,9 +192,11 @@ def logic_of_other_tables(app: App) -> None:
 
 
 @pytest.fixture
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, list[str]]]:
+def told(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[tuple[Place, list[str]]]:
     app, seen = made()
-    with Place(app, tmp_path_factory.mktemp("hooks"), UNDERCROFT_API_TX_END="commit-allow-override") as place:
+    with Place(
+        app, tmp_path_factory.mktemp("hooks"), server=server, UNDERCROFT_API_TX_END="commit-allow-override"
+    ) as place:
         yield place, seen
 
 

@@ -49,13 +49,13 @@ class Odd(Base):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
     app = App(Base)
     app.policy(Group, "select")(lambda group: True)
     app.policy(Thing, "select")(lambda thing: thing.open)
     app.policy(Odd, "select")(lambda odd: True)
     environment = {"UNDERCROFT_API_MAX_ROWS": "100", "UNDERCROFT_DATABASE_READ_BUDGET_STEPS": "20000"}
-    with Place(app, tmp_path_factory.mktemp("reads"), **environment) as place:
+    with Place(app, tmp_path_factory.mktemp("reads"), server=server, **environment) as place:
         place.sql("with recursive n(i) as (select 1 union all select i + 1 from n where i < 5) "
                   "insert into groups select i, 'g' || i from n")  # fmt: skip
         place.sql(f"with recursive n(i) as (select 1 union all select i + 1 from n where i < {ROWS}) "

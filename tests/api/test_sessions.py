@@ -135,8 +135,8 @@ def made() -> App:
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with Place(made(), tmp_path_factory.mktemp("sessions")) as place:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
+    with Place(made(), tmp_path_factory.mktemp("sessions"), server=server) as place:
         place.sql(
             "insert into notes (id, title, public, owner, parent_id) values "
             "(1, 'mine', 0, ?1, null), (2, 'hers', 0, ?2, 1), (3, 'told', 1, ?2, 1), (4, 'mine too', 0, ?1, 2)",

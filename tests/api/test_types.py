@@ -90,8 +90,8 @@ NOBODY = Persona("n", "authenticated")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with Place(App(Base), tmp_path_factory.mktemp("types"), UNDERCROFT_API_AGGREGATES="true") as place:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
+    with Place(App(Base), tmp_path_factory.mktemp("types"), server=server, UNDERCROFT_API_AGGREGATES="true") as place:
         yield place
 
 
@@ -328,7 +328,7 @@ def test_a_row_comes_back_through_csv(place: Place, row: dict[str, Any]) -> None
 
 
 @pytest.fixture(scope="module")
-def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def ordered(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
     """Three rows, each column of which grows from one to the next, and one of nulls."""
     grows: dict[str, list[Any]] = {
         "flag": [False, True, True],
@@ -349,7 +349,7 @@ def ordered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "raw": ["\\x", "\\x00", "\\xff"],
         "colour": ["blue", "red", "red"],
     }
-    with Place(App(Base), tmp_path_factory.mktemp("ordered")) as place:
+    with Place(App(Base), tmp_path_factory.mktemp("ordered"), server=server) as place:
         rows = [dumped({"id": i + 1, **{name: values[i] for name, values in grows.items()}}) for i in range(3)]
         body = "[" + ",".join(rows) + "]"
         assert ask(place, Request("POST", "/rest/v1/things", (JSON,), body.encode())).status == 201

@@ -80,8 +80,10 @@ VIEW = sa.Table("seen", Base.metadata, sa.Column("said", sa.Text), info={"is_vie
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with Place(App(Base), tmp_path_factory.mktemp("writes"), UNDERCROFT_API_TX_END="commit-allow-override") as place:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
+    with Place(
+        App(Base), tmp_path_factory.mktemp("writes"), server=server, UNDERCROFT_API_TX_END="commit-allow-override"
+    ) as place:
         yield place
 
 

@@ -53,8 +53,10 @@ def connections(engine: PostgresEngine) -> set[Any]:
 # --- faults ---
 
 TABLES = [
-    "CREATE TABLE people (id integer PRIMARY KEY, mail text NOT NULL UNIQUE, town text,"
-    " boss integer REFERENCES people (id), CONSTRAINT no_nowhere CHECK (town <> ''))",
+    """CREATE TABLE people (
+        id integer PRIMARY KEY, mail text NOT NULL UNIQUE, town text, boss integer REFERENCES people (id),
+        CONSTRAINT no_nowhere CHECK (town <> '')
+    )""",
     "INSERT INTO people (id, mail, town) VALUES (1, 'secret@example.org', 'Bree')",
 ]
 CASES = [

@@ -59,10 +59,8 @@ def _preparing(goal: SqliteSide | PostgresSide, models: MetaData, migrations: Pa
     from undercroft.engine import migrate
     from undercroft.engine.move import SqliteSide
 
-    if isinstance(goal, SqliteSide):
-        place = goal.place
-        return lambda: migrate.ensure(models, place, migrations)
-    return lambda: goal.fill(models)
+    site = goal.place if isinstance(goal, SqliteSide) else migrate.place_at(goal.url)
+    return lambda: migrate.ensure(models, site, migrations)
 
 
 @contextmanager

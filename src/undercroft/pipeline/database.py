@@ -16,16 +16,17 @@ from undercroft.access.actor import Actor
 from undercroft.access.guard import Guard
 from undercroft.access.policy import Rules
 from undercroft.base.faults import Fault
-from undercroft.catalog.types import Catalog
+from undercroft.catalog.types import Catalog, Routine
 from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.types import Cursor, Engine, Local
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.chosen import Chosen, chosen_of, raised
-from undercroft.pipeline.errors import key_differs
+from undercroft.pipeline.errors import key_differs, not_a_set
 from undercroft.pipeline.impersonation import Circumstances, Impersonation
 from undercroft.pipeline.write import WriteBounds, check_size
 from undercroft.query.ask import CountKind, ReadAsk, WriteAsk
 from undercroft.query.bind import bind_read, bind_write
+from undercroft.query.calls import BodyType, Form, bind_call, find_routine
 from undercroft.query.plan import Node, Output
 from undercroft.sql.database import (
     PAYLOAD,
@@ -35,6 +36,7 @@ from undercroft.sql.database import (
     write_database_read,
     write_database_write,
 )
+from undercroft.sql.database.calls import ARGUMENTS, write_database_call
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Given, Statement
@@ -80,6 +82,17 @@ class Prepared:
     count: CountKind | None = None
     how: Explained | None = None
     """Set where the plan is told instead of the rows."""
+    routine: Routine | None = None
+    form: Form = "texts"
+    """What is called, and how it takes its arguments."""
+
+
+class CallGiven(NamedTuple):
+    """What a request says of the function that it means: its name, the names of its arguments, and its body's type."""
+
+    name: str
+    names: tuple[str, ...]
+    body: BodyType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +179,33 @@ class DatabasePipeline:
         statement = write_database_write(plan, self.dialect, rendering, empty=empty)
         return Prepared(statement if how is None else explained(statement, how), how=how)
 
+    def prepare_call(
+        self,
+        key: Hashable,
+        schema: str,
+        given: CallGiven,
+        rendering: Callable[[Routine], Rendering],
+        ask: Callable[[], ReadAsk],
+        how: Explained | None = None,
+    ) -> Prepared:
+        """The statement for a shape of call. Raises `QueryFault` PGRST202 and PGRST203 for a function that is not
+        there, or there twice; and for names that its result does not have.
+        """
+        shape = ("call", key, schema, given.name, frozenset(given.names), given.body, how)
+        found = self._prepared.get(shape)
+        if found is None:
+            catalog = self.serving.catalogs[schema]
+            routine, form = find_routine(catalog, given.name, given.names, given.body)
+            asked = ask()
+            plan = bind_call(routine, form, given.names, asked.ask, catalog, asked.count)
+            plan = replace(plan, node=OPEN.node(plan.node))
+            self.check_aggregates(plan.node)
+            statement = write_database_call(plan, self.dialect, rendering(routine))
+            statement = statement if how is None else explained(statement, how)
+            found = Prepared(statement, how=how, routine=routine, form=form)
+            self._prepared.put(shape, found)
+        return found
+
     def check_aggregates(self, node: Node) -> None:
         """Raises `Fault` PGRST123 for an aggregate where they are not allowed."""
         if self.settings.aggregates:
@@ -234,6 +274,39 @@ class DatabasePipeline:
                 raise key_differs()
             check_size(int(rows), bounds)
             return Answered(body, int(rows), None, chosen_of(headers, status), _number(inserted))
+
+        return await self._unit(run, local, rollback=bounds.rollback)
+
+    async def call(
+        self,
+        prepared: Prepared,
+        values: Sequence[str],
+        arguments: object,
+        bounds: WriteBounds,
+        actor: Actor,
+        circumstances: Circumstances,
+        *,
+        read_only: bool,
+    ) -> Answered:
+        """Call a function. `arguments` are texts by name, the text of a JSON object, or the whole body, by the form
+        that was prepared.
+
+        Raises what the database refuses, and `PipelineFault` PGRST116, PGRST124 and PGRST128: then nothing is written.
+        """
+        routine = prepared.routine
+        if routine is None:
+            raise AssertionError("what was prepared is no call")
+        if bounds.most_affected is not None and not routine.many:
+            raise not_a_set()
+        local = self.serving.impersonation.local(actor, circumstances, read_only=read_only, routine=routine.settings)
+        given = Given(values, actor, None, {ARGUMENTS: arguments})
+
+        def run(cursor: Cursor) -> Answered:
+            if prepared.how is not None:
+                return _told_plan(cursor, prepared, given)
+            found = answered(cursor.one(prepared.statement.text, prepared.statement.arguments(given)))
+            check_size(found.rows, bounds)
+            return found
 
         return await self._unit(run, local, rollback=bounds.rollback)
 

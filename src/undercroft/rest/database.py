@@ -12,26 +12,28 @@ from typing import Any, cast
 import msgspec
 
 from undercroft.base.faults import Fault
-from undercroft.catalog.types import Catalog
+from undercroft.catalog.types import Catalog, Routine
 from undercroft.engine.errors import DatabaseFault
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.chosen import RaisedFault
-from undercroft.pipeline.database import Answered, DatabasePipeline
+from undercroft.pipeline.database import Answered, CallGiven, DatabasePipeline
 from undercroft.pipeline.impersonation import Circumstances
 from undercroft.pipeline.write import WriteBounds
 from undercroft.query.ask import ReadAsk, WriteAsk
+from undercroft.query.calls import BodyType
 from undercroft.query.errors import unknown_table
 from undercroft.rest.errors import BodyFault, MethodFault, PathFault
 from undercroft.rest.parts.accepts import Decision, decide
 from undercroft.rest.parts.asks import Parsed, Renamed
 from undercroft.rest.parts.headers import with_chosen
 from undercroft.rest.parts.media import Media
-from undercroft.rest.parts.payload import read_payload
+from undercroft.rest.parts.payload import read_json, read_payload
 from undercroft.rest.parts.places import row_location
 from undercroft.rest.parts.prefer import Preferences
 from undercroft.rest.request import Heads, Reader, RestRequest
 from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, fault_headers
 from undercroft.rest.routes import RestSettings
+from undercroft.sql.database.calls import argument_texts
 from undercroft.sql.rows import Rendering
 from undercroft.web.faults import body_of, status_of
 from undercroft.web.types import Answer, Request
@@ -42,6 +44,8 @@ _READ = frozenset({
     b"application/vnd.pgrst.object", b"application/vnd.pgrst.array+json", b"application/vnd.pgrst.array",
 })  # fmt: skip
 """Content types whose bodies are rows."""
+_WHOLE: dict[bytes, BodyType] = {b"text/plain": "text", b"text/xml": "xml", b"application/octet-stream": "bytes"}
+"""Content types whose bodies are one argument of a function."""
 
 
 class DatabaseReader(Reader):
@@ -240,7 +244,75 @@ class DatabaseRoom:
     # --- functions ---
 
     async def _call(self, shaped: RestRequest, request: Request) -> Answer:
-        raise PathFault("Functions of the database are not served yet")
+        if shaped.verb not in ("read", "write"):
+            raise MethodFault(f"Cannot use the {request.method} method on RPC", code="PGRST101")
+        preferences, decision = shaped.preferences, self._decided(shaped)
+        given, arguments = await self._arguments(shaped, request)
+        head_only = request.method == "HEAD" and decision.plan is None
+        prepared = self._pipeline.prepare_call(
+            (shaped.key, head_only),
+            self._schema(shaped),
+            given,
+            lambda routine: self._rendering_of(routine, decision.media, head=head_only),
+            lambda: cast("ReadAsk", self._parsed(shaped).ask),
+            decision.plan,
+        )
+        routine = prepared.routine
+        if routine is None:
+            raise AssertionError("a call was prepared as something else")
+        self._mark(request, "plan")
+        found = await self._pipeline.call(
+            prepared,
+            shaped.values,
+            argument_texts(routine, arguments) if isinstance(arguments, list) else arguments,
+            WriteBounds(
+                decision.media.kind == "object" and routine.many,
+                preferences.most_affected,
+                self._rolls_back(preferences),
+            ),
+            request.actor,
+            self._circumstances(shaped, request),
+            read_only=shaped.verb == "read" or routine.read_only,
+        )
+        self._mark(request, "transaction")
+        if decision.plan is not None:
+            return self._plan(decision, found)
+        media = decision.media
+        rows = found.rows if routine.many or media.kind != "object" else 1
+        head = self._writer.read(media, preferences, shaped.rows, rows, found.total, schema=shaped.schema, kind="call")
+        if routine.is_void:
+            headers = tuple(each for each in head.headers if each[0] != b"content-type")
+            return self._answer(request, Head(204, headers, bodied=False), found)
+        if found.body is None and not head_only:
+            found = found._replace(body="null")
+        return self._answer(request, head, found)
+
+    def _rendering_of(self, routine: Routine, media: Media, *, head: bool) -> Rendering:
+        """What gives no set is shown without brackets."""
+        rendering = self._rendering(media, head=head)
+        return rendering._replace(body="object") if rendering.body == "array" and not routine.many else rendering
+
+    async def _arguments(self, shaped: RestRequest, request: Request) -> tuple[CallGiven, Any]:
+        """The names of the arguments, and the arguments: a list of texts, the text of a JSON object, or a body."""
+        name = shaped.table
+        if shaped.verb == "read":
+            texts = list(shaped.arguments)
+            return CallGiven(name, tuple(dict.fromkeys(key for key, _ in texts))), texts
+        body = await request.body()
+        kind = _WHOLE.get((request.header(b"content-type") or b"").split(b";", 1)[0].strip().lower())
+        if kind is not None:
+            return CallGiven(name, (), kind), body if kind == "bytes" else body.decode("utf-8", "replace")
+        self._check_content(request)
+        if shaped.content == "form":
+            payload = read_payload("form", body, self._settings.limits)
+            pairs = [(key, str(value)) for row in payload.rows for key, value in row.items()]
+            return CallGiven(name, payload.columns), pairs
+        if shaped.content == "csv":
+            rows = read_payload("csv", body, self._settings.limits).rows
+            body = msgspec.json.encode(rows[0] if rows else {})
+        text = body.decode("utf-8", "replace") if body.strip() else "{}"
+        value = read_json(text.encode(), self._settings.limits)
+        return CallGiven(name, tuple(value) if isinstance(value, dict) else (), "json"), text
 
     # --- the rest ---
 

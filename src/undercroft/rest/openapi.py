@@ -18,6 +18,9 @@ from undercroft.rest.parts.openapi_functions import FUNCTIONS, function_paths, f
 from undercroft.rest.parts.openapi_schemas import Surface, surface
 from undercroft.rest.parts.openapi_shared import FAULT, HEADERS, RESPONSES, SECURITY, parameters
 from undercroft.rest.parts.openapi_tables import table_parameters, table_paths
+from undercroft.rest.parts.swagger import swagger
+from undercroft.rest.parts.swagger_functions import of_function
+from undercroft.rest.parts.swagger_tables import Usable
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 """Names that come from SQLAlchemy are texts of a type of its own."""
@@ -47,6 +50,27 @@ def document(
             "components": _components(surfaces, known, most_rows),
         }
     )
+
+
+def document_2(
+    catalog: Catalog,
+    rules: Rules,
+    role: str,
+    functions: Mapping[str, Function],
+    *,
+    title: str,
+    server: str,
+    most_rows: int | None = None,
+) -> bytes:
+    """The same as `document` in PostgREST's Swagger 2.0, which has no word for `most_rows`."""
+    surfaces = [surface(catalog, rules, role, table) for table in catalog.tables.values()]
+    usable = [
+        Usable(each.table, each.reads, each.inserts, each.updates, each.deletes)
+        for each in surfaces
+        if each.reads or each.inserts
+    ]
+    offered = [of_function(function) for function in functions.values()]
+    return swagger(catalog, usable, offered, server=server, title=title, secured=True)
 
 
 def _tags(surfaces: list[Surface], functions: list[Function]) -> list[dict[str, str]]:

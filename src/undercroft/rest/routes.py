@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ from undercroft.pipeline.write import WriteBounds, WriteRequest
 from undercroft.query.ask import ReadAsk, WriteAsk
 from undercroft.query.errors import unknown_table
 from undercroft.rest.errors import BodyFault, MediaFault, MethodFault, PathFault
-from undercroft.rest.openapi import document
+from undercroft.rest.openapi import document, document_2
 from undercroft.rest.parts.asks import Parsed, Renamed
 from undercroft.rest.parts.limits import Limits
 from undercroft.rest.parts.media import Media
@@ -45,6 +45,7 @@ class RestSettings:
     external_url: str | None = None
     title: str = "Undercroft"
     show_openapi: bool = True
+    openapi_version: Literal["2.0", "3.1"] = "3.1"
 
 
 class RestRoom:
@@ -294,14 +295,18 @@ class RestRoom:
         if not self._settings.show_openapi:
             raise PathFault("Root endpoint metadata is disabled", code="PGRST126")
         media = shaped.accept.text.encode() + b"; charset=utf-8"
-        return Answer(200, ((b"content-type", media),), self._document(request.actor.role))
+        version = shaped.accept.kind.removeprefix("openapi").strip()
+        if version not in ("2.0", "3.1"):
+            version = self._settings.openapi_version
+        return Answer(200, ((b"content-type", media),), self._document(request.actor.role, version))
 
-    def _document(self, role: str) -> bytes:
-        """What the role may use, described; made once for each role."""
-        found = self._documents.get(role)
+    def _document(self, role: str, version: str) -> bytes:
+        """What the role may use, described; made once for each role and version."""
+        found = self._documents.get((role, version))
         if found is None:
             settings = self._settings
-            found = document(
+            write = document if version == "3.1" else document_2
+            found = write(
                 self._pipeline.scope(role),
                 self._pipeline.rules,
                 role,
@@ -310,7 +315,7 @@ class RestRoom:
                 server=(settings.external_url or "").rstrip("/") + "/rest/v1",
                 most_rows=settings.most_rows,
             )
-            self._documents.put(role, found)
+            self._documents.put((role, version), found)
         return found
 
     def _answer(self, request: Request, head: Head, body: str | None) -> Answer:

@@ -136,6 +136,10 @@ class Dialect(Protocol):
         """A converter of a body's value to the driver's; `text_rows` when the body was CSV or a form."""
         ...
 
+    def loaded_value(self, kind: Kind, type_: TypeEngine[Any]) -> Callable[[Any], object]:
+        """A converter of a body's value to the Python value that would be loaded once it was written; not for JSON."""
+        ...
+
     def upsert(
         self,
         insert: sa.Insert,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from undercroft.catalog.kinds import JSONS, Kind, kind_of
+from undercroft.catalog.kinds import JSONS, kind_of
 from undercroft.sql.codecs import from_json, from_text
 from undercroft.sql.dialect import Dialect
 
@@ -23,11 +23,7 @@ def as_loaded(column: sa.Column[Any], dialect: Dialect, *, text_rows: bool) -> C
 
     It raises what a write of the value would raise.
     """
-    kind, type_, theirs = kind_of(column.type), column.type, dialect.sqlalchemy
+    kind = kind_of(column.type)
     if kind in JSONS:  # loaded from the database, numbers would lose digits
         return (lambda value: None if value is None else from_text(kind)(value)) if text_rows else from_json(kind)
-    store = dialect.row_value(kind, type_, text_rows=text_rows)
-    load = type_.dialect_impl(theirs).result_processor(theirs, None)
-    if kind is Kind.BYTES and load is None:
-        return lambda value: None if value is None else bytes(store(value))  # type: ignore[call-overload]  # a buffer
-    return store if load is None else lambda value: load(store(value))
+    return dialect.loaded_value(kind, column.type)

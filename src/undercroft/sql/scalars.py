@@ -90,7 +90,7 @@ def _reader_of_floats(kind: Kind) -> Callable[[str], float]:
         if value != value or (math.isinf(value) and "inf" not in text.lower()):
             # SQLite would store NaN as NULL.
             raise out_of_range(kind.value, text[:100])
-        return value
+        return value or 0.0  # without a sign
 
     return read
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from alembic.operations import ops
 
-from undercroft.engine.migrate.changes import RenameColumn, RenameTable, Statement
+from undercroft.engine.migrate.changes import Fill, RenameColumn, RenameTable, Statement
 from undercroft.engine.migrate.ddltext import lex
 from undercroft.engine.migrate.diff import Operation
 from undercroft.engine.migrate.facts import Facts, changes_form
@@ -50,11 +50,12 @@ def _rename_column(operation: RenameColumn, name: str, rows: Rows, before: Facts
 
 
 def _statement(operation: Statement, name: str, rows: Rows, before: Facts, ideal: Facts) -> list[Step]:
-    if operation.fills:
-        return [Step("fill", operation.fills.rpartition(".")[0], f"fills {operation.fills} with the model's default")]
-    if not operation.sqltext:
-        return []
-    return [Step("drop_index", "", f"drops index {str(operation.sqltext).split()[-1].strip(chr(34))}")]
+    return []  # only ways back are made of them
+
+
+def _fill(operation: Fill, name: str, rows: Rows, before: Facts, ideal: Facts) -> list[Step]:
+    table = dotted(operation.schema, operation.table)
+    return [Step("fill", table, f"fills {table}.{operation.column} with the model's default")]
 
 
 def _add_column(operation: ops.AddColumnOp, name: str, rows: Rows, before: Facts, ideal: Facts) -> list[Step]:
@@ -145,7 +146,7 @@ def _create_index(operation: ops.CreateIndexOp, name: str, rows: Rows, before: F
 
 
 def _drop_index(operation: ops.DropIndexOp, name: str, rows: Rows, before: Facts, ideal: Facts) -> list[Step]:
-    return [Step("drop_index", name, f"drops index {operation.index_name} of {name}")]
+    return [Step("drop_index", name, f"drops index {dotted(operation.schema, str(operation.index_name))}")]
 
 
 def _twice(rows: Rows, name: str, columns: tuple[str, ...], where: str | None = None) -> str | None:
@@ -166,6 +167,7 @@ _READERS: tuple[tuple[type, Any], ...] = (
     (RenameTable, _rename_table),
     (RenameColumn, _rename_column),
     (Statement, _statement),
+    (Fill, _fill),
     (ops.CreateTableOp, _create_table),
     (ops.DropTableOp, _drop_table),
     (ops.AddColumnOp, _add_column),

@@ -1,4 +1,3 @@
-# ruff: noqa: S608  names are quoted, and values are literals that the dialect wrote
 """From a schema to the models: Alembic's comparison, and beside it what it does not see on SQLite.
 
 Types, defaults, CHECKs and indexes are compared by the words SQLite keeps of them, the models' words coming from a
@@ -18,11 +17,11 @@ from alembic.operations import ops
 from sqlalchemy import Connection, MetaData, Table
 
 from undercroft.engine.migrate.alembic_context import implementation, make_context
-from undercroft.engine.migrate.changes import Statement
+from undercroft.engine.migrate.changes import DropIndex, Fill, Statement
 from undercroft.engine.migrate.ddltext import normal
-from undercroft.engine.migrate.facts import Facts, IndexFact, TableFact, quoted
+from undercroft.engine.migrate.facts import Facts, IndexFact, TableFact
 from undercroft.engine.migrate.reflection import free_name, named_checks
-from undercroft.engine.sqlite.dialect import dotted
+from undercroft.engine.sqlite.dialect import dotted, undotted
 
 Operation = ops.MigrateOperation
 
@@ -158,8 +157,9 @@ def _compare_indexes(
         for name in have.keys() - want.keys()
         if name in comparison.made or any(column and not should.column(column) for column in have[name].columns)
     }
+    schema, table = undotted(should.name)
     drops: list[Operation] = [
-        Statement(f"DROP INDEX {quoted(name)}", have[name].sql) for name in sorted(changed | removed)
+        DropIndex(undotted(name)[1], table, schema, have[name].sql) for name in sorted(changed | removed)
     ]
     return drops, _created(should.name, sorted(changed | (want.keys() - have.keys())), comparison)
 
@@ -187,8 +187,7 @@ def _filled(
         loose = column._copy()
         loose.nullable = True
         before.append(_modifying(modify, [ops.AddColumnOp(modify.table_name, loose, schema=modify.schema)]))
-        sql = f"UPDATE {quoted(table)} SET {quoted(column.name)} = {value}"
-        before.append(Statement(sql, fills=f"{table}.{column.name}"))
+        before.append(Fill(modify.table_name, column.name, value, schema=modify.schema))
         rest.append(
             ops.AlterColumnOp(
                 modify.table_name,

@@ -159,7 +159,8 @@ def runner(connection: Connection) -> Run:
     """Plain statements on a connection, as the pure readers want them."""
 
     def run(sql: str, args: tuple[object, ...] = ()) -> Sequence[Sequence[Any]]:
-        result = connection.exec_driver_sql(sql, args)
+        # Without values, drivers that look for places of values by % are to leave the text alone.
+        result = connection.exec_driver_sql(sql, args, {} if args else {"no_parameters": True})
         return result.fetchall() if result.returns_rows else []
 
     return run

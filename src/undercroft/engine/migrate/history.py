@@ -16,7 +16,7 @@ from typing import Any
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from undercroft.base.faults import Fault
 from undercroft.engine.migrate.alembic_context import make_context
@@ -114,7 +114,8 @@ def _first_database_error(error: BaseException) -> DBAPIError | None:
 
 
 def _refusal(label: str, error: DBAPIError) -> Fault:
-    kind = DataForbids if "IntegrityError" in type(error.orig).__name__ else RevisionBroken
+    rows = isinstance(error, (IntegrityError, DataError)) or "IntegrityError" in type(error.orig).__name__
+    kind = DataForbids if rows else RevisionBroken
     return kind(f"{label} failed: {error.orig}", details=error.statement, hint="Nothing of it was kept.")
 
 

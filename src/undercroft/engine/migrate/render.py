@@ -7,19 +7,33 @@ from __future__ import annotations
 import tokenize
 from collections.abc import Sequence
 from io import StringIO
+from typing import Any, Literal
 
 from alembic.autogenerate import render
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.sql.elements import False_, True_
+from sqlalchemy.sql.functions import FunctionElement
 
-from undercroft.engine.migrate.changes import RenameColumn, RenameTable, Statement
+from undercroft.engine.migrate.changes import DropIndex, Fill, RenameColumn, RenameTable, Statement
 from undercroft.engine.migrate.diff import Operation
+
+
+def _on_any_engine(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """A default that every engine says in words of its own, as what it is; False leaves the rest to Alembic."""
+    value = getattr(item, "arg", None) if kind == "server_default" else None
+    if isinstance(value, FunctionElement) and value.name in ("now", "current_timestamp") and not value.clauses.clauses:
+        return f"sa.func.{value.name}()"
+    if isinstance(value, (True_, False_)):
+        return "sa.true()" if isinstance(value, True_) else "sa.false()"
+    return False
+
 
 _OPTIONS = {
     "sqlalchemy_module_prefix": "sa.",
     "alembic_module_prefix": "op.",
-    "render_item": None,
+    "render_item": _on_any_engine,
     "render_as_batch": True,
     "user_module_prefix": None,
 }
@@ -27,7 +41,7 @@ _OPTIONS = {
 
 def render_operation(operation: Operation, context: MigrationContext) -> tuple[str, frozenset[str]]:
     """The lines of one operation, and the imports they need beside `op` and `sa`."""
-    if isinstance(operation, (RenameTable, RenameColumn, Statement)):
+    if isinstance(operation, (RenameTable, RenameColumn, DropIndex, Fill, Statement)):
         return operation.python(), frozenset()
     autogen = AutogenContext(context, opts=dict(_OPTIONS), autogenerate=False)
     autogen.imports = set()

@@ -20,7 +20,7 @@ class Rows:
         self._facts, self._renames = facts, renames
 
     def count(self, table: str) -> int:
-        return self._count(table, "1")
+        return self._count(table, "1 = 1")
 
     def filled(self, table: str, column: str) -> int:
         return self._count(table, f"{quoted(column)} IS NOT NULL")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +18,7 @@ from undercroft.base.faults import SetupFault
 from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.move.errors import CannotMove, Unreachable
 from undercroft.engine.move.reflected import from_postgres
-from undercroft.engine.move.types import OURS, Mark, Shape, TextRow
+from undercroft.engine.move.types import OURS, Mark, Positioned, Shape, TextRow
 
 if TYPE_CHECKING:
     import psycopg
@@ -56,7 +56,7 @@ class PostgresSide:
     """Reads one database, or writes it, on one connection. `schemas` bounds what is reflected; None takes all."""
 
     def __init__(self, url: str, schemas: Iterable[str] | None = None) -> None:
-        self._url = url
+        self.url = url
         self._schemas = list(schemas) if schemas is not None else None
         self._open: psycopg.Connection[Any] | None = None
         self.dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's has no annotations
@@ -87,7 +87,7 @@ class PostgresSide:
             ) from error
         try:
             # No prepared statements: a pooler may stand in between.
-            self._open = psycopg.connect(self._url, autocommit=True, prepare_threshold=None)
+            self._open = psycopg.connect(self.url, autocommit=True, prepare_threshold=None)
             for statement in _SESSION:
                 self._run(statement)
         except psycopg.Error as error:
@@ -126,7 +126,7 @@ class PostgresSide:
 
         engine = sa.create_engine(
             "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(self._url),
+            creator=lambda: psycopg.connect(self.url),
             poolclass=NullPool,
             use_native_hstore=False,
         )
@@ -134,13 +134,6 @@ class PostgresSide:
             yield engine
         except (psycopg.OperationalError, sa.exc.OperationalError) as error:
             raise Unreachable(f"{self.name} cannot be opened: {_first_line(error)}") from error
-
-    def fill(self, models: MetaData) -> None:
-        """Make the tables of models that are not there yet."""
-        with self._sqlalchemy() as engine, engine.begin() as connection:
-            for schema in sorted({table.schema for table in models.tables.values() if table.schema}):
-                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self._quoted(schema)}")
-            models.create_all(connection)
 
     def tables(self) -> set[str]:
         return {name for (name,) in self._run(_TABLES)}
@@ -176,10 +169,10 @@ class PostgresSide:
 
     # --- rows out ---
 
-    def scan(self, shape: Shape) -> Iterator[TextRow]:
+    def scan(self, shape: Shape) -> Generator[TextRow, None, None]:
         yield from self._copied(f"SELECT {self._columns(shape)} FROM {self._named(shape)}", shape)  # noqa: S608
 
-    def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Iterator[tuple[tuple[str, ...] | None, TextRow]]:
+    def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Generator[Positioned, None, None]:
         text = f"SELECT {self._columns(shape)} FROM {self._named(shape)}"  # noqa: S608  # quoted
         if not shape.key:
             for row in self._copied(text, shape):
@@ -195,7 +188,7 @@ class PostgresSide:
         for row in self._copied(f"{text} ORDER BY {listed}", shape):
             yield tuple([row[place] or "" for place in shape.key]), row
 
-    def _copied(self, query: str, shape: Shape) -> Iterator[TextRow]:
+    def _copied(self, query: str, shape: Shape) -> Generator[TextRow, None, None]:
         import psycopg
 
         try:

@@ -236,7 +236,7 @@ def _copied(table: sa.Table, out: MetaData, notes: list[str]) -> None:
         elif isinstance(constraint, sa.UniqueConstraint):
             copy.append_constraint(sa.UniqueConstraint(*names, name=constraint.name))
         elif isinstance(constraint, sa.ForeignKeyConstraint):
-            copy.append_constraint(constraint.copy())
+            copy.append_constraint(_same_key(constraint))
         elif isinstance(constraint, sa.CheckConstraint):
             copy.append_constraint(sa.CheckConstraint(check_for_sqlite(str(constraint.sqltext)), name=constraint.name))
     for column in table.columns:
@@ -245,6 +245,18 @@ def _copied(table: sa.Table, out: MetaData, notes: list[str]) -> None:
             copy.append_constraint(sa.CheckConstraint(f'"{column.name}" IN ({labels})'))
     for index in table.indexes:
         _index(index, copy, notes)
+
+
+def _same_key(key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        key.column_keys,
+        [each.target_fullname for each in key.elements],
+        name=key.name,
+        ondelete=key.ondelete,
+        onupdate=key.onupdate,
+        deferrable=key.deferrable,
+        initially=key.initially,
+    )
 
 
 def _index(index: sa.Index, copy: sa.Table, notes: list[str]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -20,6 +21,7 @@ from undercroft.engine.move.types import (
     Moved,
     OnProgress,
     Origin,
+    Positioned,
     Progress,
     Shape,
     Sum,
@@ -31,8 +33,6 @@ CHUNK_ROWS = 5_000
 """Rows of one transaction on the target."""
 CHUNK_CHARACTERS = 8_000_000
 """Fewer rows where they are long, so that memory is bounded."""
-
-Positioned = tuple[tuple[str, ...] | None, TextRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +149,16 @@ def _copy(origin: Origin, goal: Goal, shape: Shape, mark: Mark | None, tell: OnP
     copied = mark.rows if mark is not None else 0
     summing = Summing(shape) if mark is None else None
     tell(Progress("copying", shape.title, copied, total))
-    rows = origin.rows(shape, mark.position if mark is not None else None)
     last = mark.position if mark is not None else None
-    for chunk in _chunks(rows):
-        values = [row for _, row in chunk]
-        if summing is not None:
-            for row in values:
-                summing.add(row)
-        copied, last = copied + len(chunk), chunk[-1][0]
-        goal.write(shape, values, Mark(copied, last))
-        tell(Progress("copying", shape.title, copied, max(total, copied)))
+    with closing(origin.rows(shape, last)) as rows:
+        for chunk in _chunks(rows):
+            values = [row for _, row in chunk]
+            if summing is not None:
+                for row in values:
+                    summing.add(row)
+            copied, last = copied + len(chunk), chunk[-1][0]
+            goal.write(shape, values, Mark(copied, last))
+            tell(Progress("copying", shape.title, copied, max(total, copied)))
     goal.write(shape, [], Mark(copied, last, done=True))
     return summing.sum if summing is not None else None
 
@@ -185,8 +185,8 @@ def _compare_all(
 ) -> tuple[TableMoved, ...]:
     done, wrong = [], []
     for shape in shapes:
-        there = sum_of(shape, _told(goal.scan(shape), shape, tell))
-        here = sums.get(shape.title) or sum_of(shape, origin.scan(shape))
+        there = _sum(goal, shape, tell)
+        here = sums.get(shape.title) or _sum(origin, shape, tell)
         if here != there:
             wrong.append(f"{shape.title}: {here.rows} rows ({here.digest}) here, {there.rows} ({there.digest}) there")
         done.append(TableMoved(shape.title, there.rows, there.digest))
@@ -197,6 +197,11 @@ def _compare_all(
             hint="If the source was written to meanwhile, stop what writes and run it again with --restart.",
         )
     return tuple(done)
+
+
+def _sum(side: Origin | Goal, shape: Shape, tell: OnProgress) -> Sum:
+    with closing(side.scan(shape)) as rows:
+        return sum_of(shape, _told(rows, shape, tell))
 
 
 def _told(rows: Iterator[TextRow], shape: Shape, tell: OnProgress) -> Iterator[TextRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,7 +18,7 @@ from undercroft.engine.migrate.facts import quoted, read_facts
 from undercroft.engine.migrate.place import Place, held
 from undercroft.engine.move.errors import CannotMove, Unreachable
 from undercroft.engine.move.reflected import from_sqlite
-from undercroft.engine.move.types import OURS, Mark, Shape, TextRow
+from undercroft.engine.move.types import OURS, Mark, Positioned, Shape, TextRow
 from undercroft.engine.move.values import NoPlace, reader, writer
 from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect, dotted, undotted
 
@@ -121,13 +121,13 @@ class SqliteSide:
 
     # --- rows out ---
 
-    def scan(self, shape: Shape) -> Iterator[TextRow]:
+    def scan(self, shape: Shape) -> Generator[TextRow, None, None]:
         cursor = self._connection.execute(f"SELECT {_columns(shape)} FROM {_named(shape)}")
         read = self._row_reader(shape)
         for row in self._each(cursor, shape):
             yield read(row)
 
-    def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Iterator[tuple[tuple[str, ...] | None, TextRow]]:
+    def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Generator[Positioned, None, None]:
         names = self._position_names(shape)
         width = len(names)
         listed = ", ".join(names)
@@ -259,7 +259,7 @@ class SqliteSide:
 
     def _make(self, metadata: MetaData) -> list[str]:
         notes: list[str] = []
-        for table in metadata.sorted_tables:
+        for table in metadata.tables.values():
             self._table(table, notes)
         for table in metadata.tables.values():
             for index in sorted(table.indexes, key=lambda each: str(each.name)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +14,9 @@ from undercroft.catalog.kinds import Kind, kind_of
 
 TextRow = tuple[str | None, ...]
 """One row, each value as the text that PostgreSQL would print for it; None is NULL."""
+
+Positioned = tuple[tuple[str, ...] | None, TextRow]
+"""A row with its place in the table; None where a table cannot be begun in the middle."""
 
 OURS = "_undercroft_"
 """Tables of this prefix are bookkeeping of one database, and never moved."""
@@ -133,14 +136,14 @@ class Origin(Protocol):
         """Rows of a table, roughly."""
         ...
 
-    def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Iterator[tuple[tuple[str, ...] | None, TextRow]]:
+    def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Generator[Positioned, None, None]:
         """Every row after a position, each with its own; None where a table cannot be begun in the middle.
 
         Raises `CannotMove` for a value that has no text.
         """
         ...
 
-    def scan(self, shape: Shape) -> Iterator[TextRow]:
+    def scan(self, shape: Shape) -> Generator[TextRow, None, None]:
         """Every row, in any order. Raises `CannotMove`."""
         ...
 
@@ -192,7 +195,7 @@ class Goal(Protocol):
         """Append rows and note how far that is, in one transaction. Raises `CannotMove`."""
         ...
 
-    def scan(self, shape: Shape) -> Iterator[TextRow]:
+    def scan(self, shape: Shape) -> Generator[TextRow, None, None]:
         """Every row, in any order. Raises `CannotMove`."""
         ...
 

@@ -17,12 +17,13 @@ from undercroft.engine.sqlite.files import FileLock, create_private
 from undercroft.engine.sqlite.lease import Lease
 from undercroft.engine.sqlite.leased import Leased
 from undercroft.engine.sqlite.library import Library, choose
+from undercroft.engine.sqlite.mark import HeldMark
 from undercroft.engine.sqlite.migration import migration_connection
 from undercroft.engine.sqlite.reader import InlineReader, ReaderPool
 from undercroft.engine.sqlite.session import SessionMaker
 from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.sqlite.transaction import SQLiteTransaction
-from undercroft.engine.sqlite.unit import Unit
+from undercroft.engine.sqlite.unit import Member, Unit
 from undercroft.engine.sqlite.writer import Writer
 from undercroft.engine.types import Cursor, EngineStats, Local, Row, Transaction
 
@@ -43,6 +44,7 @@ class SQLiteEngine:
         self._sessions = SessionMaker(self.dialect, settings)
         self._holder: asyncio.Task[Any] | None = None
         self._inline: InlineReader | None = None
+        self._mark: HeldMark | None = None
         self._pool: ReaderPool | None = None
         self._writer: Writer | None = None
         self.read_now: Callable[[str, Sequence[object]], Row | None] = _not_started
@@ -58,7 +60,8 @@ class SQLiteEngine:
             writer = Writer(self._open_writer, self.settings, self.stats, asyncio.get_running_loop())
             writer.start()
             self._writer = writer  # first: it recovers the log, and readers may not
-            self._inline = InlineReader(self._open_reader, self.settings, self.library.module.Error)
+            self._mark = self._held_mark()
+            self._inline = InlineReader(self._open_reader, self.settings, self.library.module.Error, self._mark)
             self._pool = ReaderPool(self._open_reader, self.settings, self.stats)
         except BaseException as error:
             await self.close()
@@ -71,11 +74,13 @@ class SQLiteEngine:
         self.read_now = _not_started
         if self._pool is not None:
             await self._pool.close()
+        if self._mark is not None:
+            self._mark.close()
         if self._inline is not None:
             self._inline.close()
         if self._writer is not None:
             await self._writer.close()  # last: the last one to close checkpoints, and only the writer may
-        self._pool = self._inline = self._writer = None
+        self._pool = self._inline = self._writer = self._mark = None
         self._lock.release()
 
     @contextmanager
@@ -114,7 +119,7 @@ class SQLiteEngine:
         self._refuse_within_lease()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         unit = Unit(work, future, self.settings.statement_seconds, rollback=rollback)
-        _started(self._writer).enqueue(unit)
+        self._enqueue(unit)
         return await future
 
     def transaction(
@@ -129,7 +134,7 @@ class SQLiteEngine:
     async def _lease(self, seconds: float) -> AsyncIterator[Transaction]:
         self._refuse_within_lease()
         lease = Lease(asyncio.get_running_loop(), seconds)
-        _started(self._writer).enqueue(lease)
+        self._enqueue(lease)
         try:
             leased = await lease.granted
             transaction = SQLiteTransaction(leased, self._sessions, lease.after_commit, read_only=False)
@@ -172,6 +177,20 @@ class SQLiteEngine:
                 code=INTERNAL,
                 hint="Write through that transaction.",
             )
+
+    def _enqueue(self, member: Member) -> None:
+        writer = _started(self._writer)
+        if self._mark is not None:
+            self._mark.let_go()  # before there is anything to commit: no checkpoint is to find it
+        writer.enqueue(member)
+
+    def _held_mark(self) -> HeldMark:
+        return HeldMark(
+            self._open_reader,
+            asyncio.get_running_loop(),
+            is_writing=lambda: self.stats.waiting > 0,
+            driver_error=self.library.module.Error,
+        )
 
     def _open_writer(self) -> Any:
         return open_writer(self.library, self.settings, self._prepare)

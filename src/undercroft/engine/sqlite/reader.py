@@ -11,6 +11,7 @@ from typing import Any
 from undercroft.base.faults import Overloaded
 from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.sqlite.errors import is_timeout, translate
+from undercroft.engine.sqlite.mark import CLOSE, HeldMark
 from undercroft.engine.sqlite.meter import FOREVER, Deadline, StepMeter, allowance
 from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.types import EngineStats, Row
@@ -21,9 +22,16 @@ Open = Callable[[], Any]
 class InlineReader:
     """One connection on the loop's thread. Each statement is its own snapshot."""
 
-    def __init__(self, open_connection: Open, settings: SQLiteSettings, driver_error: type[Exception]) -> None:
+    def __init__(
+        self, open_connection: Open, settings: SQLiteSettings, driver_error: type[Exception], mark: HeldMark
+    ) -> None:
+        """`mark` is told of every `CLOSE` reads."""
         self._connection = open_connection()
-        self._execute = self._connection.execute
+        self._cursor = self._connection.cursor()  # one for all: each read is over before the next one begins
+        self._execute = self._cursor.execute
+        self._fetch = self._cursor.fetchone
+        self._mark = mark
+        self._uncounted = CLOSE
         self._meter = StepMeter()
         self._meter.attach(self._connection)
         self._allowance = allowance(settings.read_budget_steps)
@@ -32,8 +40,13 @@ class InlineReader:
     def read_now(self, text: str, args: Sequence[object]) -> Row | None:
         """The one row, or None where the budget ran out. Raises `DatabaseFault`."""
         self._meter.left = self._allowance
+        self._uncounted -= 1
+        if not self._uncounted:
+            self._uncounted = CLOSE
+            self._mark.note()
         try:
-            row: Row | None = self._execute(text, args).fetchone()
+            self._execute(text, args)
+            row: Row | None = self._fetch()
         except (self._driver_error, OverflowError, UnicodeEncodeError) as error:
             fault = translate(error)
             if is_timeout(fault):

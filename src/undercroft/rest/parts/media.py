@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from undercroft.rest.errors import BodyFault, MediaFault, shown
 
-MediaKind = Literal["json", "object", "csv", "plan", "openapi"]
+MediaKind = Literal["json", "object", "csv", "plan", "openapi", "openapi 2.0", "openapi 3.1"]
 BodyKind = Literal["json", "csv", "form"]
 
 
@@ -26,6 +26,7 @@ CSV = Media("csv", "text/csv")
 PLAN = Media("plan", "application/vnd.pgrst.plan+text")
 PLAN_JSON = Media("plan", "application/vnd.pgrst.plan+json")
 OPENAPI = Media("openapi", "application/openapi+json")
+"""In the version that the settings say."""
 
 _PLANS = {
     "application/vnd.pgrst.plan": PLAN,
@@ -39,6 +40,7 @@ _ROOT = {
     "application/openapi+json": OPENAPI,
     "application/json": JSON,
 }
+_VERSIONS = {"2.0": Media("openapi 2.0", ""), "3.1": Media("openapi 3.1", "")}
 _ANY = frozenset({"*/*", "application/*", "application/json"})
 _ARRAYS = frozenset({"application/vnd.pgrst.array+json", "application/vnd.pgrst.array"})
 _OBJECTS = frozenset({"application/vnd.pgrst.object+json", "application/vnd.pgrst.object"})
@@ -73,15 +75,21 @@ def read_accept(header: bytes, plans: bool = False) -> Media:
 
 
 def read_root_accept(header: bytes) -> Media:
-    """The first type that we produce for the root, which is described and not listed.
+    """The first type that we produce for the root, which is described and not listed; `version=2.0` (PostgREST's) or
+    `version=3.1` (ours) behind it chooses.
 
     Raises MediaFault (PGRST107) where there is none.
     """
-    names = [piece.split(";")[0].strip().lower() for piece in header.decode("latin-1").split(",")]
-    for name in names:
-        if name in _ROOT:
-            return _ROOT[name]
-    raise MediaFault(f"None of these media types are available: {shown(', '.join(names))}")
+    pieces = [piece.split(";") for piece in header.decode("latin-1").lower().split(",")]
+    for name, *parameters in pieces:
+        media = _ROOT.get(name.strip())
+        if media is not None:
+            version = next((word.strip() for word in parameters if word.strip().startswith("version=")), "version=")
+            return _VERSIONS.get(version.removeprefix("version=").strip('"'), Media("openapi", media.text))._replace(
+                text=media.text
+            )
+    names = ", ".join(piece[0].strip() for piece in pieces)
+    raise MediaFault(f"None of these media types are available: {shown(names)}")
 
 
 def read_content_type(header: bytes) -> BodyKind:

@@ -16,7 +16,7 @@ from undercroft.rest.parts.openapi_tables import Operation, shared
 FUNCTIONS = "(rpc)"
 """The heading above all of them; in brackets, so that it looks like no table."""
 _FAULT = {"$ref": "#/components/responses/fault"}
-_UNKNOWN = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError)
+UNKNOWN = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError)
 _BODIES = ("application/json", "application/x-www-form-urlencoded")
 
 
@@ -46,7 +46,7 @@ def _arguments(function: Function) -> tuple[Schema, dict[str, Schema]]:
     """The arguments, and the types inside them; those that JSON Schema cannot tell may be anything."""
     try:
         schema = function.arguments.model_json_schema(ref_template=_template(function, "takes"))
-    except _UNKNOWN:
+    except UNKNOWN:
         return {"type": "object"}, {}
     schema.pop("title", None)
     return schema, _taken_out(function, "takes", schema)
@@ -55,7 +55,7 @@ def _arguments(function: Function) -> tuple[Schema, dict[str, Schema]]:
 def _result(function: Function, result: TypeAdapter[Any]) -> tuple[Schema, dict[str, Schema]]:
     try:
         schema = result.json_schema(ref_template=_template(function, "gives"), mode="serialization")
-    except _UNKNOWN:
+    except UNKNOWN:
         return {}, {}
     return schema, _taken_out(function, "gives", schema)
 

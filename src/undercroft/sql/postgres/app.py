@@ -46,7 +46,14 @@ class AppPostgresDialect(PostgresDialect):
 
     # --- what is shown ---
 
+    def _json_text(self, scalar: Scalar) -> Expression:
+        # Four bytes are spelled as the number that they are, without an exponent before a million millions.
+        wide = as_double(scalar) if scalar.kind is Kind.REAL else scalar
+        return super(AppPostgresDialect, self)._json_text(wide)
+
     def csv_value(self, scalar: Scalar) -> Expression:
+        if scalar.kind is Kind.REAL:
+            return csv_of(as_double(scalar).element)
         return csv_of(bare_json(scalar.element) if scalar.kind in _MOMENTS else scalar.element)
 
     def cast(self, scalar: Scalar, name: str) -> Scalar:
@@ -144,6 +151,23 @@ class AppPostgresDialect(PostgresDialect):
             return _as_texts(processor_for(type_, self.sqlalchemy, lambda value: value))
         return _as_texts(processor_for(type_, self.sqlalchemy, bounded(kind, type_, from_json(kind))))
 
+    def loaded_value(self, kind: Kind, type_: TypeEngine[Any]) -> Callable[[Any], object]:
+        read: Callable[[Any], Any] = bounded(kind, type_, from_json(kind))
+        decorates = isinstance(type_, sa.TypeDecorator) and _is_own(type_, "process_bind_param")
+        load = type_.dialect_impl(self.sqlalchemy).result_processor(self.sqlalchemy, None)
+
+        def convert(value: Any) -> object:
+            found = read(value)
+            if decorates:
+                found = type_.process_bind_param(found, self.sqlalchemy)  # type: ignore[attr-defined]  # just asked
+            return found if load is None else load(found)
+
+        return convert
+
+
+def _is_own(type_: TypeEngine[Any], method: str) -> bool:
+    return getattr(type(type_), method) is not getattr(sa.TypeDecorator, method)
+
 
 def by_bytes(x: Expression) -> Expression:
     """A text in the order of its bytes, as SQLite orders it."""
@@ -153,6 +177,11 @@ def by_bytes(x: Expression) -> Expression:
 def bare_json(x: Expression) -> Expression:
     """A value as JSON spells it, without quotes around it."""
     return sa.func.to_jsonb(x).op("#>>", return_type=sa.Text())(text_literal("{}"))
+
+
+def as_double(scalar: Scalar) -> Scalar:
+    """A float of four bytes as the decimal that it is shown as, in eight."""
+    return Scalar(sa.cast(as_text(scalar.element), sa.Double()), Kind.DOUBLE)
 
 
 def plain(scalar: Scalar) -> Expression:

@@ -88,6 +88,13 @@ class SqliteDialect(SqliteFilters):
             )
         return processor_for(type_, self.sqlalchemy, bounded(kind, type_, from_json(kind)))
 
+    def loaded_value(self, kind: Kind, type_: TypeEngine[Any]) -> Callable[[Any], object]:
+        store: Callable[[Any], Any] = self.row_value(kind, type_, text_rows=False)
+        load = type_.dialect_impl(self.sqlalchemy).result_processor(self.sqlalchemy, None)
+        if kind is Kind.BYTES and load is None:
+            return lambda value: None if value is None else bytes(store(value))
+        return store if load is None else lambda value: load(store(value))
+
     def upsert(
         self,
         insert: sa.Insert,

@@ -79,7 +79,7 @@ class PostgresGround:
 
         def copy(target: Connection) -> None:
             for statement in statements(facts):
-                target.exec_driver_sql(statement.replace("%", "%%"))
+                runner(target)(statement)
 
         return copy
 

@@ -8,6 +8,7 @@ off is noted in the transaction, so that whoever comes after a crash finishes it
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 from alembic.ddl.postgresql import PostgresqlImpl
@@ -16,6 +17,7 @@ from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
 from undercroft.engine.migrate.comparing import ByFacts
 from undercroft.engine.migrate.facts import ColumnFact, quoted
+from undercroft.engine.migrate.ground import runner
 from undercroft.engine.migrate.postgres.copying import literal
 from undercroft.engine.migrate.postgres.facts import named
 from undercroft.engine.migrate.postgres.late import Late, LateStep, add_step, drop_step, index_step, note, validate_step
@@ -43,8 +45,7 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
         return cast(Any, self._bound.dialect).ground
 
     def _run(self, sql: str) -> list[Any]:
-        result = self._bound.exec_driver_sql(sql)
-        return list(result.fetchall()) if result.returns_rows else []
+        return list(runner(self._bound)(sql))
 
     def _put_off(self, label: str, *steps: LateStep) -> None:
         note(self._bound, Late(label, steps))
@@ -76,7 +77,7 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
             self._exec(AddConstraint(key, isolate_from_table=False))
 
     def _is_there(self, key: ForeignKeyConstraint) -> bool:
-        schema, _, table = key.elements[0]._column_tokens
+        schema, table, _ = key.elements[0]._column_tokens
         if (schema, table) == (key.parent.schema, key.parent.name):
             return True
         full = named(dotted(schema, str(table)))
@@ -101,12 +102,7 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
         """
         table, column = named(dotted(schema, table_name)), quoted(column_name)
         if type_ is not None:
-            variant = type_._variant_mapping.get("postgresql", type_)
-            if isinstance(variant, Enum) and self._add_members(variant):
-                type_ = None
-            else:
-                create_types(self._bound, [Column("c", type_)])
-                kw.setdefault("postgresql_using", self._using(dotted(schema, table_name), column_name, type_))
+            self._change_type(dotted(schema, table_name), column_name, type_, kw.get("server_default", False))
         if nullable is False and self._is_big(table):
             guard = f"_undercroft_{column_name}_not_null"[:63]
             self._run(f"ALTER TABLE {table} ADD CONSTRAINT {quoted(guard)} CHECK ({column} IS NOT NULL) NOT VALID")
@@ -117,15 +113,24 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
                 drop_step(table, guard),
             )
             nullable = None
-        super().alter_column(table_name, column_name, nullable=nullable, type_=type_, schema=schema, **kw)
+        super().alter_column(table_name, column_name, nullable=nullable, schema=schema, **kw)
 
-    def _using(self, table: str, column: str, type_: Any) -> str | None:
-        """A cast, where PostgreSQL would not make it by itself; texts are never cut to fit."""
-        fact = self._ground.facts(self._bound)[table].column(column)
+    def _change_type(self, table: str, column: str, type_: Any, new_default: Any) -> None:
+        """Without its default, which may be no value of the new type; one that stays is put back."""
+        fact = self._ground.facts(self._bound)[table].columns_by_name[column]
+        variant = type_._variant_mapping.get("postgresql", type_)
+        same = isinstance(variant, Enum) and fact.members is not None and fact.type.strip('"') == variant.name
+        if same and self._add_members(variant):
+            return
+        create_types(self._bound, [Column("c", type_)])
+        alter = f"ALTER TABLE {named(table)} ALTER COLUMN {quoted(column)}"
+        if fact.default is not None:
+            self._run(f"{alter} DROP DEFAULT")
         wanted = self.dialect.type_compiler_instance.process(type_)
-        if fact is None or _implicit(fact, wanted):
-            return None
-        return f"{quoted(column)}::text::{wanted}"
+        using = "" if _implicit(fact, wanted) else f" USING {_cast(fact, quoted(column), wanted)}"
+        self._run(f"{alter} TYPE {wanted}{using}")
+        if fact.default is not None and new_default is False:
+            self._run(f"{alter} SET DEFAULT {_unmarked(fact.default)}")
 
     def _add_members(self, type_: Enum) -> bool:
         """Whether the type is there already; then it has the members now. Members that went cannot be taken away."""
@@ -151,7 +156,7 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
             super().create_index(index, **kw)
             return
         index.dialect_options["postgresql"]["concurrently"] = True
-        text = str(CreateIndex(index).compile(dialect=self.dialect))
+        text = str(CreateIndex(index).compile(dialect=self.dialect)).replace("%%", "%")
         plain = undotted(name)[1]
         self._put_off(f"index {name}", index_step(text, named(dotted(table.schema, table.name)), plain))
 
@@ -182,6 +187,18 @@ def _implicit(fact: ColumnFact, wanted: str) -> bool:
     return fact.family == family_of(wanted) or family_of(wanted) == "TEXT" or {
         fact.family or "", family_of(wanted)
     } <= {"INTEGER", "NUMERIC", "REAL"}  # fmt: skip
+
+
+def _cast(fact: ColumnFact, column: str, wanted: str) -> str:
+    """By way of text, in which every type can be said; a truth becomes a number as it is one on SQLite."""
+    truth = fact.type == "boolean" and family_of(wanted) in ("INTEGER", "NUMERIC", "REAL")
+    return f"{column}::integer::{wanted}" if truth else f"{column}::text::{wanted}"
+
+
+def _unmarked(default: str) -> str:
+    """A constant without the type that PostgreSQL noted beside it, so that it may become one of another type."""
+    found = re.fullmatch(r"('(?:[^']|'')*')::[\w\s\"().]+", default)
+    return found.group(1) if found else default
 
 
 def family_of(declared: str) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from undercroft.engine.migrate.facts import OURS, quoted
+from undercroft.engine.migrate.ground import runner
 from undercroft.engine.migrate.postgres.copying import literal
 
 TABLE = f"{OURS}.late"
@@ -59,11 +60,11 @@ def do(connection: Connection, late: Late, run: Callable[[str], object]) -> None
 
     `run` runs one statement, and knows what to do where others are in the way.
     """
+    ask = runner(connection)
     for step in late.steps:
-        if step.done and connection.exec_driver_sql(step.done).first() is not None:
+        if step.done and ask(step.done):
             continue
-        half = connection.exec_driver_sql(step.half).scalar() if step.half else None
-        if half is not None:
+        for (half,) in ask(step.half) if step.half else ():
             run(half)
         run(step.statement)
     connection.exec_driver_sql(f"DELETE FROM {TABLE} WHERE number = %s", (late.number,))

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Enum
 from sqlalchemy.types import TypeEngine
 
 from undercroft.engine.migrate.facts import quoted
+from undercroft.engine.migrate.ground import runner
 from undercroft.engine.migrate.postgres.copying import literal
 
 
@@ -18,7 +19,7 @@ def create_schema(connection: Connection, schema: str | None) -> None:
         return
     found = connection.exec_driver_sql("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", (schema,))
     if found.first() is None:
-        connection.exec_driver_sql(f"CREATE SCHEMA {quoted(schema)}")
+        runner(connection)(f"CREATE SCHEMA {quoted(schema)}")
 
 
 def create_types(connection: Connection, columns: Iterable[Column[Any]]) -> None:
@@ -40,8 +41,8 @@ def create_types(connection: Connection, columns: Iterable[Column[Any]]) -> None
             same = list(connection.exec_driver_sql(labels, (oid,)).scalars()) == list(enum.enums)
             if same or connection.exec_driver_sql(used, (oid,)).first() is not None:
                 continue
-            connection.exec_driver_sql(f"DROP TYPE {name}")
-        connection.exec_driver_sql(f"CREATE TYPE {name} AS ENUM ({members})")
+            runner(connection)(f"DROP TYPE {name}")
+        runner(connection)(f"CREATE TYPE {name} AS ENUM ({members})")
 
 
 def _enum(type_: TypeEngine[Any]) -> Enum | None:

@@ -109,7 +109,7 @@ class PostgresPlace:
             def run(statement: str) -> None:
                 concurrently = "CONCURRENTLY" in statement  # it waits for others, but nobody waits for it
                 alone.exec_driver_sql(f"SET lock_timeout = {0 if concurrently else int(self.lock_seconds * 1000)}")
-                self._again(lambda: alone.exec_driver_sql(statement))
+                self._again(lambda: runner(alone)(statement))
 
             for done, late in enumerate(left):
                 if on_step is not None:
