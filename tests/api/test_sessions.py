@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 import pytest
@@ -247,12 +247,14 @@ def test_what_is_prepared_for_one_caller_serves_no_other(place: Place) -> None:
     async def work(ctx: Context) -> list[Any]:
         return [list(await ctx.session.scalars(statement)) for _, statement, _ in QUERIES]
 
+    sessions = cast("Any", place.house.engine)._sessions
+
     def anew(actor: Actor) -> list[Any]:
-        place.house.engine._sessions._engine.clear_compiled_cache()
+        sessions._engine.clear_compiled_cache()
         return act(place, work, actor)
 
     apart = [anew(actor) for actor in (ada, ben, nobody, service)]
-    place.house.engine._sessions._engine.clear_compiled_cache()
+    sessions._engine.clear_compiled_cache()
     assert [act(place, work, actor) for actor in (ada, ben, nobody, service)] == apart
     assert [act(place, work, actor) for actor in (service, nobody, ben, ada)] == apart[::-1]
     assert len({repr(each) for each in apart}) == 4

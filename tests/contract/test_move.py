@@ -196,8 +196,8 @@ def test_models_there_and_back_with_every_type(tmp_path: Path, postgres_url: str
     assert home.tables == there.tables
     one, two = file_of(tmp_path / "one.db"), file_of(tmp_path / "two.db")
     for name in ROWS:
-        rows = [set(map(repr, each.execute(f'select * from "{name}"'))) for each in (one, two)]
-        assert rows[0] == rows[1], name
+        here, back_home = (set(map(repr, each.execute(f'select * from "{name}"'))) for each in (one, two))
+        assert here == back_home, name
     one.close()
     two.close()
 

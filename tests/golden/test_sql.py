@@ -14,7 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -23,6 +23,7 @@ from tests.golden.library import ADA, BEN, ROWS, library
 from undercroft import auth
 from undercroft.app import House
 from undercroft.base.settings import Settings
+from undercroft.engine import SQLiteEngine
 from undercroft.ops.explaining.asked import asked_lines
 from undercroft.query.ask import ReadAsk
 from undercroft.query.bind import bind_read, bind_write
@@ -53,6 +54,7 @@ class Library:
         self.runner = asyncio.Runner()
         self.house: House = self.runner.run(self.app.start())
         self.said: list[tuple[str, list[object]]] = []
+        assert isinstance(self.house.engine, SQLiteEngine)
         library_of_sqlite = self.house.engine.library.module
         connection = library_of_sqlite.connect(folder / "data" / "data.db")
         connection.executescript(ROWS)
@@ -65,7 +67,7 @@ class Library:
 
     def _listen(self) -> None:
         """Note every statement, as it is said to the database."""
-        engine, said = self.house.engine, self.said
+        engine, said = cast("Any", self.house.engine), self.said
         read, write = engine.read_now, engine.write
 
         def read_now(text: str, args: Sequence[object]) -> Any:
@@ -76,7 +78,7 @@ class Library:
             return await write(lambda cursor: work(Noting(cursor, said)), rollback=rollback)
 
         engine.read_now = read_now
-        engine.write = noted  # type: ignore[method-assign]  # noted on its way
+        engine.write = noted
 
     def outcome(self, case: Case) -> Case:
         """What a case's request becomes, stage by stage."""

@@ -34,7 +34,7 @@ from undercroft import App
 from undercroft.access.actor import SERVICE, Actor
 from undercroft.access.policy import Command, Policy, rules_of
 from undercroft.base.faults import Fault
-from undercroft.pipeline.run import Pipeline
+from undercroft.pipeline.run import Page, Pipeline
 from undercroft.pipeline.write import WriteBounds, WriteRequest
 from undercroft.query.ask import Ask, Field, Filter, OrderTerm, ReadAsk, SelectField, WriteAsk
 from undercroft.sql.rows import Rendering
@@ -108,9 +108,9 @@ def insert(pipeline: Pipeline, table: str, rows: list[dict[str, Any]], place: Pl
 async def read(pipeline: Pipeline, actor: Actor) -> set[int]:
     shape = Ask((SelectField(Field("id")),), (), (OrderTerm(Field("id")),))
     statement = pipeline.prepare_read("all", actor.role, Rendering("csv"), lambda: ReadAsk("things", shape))
-    page = pipeline.read_now(statement, (), actor)
-    assert page is not None
-    return {int(line) for line in (page.body or "").split("\n")[1:]}
+    row = pipeline.read_now(statement, (), actor)
+    assert row is not None
+    return {int(line) for line in (Page(*row).body or "").split("\n")[1:]}
 
 
 async def find(bench: Bench, pipeline: Pipeline, actor: Actor) -> set[int]:

@@ -14,7 +14,7 @@ from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
 from undercroft.engine.reflect import any_text
 from undercroft.engine.types import Engine
 from undercroft.sql.codecs import json_encoder
-from undercroft.sql.dialect import Dialect
+from undercroft.sql.dialect import AppDialect
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
 
@@ -28,7 +28,7 @@ class Database:
     """An engine that is not started yet, and what the house needs beside it."""
 
     engine: Engine
-    dialect: Dialect
+    dialect: AppDialect
     check: Callable[[], Awaitable[object]]
     """Asks the least that only a working database answers; raises a `Fault`."""
 

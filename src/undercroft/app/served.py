@@ -25,7 +25,7 @@ from undercroft.pipeline.run import Pipeline
 from undercroft.rest.database import DatabaseRoom
 from undercroft.rest.response import fault_headers
 from undercroft.sql.database import DatabaseDialect
-from undercroft.sql.postgres import PostgresDialect, TextDialect
+from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.web.door import Door
 from undercroft.web.outside import Outside
 
@@ -61,7 +61,7 @@ def build_served(app: Blueprint, settings: Settings, clock: Clock, *, dev: bool 
     # The app's own machinery has nothing to do here: it knows of no table and no function.
     idle = Pipeline(
         engine,
-        PostgresDialect(dialect.sqlalchemy),
+        AppPostgresDialect(TextDialect(write_json)),
         Catalog({}, {}, api.schemas[0]),
         Rules({}, {}, frozenset()),
         sort_hooks([]),

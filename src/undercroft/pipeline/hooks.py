@@ -22,7 +22,7 @@ from undercroft.models.objects import attribute_of, new_object, values_of
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.session import load_rows
 from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
-from undercroft.sql.dialect import Dialect
+from undercroft.sql.dialect import AppDialect
 from undercroft.sql.made import Made, as_loaded
 from undercroft.sql.read import KEYS
 from undercroft.sql.statement import claim_value
@@ -65,7 +65,7 @@ class HookedWrite:
     transaction: Transaction
     context: Context
     hooks: Hooks
-    dialect: Dialect
+    dialect: AppDialect
     program: WriteProgram
     request: WriteRequest
     readers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key,
 from undercroft.query.ask import Filter, ReadAsk, WriteAsk
 from undercroft.query.bind import bind_read, bind_write
 from undercroft.query.plan import Node, Output, ReadPlan
-from undercroft.sql.dialect import Dialect
+from undercroft.sql.dialect import AppDialect
 from undercroft.sql.read import write_read
 from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Given, Statement
@@ -57,7 +57,7 @@ class Pipeline:
     """Everything that a protocol needs; it holds no state but what it has prepared."""
 
     engine: Engine
-    dialect: Dialect
+    dialect: AppDialect
     catalog: Catalog
     rules: Rules
     hooks: Hooks

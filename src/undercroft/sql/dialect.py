@@ -136,10 +136,6 @@ class Dialect(Protocol):
         """A converter of a body's value to the driver's; `text_rows` when the body was CSV or a form."""
         ...
 
-    def loaded_value(self, kind: Kind, type_: TypeEngine[Any]) -> Callable[[Any], object]:
-        """A converter of a body's value to the Python value that would be loaded once it was written; not for JSON."""
-        ...
-
     def upsert(
         self,
         insert: sa.Insert,
@@ -148,4 +144,12 @@ class Dialect(Protocol):
         presets: Mapping[str, Expression],
     ) -> sa.Insert:
         """The insert with its answer to duplicate keys: update these columns and presets, or (None) leave the row."""
+        ...
+
+
+class AppDialect(Dialect, Protocol):
+    """Declared differences of one engine where an app's own code stands between a body and the database."""
+
+    def loaded_value(self, kind: Kind, type_: TypeEngine[Any]) -> Callable[[Any], object]:
+        """A converter of a body's value to the Python value that would be loaded once it was written; not for JSON."""
         ...

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from undercroft.catalog.kinds import JSONS, kind_of
 from undercroft.sql.codecs import from_json, from_text
-from undercroft.sql.dialect import Dialect
+from undercroft.sql.dialect import AppDialect
 
 
 class Made(NamedTuple):
@@ -18,7 +18,7 @@ class Made(NamedTuple):
     value: Any
 
 
-def as_loaded(column: sa.Column[Any], dialect: Dialect, *, text_rows: bool) -> Callable[[Any], Any]:
+def as_loaded(column: sa.Column[Any], dialect: AppDialect, *, text_rows: bool) -> Callable[[Any], Any]:
     """A converter from a body's value to the Python value that would be loaded once it was written.
 
     It raises what a write of the value would raise.

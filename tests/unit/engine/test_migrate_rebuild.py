@@ -15,7 +15,8 @@ from tests.unit.engine.migrating import LIBRARIES, place_in
 from undercroft.engine.migrate.errors import CannotPlan, RevisionBroken
 from undercroft.engine.migrate.execute import Watched, watched
 from undercroft.engine.migrate.facts import TableFact, differences, read_facts
-from undercroft.engine.migrate.place import opened, runner, transaction
+from undercroft.engine.migrate.ground import runner
+from undercroft.engine.migrate.place import opened, transaction
 
 ODD = {
     "inline foreign key with actions": (

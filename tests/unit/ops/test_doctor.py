@@ -11,6 +11,7 @@ from tests.unit.ops.library import CLEAN, house
 from undercroft.app import House, build, database_app
 from undercroft.base.findings import Finding
 from undercroft.base.settings import Settings
+from undercroft.engine import SQLiteEngine
 from undercroft.engine.sqlite.library import Library, choose
 from undercroft.ops import findings
 from undercroft.ops.checks.installation import check_library
@@ -18,6 +19,7 @@ from undercroft.ops.checks.installation import check_library
 
 def test_a_clean_app_has_no_findings(tmp_path: Path) -> None:
     built = house(tmp_path)
+    assert isinstance(built.engine, SQLiteEngine)
     if built.engine.library.guarded:
         assert [found.id for found in findings(built)] == ["UC106"]
     else:
