@@ -12,9 +12,12 @@ from psycopg import conninfo
 from undercroft.base.faults import SetupFault
 from undercroft.engine.postgres.connection import Connection
 from undercroft.engine.postgres.errors import cannot_connect
+from undercroft.engine.postgres.hosts import Fence, each_host, first_of, seeks_primary
 from undercroft.engine.postgres.settings import PostgresSettings
 
 READ_ONLY = "default_transaction_read_only"
+_UNHEARD_MILLISECONDS = 15_000
+"""What was sent and not acknowledged for so long went to a machine that is gone."""
 _PASSWORD_SCHEMES = ("postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
 
 
@@ -34,6 +37,7 @@ class Connector:
         self.pooled = settings.prepare is False
         """A pooler stands in between that lends connections for single transactions: nothing may be left on them."""
         self._found_out = settings.prepare is not None
+        self.fence = Fence()
 
     def check(self) -> None:
         """Raises `SetupFault` where the URL is none."""
@@ -44,6 +48,12 @@ class Connector:
                 "[database] url is no address of a PostgreSQL database",
                 hint="postgresql://user:password@host:5432/name?sslmode=verify-full",
             ) from None
+
+    @property
+    def hosts(self) -> int:
+        """How many are tried one after the other."""
+        given = conninfo.conninfo_to_dict(libpq_url(self._settings.url))
+        return 1 if seeks_primary(given) else len(each_host(given))
 
     def session_settings(self) -> list[tuple[str, str]]:
         """What holds on every connection; behind a pooler, in every transaction."""
@@ -64,13 +74,15 @@ class Connector:
         """A new connection. Raises `DatabaseFault` PGRST000."""
         wrapper = await self._opened()
         settings = self._settings
-        return Connection(
+        connection = Connection(
             wrapper,
             statements=settings.cached_statements,
             prepare=not self.pooled,
             own_words=settings.own_words,
             on_lost=on_lost,
         )
+        connection.timeline = self.fence.timeline
+        return connection
 
     async def _opened(self) -> psycopg.AsyncConnection[Any]:
         if self.pooled:
@@ -84,15 +96,40 @@ class Connector:
             return await self._open(options=False)
         if not self._found_out:
             # A pooler may have dropped the options without a word.
-            cursor = await opened.execute(f"SHOW {READ_ONLY}")
-            row = await cursor.fetchone()
+            try:
+                cursor = await opened.execute(f"SHOW {READ_ONLY}")
+                row = await cursor.fetchone()
+            except BaseException:
+                await opened.close()
+                raise
             self._found_out = True
             self.pooled = row != ("on",)
         return opened
 
     async def _open(self, *, options: bool) -> psycopg.AsyncConnection[Any]:
-        """psycopg's connection: it resolves names without blocking, and tries one host after the other."""
+        """psycopg's connection: it resolves names without blocking, and tries one host after the other.
+
+        Of several hosts of which one may be written to, all are asked at once: one that is out of reach costs no time.
+        """
         given = conninfo.conninfo_to_dict(libpq_url(self._settings.url))
+        primary = seeks_primary(given)
+        hosts = each_host(given) if primary else [given]
+        if len(hosts) == 1:
+            return await self._open_at(hosts[0], options=options)
+        return await first_of([self._admitted(host, options=options) for host in hosts])
+
+    async def _admitted(self, host: dict[str, Any], *, options: bool) -> psycopg.AsyncConnection[Any]:
+        """A connection to one host of several. Raises `psycopg.OperationalError` for one that was left behind."""
+        opened = await self._open_at(host, options=options)
+        try:
+            await self.fence.check(opened)
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
+
+    async def _open_at(self, host: dict[str, Any], *, options: bool) -> psycopg.AsyncConnection[Any]:
+        given = dict(host)
         defaults: dict[str, Any] = {
             "application_name": "undercroft",
             "client_encoding": "utf8",
@@ -100,6 +137,7 @@ class Connector:
             "keepalives_idle": 30,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": _UNHEARD_MILLISECONDS,
         }
         if options:
             flags = " ".join(
@@ -116,9 +154,9 @@ def _escaped(value: str) -> str:
 
 
 async def connected(connector: Connector, on_lost: Callable[[Connection], None], seconds: float) -> Connection:
-    """`Connector.connect`, at the longest so many seconds. Raises `DatabaseFault` PGRST000."""
+    """`Connector.connect`, at the longest so many seconds for each host. Raises `DatabaseFault` PGRST000."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds * connector.hosts):
             return await connector.connect(on_lost)
     except (psycopg.Error, OSError, TimeoutError) as error:
         raise cannot_connect(str(error) or "time is up") from error

@@ -28,6 +28,7 @@ Step = tuple[str, Sequence[bytes | None]]
 _SYNC = int(pq.ExecStatus.PIPELINE_SYNC)
 _FAILED = frozenset({int(pq.ExecStatus.FATAL_ERROR), int(pq.ExecStatus.PIPELINE_ABORTED)})
 _FATAL = int(pq.ExecStatus.FATAL_ERROR)
+_ABORTED = int(pq.ExecStatus.PIPELINE_ABORTED)
 _IDLE = int(pq.TransactionStatus.IDLE)
 _CONNECTED = int(pq.ConnStatus.OK)
 
@@ -60,12 +61,16 @@ class Connection:
         self._results: list[Any] = []
         self._steps: list[int] = []
         """Which of the results that come are the caller's."""
-        self._preparing: list[tuple[int, str]] = []
+        self._preparing: list[tuple[int, bytes, str]] = []
         """Which of them tell whether a statement was prepared."""
+        self._dropping: list[tuple[int, bytes]] = []
+        """Which of them tell whether a statement was deallocated."""
         self._queued = 0
         self._busy = False
         self._writing = False
         self.broken = False
+        self.timeline = 0
+        """Which one the host was on, where there are several; see `hosts.Fence`."""
         self.born = self.used = self._loop.time()
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
@@ -116,6 +121,7 @@ class Connection:
         self._results = []
         self._steps = []
         self._preparing = []
+        self._dropping = []
         self._queued = 0
         self.used = self._loop.time()
         self._waiter = waiter = self._loop.create_future()
@@ -127,6 +133,9 @@ class Connection:
                 self._write_later()
         except psycopg.Error:
             self.lose(connection_lost())
+        except BaseException:  # half of it is sent
+            self.lose(connection_lost())
+            raise
         return waiter
 
     def _queue(self, text: str, params: Sequence[bytes | None]) -> None:
@@ -139,9 +148,10 @@ class Connection:
                 known = self._statements.add(text)
                 for name in self._statements.take_dropped():
                     pg.send_query_params(b"DEALLOCATE " + name, None)
+                    self._dropping.append((self._queued, name))
                     self._queued += 1
                 pg.send_prepare(known.name, text.encode())
-                self._preparing.append((self._queued, text))
+                self._preparing.append((self._queued, known.name, text))
                 self._queued += 1
             pg.send_query_prepared(known.name, params)
         self._steps.append(self._queued)
@@ -214,10 +224,13 @@ class Connection:
             waiter.set_result(results)
 
     def _forget_failed(self, results: Sequence[Any]) -> None:
-        """What could not be prepared."""
-        for index, text in self._preparing:
+        """What could not be prepared; what was not deallocated is so the next time."""
+        for index, name, text in self._preparing:
             if results[index].status in _FAILED:
-                self._statements.forget(text)
+                self._statements.forget(text, name)
+        for index, name in self._dropping:
+            if results[index].status == _ABORTED:
+                self._statements.drop(name)
 
     def _write_later(self) -> None:
         if not self._writing:

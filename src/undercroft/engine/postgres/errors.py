@@ -26,8 +26,8 @@ CHANGED_RESULT = "cached plan must not change result type"
 _FIELD = pq.DiagnosticField
 _KEY = re.compile(r"Key \((.*?)\)=\(.*\) (already exists|conflicts with)", re.DOTALL)
 _RETRY_AFTER = {"40001": 1, "40P01": 1, "53100": 5, "53200": 5, "53300": 1, "55P03": 1, "58030": 5}
-_GOING = frozenset({"57P01", "57P02", "57P03", "57P05"})
-"""The server is shutting down, has crashed, is starting up, or ended an idle session."""
+_GOING = frozenset({"25P03", "57P01", "57P02", "57P03", "57P05"})
+"""The server is shutting down, has crashed, is starting up, or ended an idle session or transaction."""
 
 
 def fault_of_result(result: Any, *, own_words: bool) -> DatabaseFault:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from undercroft.base.faults import Overloaded
@@ -72,8 +73,9 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the loop lets go of connections that were being made
         for connection in list(self._all):
-            connection.close()
+            connection.lose(connection_lost())  # whoever still waits on one is told
         self._all.clear()
         self._idle.clear()
 
@@ -97,13 +99,17 @@ class Pool:
         if len(self._waiting) >= self._settings.wait_queue:
             raise self._overloaded()
         future: asyncio.Future[Connection] = self._loop.create_future()
-        self._waiting.append((future, self._loop.time() + self._settings.wait_seconds))
+        place = (future, self._loop.time() + self._settings.wait_seconds)
+        self._waiting.append(place)
         self._grow()
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self.give_back(future.result())
+            else:
+                with suppress(ValueError):  # who went away must not count as one who waits
+                    self._waiting.remove(place)
             raise
 
     def give_back(self, connection: Connection) -> None:
@@ -113,7 +119,7 @@ class Pool:
         if not connection.clean:
             self._spawn(self._recover(connection))
             return
-        if self._loop.time() - connection.born > self._settings.life_seconds:
+        if self._loop.time() - connection.born > self._settings.life_seconds or self._left_behind(connection):
             self._drop(connection)
             return
         self._hand_on(connection)
@@ -131,6 +137,8 @@ class Pool:
     async def _recover(self, connection: Connection) -> None:
         if await connection.recover():
             self.give_back(connection)
+        elif not connection.broken:
+            self._drop(connection)
 
     def prepare_anew(self) -> None:
         """The schema has changed."""
@@ -167,6 +175,7 @@ class Pool:
                     continue
                 self._down = None
                 self._all.add(connection)
+                self._drop_left_behind()
                 self._hand_on(connection)
                 return
         finally:
@@ -186,6 +195,15 @@ class Pool:
             self._spawn(self._open_one())
         else:
             self._grow()
+
+    def _left_behind(self, connection: Connection) -> bool:
+        """Whether its host was the primary, and another one is by now."""
+        return connection.timeline < self._connector.fence.timeline
+
+    def _drop_left_behind(self) -> None:
+        for connection in [each for each in self._idle if self._left_behind(each)]:
+            self._idle.remove(connection)
+            self._drop(connection)
 
     def _drop(self, connection: Connection) -> None:
         connection.close()

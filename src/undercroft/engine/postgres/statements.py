@@ -53,9 +53,17 @@ class Statements:
         added = self._known[text] = Prepared(f"{self._prefix}{self._count}".encode())
         return added
 
-    def forget(self, text: str) -> None:
-        """It was never prepared."""
-        self._known.pop(text, None)
+    def forget(self, text: str, name: bytes) -> None:
+        """It was never prepared under that name."""
+        known = self._known.get(text)
+        if known is not None and known.name == name:
+            del self._known[text]
+        if name in self._dropped:
+            self._dropped.remove(name)
+
+    def drop(self, name: bytes) -> None:
+        """It is still to be deallocated."""
+        self._dropped.append(name)
 
     def drop_all(self) -> None:
         """Everything is to be prepared anew."""
