@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
+TESTS = Path(__file__).resolve().parents[1]
 INI = """
 [pytest]
+pythonpath = .
 addopts = --strict-markers --import-mode=importlib
 markers = needs(*tools): tools
 filterwarnings = error
@@ -23,7 +24,8 @@ def run(folder: Path, body: str, *, ci: bool, arguments: tuple[str, ...] = ()) -
     """Run pytest over one test file, in a repository of its own that has this one's conftest."""
     tests = folder / "repository" / "tests"
     tests.mkdir(parents=True)
-    shutil.copy(CONFTEST, tests)
+    for name in ("conftest.py", "postgres.py"):
+        shutil.copy(TESTS / name, tests)
     (tests.parent / "pytest.ini").write_text(INI, encoding="utf-8")
     (tests / "test_it.py").write_text(f"import pytest\n\n{body}\n", encoding="utf-8")
     return subprocess.run(
