@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from undercroft.base.faults import Fault
+from undercroft.cli.arguments import (
+    AnonOption,
+    App,
+    AsJson,
+    Claims,
+    Config,
+    Data,
+    Database,
+    DataLoss,
+    Host,
+    Port,
+    Renames,
+    ServerChoice,
+    ServerOption,
+    TlsCert,
+    TlsKey,
+    UnixSocket,
+)
+from undercroft.cli.migrate_commands import migrate
 from undercroft.cli.telling import WRONG, tell_fault
 
 undercroft = typer.Typer(
@@ -21,52 +39,7 @@ undercroft = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-migrate = typer.Typer(
-    help="Bring the database to the models, step by step.", no_args_is_help=True, rich_markup_mode=None
-)
 undercroft.add_typer(migrate, name="migrate")
-
-
-class Anon(StrEnum):
-    """What somebody without a token may do with a database that has no app file."""
-
-    READ = "read"
-    NONE = "none"
-
-
-class ServerChoice(StrEnum):
-    """The HTTP server."""
-
-    GRANIAN = "granian"
-    UVICORN = "uvicorn"
-
-
-App = Annotated[
-    str | None, typer.Argument(metavar="[APP]", help="app.py, app.py:name or package.module:name; app.py by default.")
-]
-Database = Annotated[str | None, typer.Option(metavar="URL", help="sqlite:///file.db; without APP it is reflected.")]
-Data = Annotated[Path | None, typer.Option(metavar="DIR", help="The data directory: keys and database.")]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="undercroft.toml, or a config.toml of the Supabase CLI.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on (8000); 0 takes a free one.")]
-UnixSocket = Annotated[Path | None, typer.Option(metavar="FILE", help="Listen on this socket instead of a port.")]
-TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS: the certificate, as PEM.")]
-TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="The private key of the certificate, as PEM.")]
-AnonOption = Annotated[
-    Anon | None, typer.Option(help="Without APP: whether somebody without a token may read everything.")
-]
-ServerOption = Annotated[ServerChoice, typer.Option(help="The HTTP server.")]
-Renames = Annotated[
-    list[str] | None,
-    typer.Option("--rename", metavar="OLD=NEW", help="posts.body=text or articles=posts; nothing after = drops it."),
-]
-DataLoss = Annotated[bool, typer.Option("--allow-data-loss", help="Agree to steps that lose stored values.")]
-Claims = Annotated[
-    list[str] | None, typer.Option("--claim", metavar="NAME=VALUE", help="A further claim; VALUE as JSON, or a text.")
-]
 
 
 @undercroft.callback(invoke_without_command=True)
@@ -278,12 +251,6 @@ def doctor(
     _end(tell_findings(options, ignored=ignore or [], strict=strict, as_json=as_json))
 
 
-def _migrations(app: str | None, database: str | None, data: Path | None, config: Path | None) -> Any:
-    from undercroft.cli.options import Common
-
-    return Common(app=app, database=database, data=data, config=config)
-
-
 @undercroft.command()
 def move(
     source: Annotated[str, typer.Option("--from", metavar="URL", help="What is moved: sqlite:///… or postgresql://…")],
@@ -310,98 +277,6 @@ def move(
 
     options = Common(app=app, data=data, config=config)
     move_house(options, source, target, schemas=schema or [], restart=restart, as_json=as_json)
-
-
-@migrate.command("make")
-def migrate_make(
-    message: Annotated[str, typer.Argument(help="What it is about; worked out when left out.")] = "",
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
-    rename: Renames = None,
-    empty: Annotated[bool, typer.Option("--empty", help="A file to fill in by hand.")] = False,
-    database: Database = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the next revision file.
-
-    It leads from what the files make so far to what the models say.
-    """
-    from undercroft.cli.moving import make
-
-    make(_migrations(app, database, data, config), message, rename or [], empty=empty, as_json=as_json)
-
-
-@migrate.command("up")
-def migrate_up(
-    target: Annotated[str | None, typer.Argument(help="The revision to stop at; all by default.")] = None,
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
-    allow_data_loss: DataLoss = False,
-    database: Database = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run the revisions that wait."""
-    from undercroft.cli.moving import up
-
-    options = _migrations(app, database, data, config)
-    up(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
-
-
-@migrate.command("down")
-def migrate_down(
-    target: Annotated[str | None, typer.Argument(help="A revision, or base; one back by default.")] = None,
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
-    allow_data_loss: DataLoss = False,
-    database: Database = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Go back by one revision, or to one.
-
-    What was added since goes, with its values.
-    """
-    from undercroft.cli.moving import down
-
-    options = _migrations(app, database, data, config)
-    down(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
-
-
-@migrate.command("status")
-def migrate_status(
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
-    database: Database = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Tell where models, files and database stand."""
-    from undercroft.cli.moving import status
-
-    status(_migrations(app, database, data, config), as_json=as_json)
-
-
-@migrate.command("check")
-def migrate_check(
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
-    no_database: Annotated[
-        bool, typer.Option("--no-database", help="Compare models and files only, as where there is no database.")
-    ] = False,
-    database: Database = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fail where they do not agree: for CI.
-
-    The exit status is 1 where models, revision files and database differ.
-    """
-    from undercroft.cli.moving import check
-
-    options = _migrations(app, database, data, config)
-    _end(check(options, database=not no_database, as_json=as_json))
 
 
 def run() -> NoReturn:

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -24,12 +24,14 @@ from undercroft.cli.telling import WRONG, tell_fault
 from undercroft.web.log import configure_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from undercroft.app import House
 
 ORDER = "UNDERCROFT_WORKER"
 """The variable in which a parent process hands an `Order` to a worker."""
+READ_AGAIN: Mapping[str, Literal["schema", "config"]] = {"SIGUSR1": "schema", "SIGUSR2": "config"}
+"""Signals by which somebody asks for it."""
 _AFTERWARDS = 1.0
 """Seconds that a server gets, past the drain, to let go of its connections."""
 
@@ -92,6 +94,7 @@ async def _live(order: Order, opened: Opened, listener: socket.socket) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, on_signal)
     house = build_house(order.options, opened)
+    _heed_requests_to_read(house)
     drain = Drain(opened.app, log)
     server = make_server(order.options.server, drain, listener, opened.settings.api.tls)
     await opened.app.start()
@@ -129,6 +132,7 @@ def build_house(options: ServeOptions, opened: Opened) -> House:
 
     app = opened.app
     app.migrations = opened.migrations
+    app.read_settings = lambda: read_settings(options)
     try:
         house = build(app, opened.settings, dev=options.dev)
     except SetupFault as fault:
@@ -143,6 +147,14 @@ def build_house(options: ServeOptions, opened: Opened) -> House:
 
         bring_up(opened, options)
     return house
+
+
+def _heed_requests_to_read(house: House) -> None:
+    """SIGUSR1 has the schema read again, SIGUSR2 the settings, as PostgREST has them."""
+    loop = asyncio.get_running_loop()
+    for name, what in READ_AGAIN.items():
+        if hasattr(signal, name):  # not on Windows
+            loop.add_signal_handler(getattr(signal, name), house.read_again, what)
 
 
 async def _leave(server: Server, serving: asyncio.Task[None], drain: Drain, house: House, log: Any) -> None:

@@ -1,0 +1,53 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Anon(StrEnum):
+    """What somebody without a token may do with a database that has no app file."""
+
+    READ = "read"
+    NONE = "none"
+
+
+class ServerChoice(StrEnum):
+    """The HTTP server."""
+
+    GRANIAN = "granian"
+    UVICORN = "uvicorn"
+
+
+App = Annotated[
+    str | None, typer.Argument(metavar="[APP]", help="app.py, app.py:name or package.module:name; app.py by default.")
+]
+Database = Annotated[
+    str | None, typer.Option(metavar="URL", help="sqlite:///file.db or postgresql://…; without APP it is reflected.")
+]
+Data = Annotated[Path | None, typer.Option(metavar="DIR", help="The data directory: keys and database.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="undercroft.toml, or a config.toml of the Supabase CLI.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on (8000); 0 takes a free one.")]
+UnixSocket = Annotated[Path | None, typer.Option(metavar="FILE", help="Listen on this socket instead of a port.")]
+TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS: the certificate, as PEM.")]
+TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="The private key of the certificate, as PEM.")]
+AnonOption = Annotated[
+    Anon | None, typer.Option(help="Without APP: whether somebody without a token may read everything.")
+]
+ServerOption = Annotated[ServerChoice, typer.Option(help="The HTTP server.")]
+Renames = Annotated[
+    list[str] | None,
+    typer.Option("--rename", metavar="OLD=NEW", help="posts.body=text or articles=posts; nothing after = drops it."),
+]
+DataLoss = Annotated[bool, typer.Option("--allow-data-loss", help="Agree to steps that lose stored values.")]
+Claims = Annotated[
+    list[str] | None, typer.Option("--claim", metavar="NAME=VALUE", help="A further claim; VALUE as JSON, or a text.")
+]

@@ -1,0 +1,115 @@
+"""The commands of `undercroft migrate` and their arguments; what they do is elsewhere, imported when it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from undercroft.cli.arguments import AsJson, Config, Data, Database, DataLoss, Renames
+
+if TYPE_CHECKING:
+    from undercroft.cli.options import Common
+
+migrate = typer.Typer(
+    help="Bring the database to the models, step by step.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@migrate.command("make")
+def migrate_make(
+    message: Annotated[str, typer.Argument(help="What it is about; worked out when left out.")] = "",
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    rename: Renames = None,
+    empty: Annotated[bool, typer.Option("--empty", help="A file to fill in by hand.")] = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the next revision file.
+
+    It leads from what the files make so far to what the models say.
+    """
+    from undercroft.cli.moving import make
+
+    make(_common(app, database, data, config), message, rename or [], empty=empty, as_json=as_json)
+
+
+@migrate.command("up")
+def migrate_up(
+    target: Annotated[str | None, typer.Argument(help="The revision to stop at; all by default.")] = None,
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    allow_data_loss: DataLoss = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the revisions that wait."""
+    from undercroft.cli.moving import up
+
+    options = _common(app, database, data, config)
+    up(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
+
+
+@migrate.command("down")
+def migrate_down(
+    target: Annotated[str | None, typer.Argument(help="A revision, or base; one back by default.")] = None,
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    allow_data_loss: DataLoss = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back by one revision, or to one.
+
+    What was added since goes, with its values.
+    """
+    from undercroft.cli.moving import down
+
+    options = _common(app, database, data, config)
+    down(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
+
+
+@migrate.command("status")
+def migrate_status(
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell where models, files and database stand."""
+    from undercroft.cli.moving import status
+
+    status(_common(app, database, data, config), as_json=as_json)
+
+
+@migrate.command("check")
+def migrate_check(
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    no_database: Annotated[
+        bool, typer.Option("--no-database", help="Compare models and files only, as where there is no database.")
+    ] = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fail where they do not agree: for CI.
+
+    The exit status is 1 where models, revision files and database differ.
+    """
+    from undercroft.cli.moving import check
+
+    options = _common(app, database, data, config)
+    raise typer.Exit(check(options, database=not no_database, as_json=as_json))
+
+
+def _common(app: str | None, database: str | None, data: Path | None, config: Path | None) -> Common:
+    from undercroft.cli.options import Common
+
+    return Common(app=app, database=database, data=data, config=config)
