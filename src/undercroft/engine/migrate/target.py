@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Column, Enum, MetaData, String, Table, literal
+from sqlalchemy import CheckConstraint, Column, Enum, Interval, MetaData, String, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
@@ -74,6 +74,8 @@ def _plain_on(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any] | Non
     """What it is on one engine; None for a type that only its own package knows."""
     if dialect.name in type_._variant_mapping:
         return _plain_on(type_._variant_mapping[dialect.name], dialect)
+    if isinstance(type_, Interval):
+        return Interval()  # a decorator that engines with a type of their own leave aside
     if isinstance(type_, TypeDecorator):
         return _plain_on(type_.load_dialect_impl(dialect), dialect)
     if isinstance(type_, Enum):
