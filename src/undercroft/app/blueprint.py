@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from undercroft.access.actor import SERVICE_ROLE
 from undercroft.auth.tables import User
+from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
 from undercroft.models.declarations import Declarations
@@ -30,6 +32,8 @@ class Blueprint(Declarations):
         """The database belongs to somebody else."""
         self.migrations: Path | None = None
         """The folder of revision files; whoever loads an app file sets it to the one beside the file."""
+        self.read_settings: Callable[[], Settings] | None = None
+        """Reads the settings anew from where they came from, where that can be done."""
         self.developing = False
         """Changes of the models are applied at the start, as `undercroft dev` does it."""
         if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:

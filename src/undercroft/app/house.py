@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
@@ -13,6 +14,16 @@ from undercroft.pipeline.run import Pipeline
 from undercroft.web.door import Door, raw_path
 from undercroft.web.outside import Outside
 from undercroft.web.types import Receive, Scope, Send
+
+
+class Beside(Protocol):
+    """What runs beside the requests, and has read again what may have changed."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def ask(self, what: Literal["schema", "config"]) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +38,7 @@ class House:
     door: Door
     outside: Outside
     prepare: Callable[[], object]
+    beside: Beside | None = None
 
     async def start(self) -> None:
         self.prepare()
@@ -34,6 +46,8 @@ class House:
             await self.engine.start()
             for each in self.outside.mounted:
                 await each.start()
+            if self.beside is not None:
+                await self.beside.start()
         except BaseException:
             await self.close()
             raise
@@ -41,9 +55,16 @@ class House:
 
     async def close(self) -> None:
         self.outside.ready = False
+        if self.beside is not None:
+            await self.beside.stop()
         for each in reversed(self.outside.mounted):
             await each.stop()
         await self.engine.close()
+
+    def read_again(self, what: Literal["schema", "config"]) -> None:
+        """Have the schema, or the settings, read again; where an app's file says what they are, they stay."""
+        if self.beside is not None:
+            self.beside.ask(what)
 
     def serve(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """An ASGI application for HTTP. It only shows the way: a coroutine less for every request."""

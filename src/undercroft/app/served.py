@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -23,6 +24,7 @@ from undercroft.pipeline.hooks import sort_hooks
 from undercroft.pipeline.impersonation import Impersonation, quoted, role_settings
 from undercroft.pipeline.run import Pipeline
 from undercroft.rest.database import DatabaseRoom
+from undercroft.rest.database_root import DatabaseRoot
 from undercroft.rest.response import fault_headers
 from undercroft.sql.database import DatabaseDialect
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
@@ -30,6 +32,7 @@ from undercroft.web.door import Door
 from undercroft.web.outside import Outside
 
 if TYPE_CHECKING:
+    from undercroft.auth.types import Keys
     from undercroft.engine.postgres.settings import PostgresSettings
     from undercroft.engine.postgres.standing import Standing
 
@@ -42,44 +45,127 @@ def build_served(app: Blueprint, settings: Settings, clock: Clock, *, dev: bool 
     Raises `SetupFault` where its driver is missing, or it cannot be reached.
     """
     try:
-        from undercroft.engine.postgres.engine import PostgresEngine
-        from undercroft.engine.postgres.standing import read_standing
+        from undercroft.app.reloading import Reloading, listening_to
     except ImportError as error:
         raise SetupFault(
             f"PostgreSQL's driver is not installed: {error}", hint="pip install 'undercroft[postgres]'"
         ) from error
-    reached = postgres_settings(settings)
-    settings = with_database_s_own(settings, reached.url)
-    api = settings.api
-    standing = read_standing(reached.url, api.schemas, api.extra_search_path, timezones=settings.postgrest.timezones)
-    engine = PostgresEngine(postgres_settings(settings), json_serializer=write_json)
-    dialect = DatabaseDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
-    limits = DatabaseSettings(api.aggregates, api.max_rows)
-    served = DatabasePipeline(engine, dialect, serving(standing, settings), limits)
-    log = structlog.get_logger()
-    keys = session_keys(settings) if settings.postgrest.stand_in else installation_keys(settings, clock, dev=dev)
-    # The app's own machinery has nothing to do here: it knows of no table and no function.
-    idle = Pipeline(
-        engine,
-        AppPostgresDialect(TextDialect(write_json)),
-        Catalog({}, {}, api.schemas[0]),
-        Rules({}, {}, frozenset()),
-        sort_hooks([]),
-        log,
+    served = Served(app, settings, clock, dev=dev)
+    house = served.house()
+    house.beside = Reloading(served.read_again, listening_to(settings), served.log)
+    return house
+
+
+class Served:
+    """One database that decides for itself: what was read of it, and the rooms that stand over that."""
+
+    def __init__(self, app: Blueprint, settings: Settings, clock: Clock, *, dev: bool) -> None:
+        from undercroft.engine.postgres.engine import PostgresEngine
+
+        self.log: Any = structlog.get_logger()
+        self._app = app
+        self._given = settings
+        """The settings without what the database says of them."""
+        self._clock = clock
+        self._dev = dev
+        self._url = postgres_settings(settings).url
+        self._settings = with_database_s_own(settings, self._url)
+        self._standing = self._read_standing()
+        self._engine = PostgresEngine(postgres_settings(self._settings), json_serializer=write_json)
+        self._keys = self._make_keys()
+        self._identify = identity(self._keys, self._settings, clock)
+        self._house: House | None = None
+
+    def house(self) -> House:
+        """Everything, joined."""
+        settings, engine = self._settings, self._engine
+        # The app's own machinery has nothing to do here: it knows of no table and no function.
+        idle = Pipeline(
+            engine,
+            AppPostgresDialect(TextDialect(write_json)),
+            Catalog({}, {}, settings.api.schemas[0]),
+            Rules({}, {}, frozenset()),
+            sort_hooks([]),
+            self.log,
+        )
+        outside = Outside(
+            self._app.mounts,
+            title=self._app.title,
+            docs=docs_page(settings, self._app.title),
+            check=lambda: engine.read("SELECT 1", ()),
+        )
+        caller = Caller(idle, {})
+        self._house = House(settings, self._keys, engine, idle, caller, self._door(), outside, prepare=lambda: None)
+        return self._house
+
+    def _door(self) -> Door:
+        """The rooms over what is known now; nothing is remembered in them of what was known before."""
+        settings = self._settings
+        dialect = DatabaseDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
+        limits = DatabaseSettings(settings.api.aggregates, settings.api.max_rows)
+        pipeline = DatabasePipeline(self._engine, dialect, serving(self._standing, settings), limits)
+        verbose = settings.postgrest.error_verbosity == "verbose"
+        prefix = b"" if settings.postgrest.stand_in else PREFIX
+        room = DatabaseRoom(
+            pipeline,
+            rest_settings(settings, self._app.title),
+            root_of(pipeline, settings, prefix),
+            plans=settings.api.plan,
+            verbose=verbose,
+        )
+        return Door({prefix: room}, self._identify, door_settings(settings), self.log, fault_headers=fault_headers)
+
+    # --- reading ---
+
+    async def read_again(self, what: Literal["schema", "config"]) -> None:
+        """Read the settings too for `config`, and serve by them from the next request on.
+
+        What is running keeps what it has: address, port, pool. Raises `SetupFault`, and then all is as it was.
+        """
+        settings = await asyncio.to_thread(self._read_settings) if what == "config" else self._settings
+        before, self._settings = self._settings, settings
+        try:
+            standing = await asyncio.to_thread(self._read_standing)
+            if what == "config":
+                self._keys = self._make_keys()
+                self._identify = identity(self._keys, settings, self._clock)
+        except BaseException:
+            self._settings = before
+            raise
+        self._standing = standing
+        self._engine.prepare_anew()
+        if self._house is not None:
+            self._house.door = self._door()
+
+    def _read_settings(self) -> Settings:
+        if self._app.read_settings is not None:
+            self._given = self._app.read_settings()
+        return with_database_s_own(self._given, self._url)
+
+    def _read_standing(self) -> Standing:
+        from undercroft.engine.postgres.standing import read_standing
+
+        api, timezones = self._settings.api, self._settings.postgrest.timezones
+        return read_standing(self._url, api.schemas, api.extra_search_path, timezones=timezones)
+
+    def _make_keys(self) -> Keys:
+        if self._settings.postgrest.stand_in:
+            return session_keys(self._settings)
+        return installation_keys(self._settings, self._clock, dev=self._dev)
+
+
+def root_of(pipeline: DatabasePipeline, settings: Settings, prefix: bytes) -> DatabaseRoot:
+    """What is told at the root of the API, which stands under `prefix`."""
+    host, api, postgrest = settings.server.host, settings.api, settings.postgrest
+    address = f"http://{f'[{host}]' if ':' in host else host}:{api.port}{prefix.decode() or '/'}"
+    return DatabaseRoot(
+        pipeline,
+        api.external_url or address,
+        shown=api.openapi != "disabled",
+        everything=postgrest.ignore_privileges,
+        secured=postgrest.security_active,
+        function=postgrest.root_spec,
     )
-    verbose = settings.postgrest.error_verbosity == "verbose"
-    room = DatabaseRoom(served, rest_settings(settings, app.title), plans=api.plan, verbose=verbose)
-    prefix = b"" if settings.postgrest.stand_in else PREFIX
-    door = Door(
-        {prefix: room}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers
-    )
-    outside = Outside(
-        app.mounts,
-        title=app.title,
-        docs=docs_page(settings, app.title),
-        check=lambda: engine.read("SELECT 1", ()),
-    )
-    return House(settings, keys, engine, idle, Caller(idle, {}), door, outside, prepare=lambda: None)
 
 
 def postgres_settings(settings: Settings) -> PostgresSettings:

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -24,13 +24,13 @@ from undercroft.cli.telling import WRONG, tell_fault
 from undercroft.web.log import configure_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from undercroft.app import House
 
 ORDER = "UNDERCROFT_WORKER"
 """The variable in which a parent process hands an `Order` to a worker."""
-READ_AGAIN: Mapping[str, Literal["schema", "config"]] = {"SIGUSR1": "schema", "SIGUSR2": "config"}
+READ_AGAIN: Final[dict[str, Literal["schema", "config"]]] = {"SIGUSR1": "schema", "SIGUSR2": "config"}
 """Signals by which somebody asks for it."""
 _AFTERWARDS = 1.0
 """Seconds that a server gets, past the drain, to let go of its connections."""
@@ -154,7 +154,9 @@ def _heed_requests_to_read(house: House) -> None:
     loop = asyncio.get_running_loop()
     for name, what in READ_AGAIN.items():
         if hasattr(signal, name):  # not on Windows
-            loop.add_signal_handler(getattr(signal, name), house.read_again, what)
+            number = getattr(signal, name)
+            loop.add_signal_handler(number, house.read_again, what)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])  # a parent of several holds it back until now
 
 
 async def _leave(server: Server, serving: asyncio.Task[None], drain: Drain, house: House, log: Any) -> None:

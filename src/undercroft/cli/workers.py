@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from undercroft.cli.telling import WRONG, warn
-from undercroft.cli.worker import ORDER, Order
+from undercroft.cli.worker import ORDER, READ_AGAIN, Order
 
 if TYPE_CHECKING:
     from undercroft.base.settings import Settings
@@ -33,7 +35,35 @@ def spawn(order: Order, listener: socket.socket) -> Child:
     order = msgspec.structs.replace(order, descriptor=listener.fileno())
     environment = {**os.environ, ORDER: order.written()}
     inherited = [listener.fileno()] + ([order.ready] if order.ready is not None else [])
-    return subprocess.Popen([sys.executable, "-m", "undercroft.cli.worker"], env=environment, pass_fds=inherited)
+    with _held_back():
+        return subprocess.Popen([sys.executable, "-m", "undercroft.cli.worker"], env=environment, pass_fds=inherited)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """A worker is asked to read again only once it listens: until then such a signal would end it."""
+    if sys.platform == "win32":
+        yield
+        return
+    asking = [getattr(signal, name) for name in READ_AGAIN]
+    signal.pthread_sigmask(signal.SIG_BLOCK, asking)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, asking)
+
+
+def pass_on_requests_to_read(children: list[Child]) -> None:
+    """Have every worker told what this process is."""
+
+    def on_signal(number: int, frame: object) -> None:
+        for child in children:
+            if child.poll() is None:
+                child.send_signal(number)
+
+    for name in READ_AGAIN:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), on_signal)
 
 
 def end(children: list[Child], seconds: float) -> None:
@@ -74,6 +104,7 @@ def serve_with_workers(options: ServeOptions, settings: Settings, listener: sock
     stop_on_signals()
     children: list[Child] = []
     births: list[float] = []
+    pass_on_requests_to_read(children)
     try:
         reading, writing = os.pipe()
         children.append(spawn(Order(options=options, ready=writing), listener))
