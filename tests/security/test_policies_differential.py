@@ -166,7 +166,7 @@ async def put(pipeline: Pipeline, actor: Actor, row: dict[str, Any], changed: tu
 
 async def written(pipeline: Pipeline, program: Any, request: WriteRequest) -> set[int] | None:
     try:
-        return {int(str(key)) for key in (await pipeline.write(program, request)).keys}
+        return {int(str(key).strip("[]")) for key in (await pipeline.write(program, request)).keys}
     except Fault as fault:
         assert fault.code == "42501", fault  # noqa: PT017 -- any other is a finding
         return None

@@ -84,6 +84,7 @@ def claim(*path: str) -> ClaimParameter:
 def is_among(column: Any, *path: str) -> sa.ColumnElement[bool]:
     """Whether a column's value is in a claim that is a list: `auth.is_among(post.org_id, "orgs")`. Never, when it is
     none."""
-    members = sa.func.json_each(ClaimParameter("claim", path, column.type, many=True)).table_valued("value")
+    listed = sa.func.json_each(ClaimParameter("claim", path, column.type, many=True))
+    members = listed.table_valued(sa.column("value", column.type))
     found: sa.ColumnElement[bool] = column.in_(sa.select(members.c.value))
     return found

@@ -14,9 +14,10 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.util import _deep_deannotate
 
+from undercroft.access.asked import as_functions, function_name
 from undercroft.access.claims import ClaimParameter
 from undercroft.access.errors import column_refused, policy_strays, row_refused
-from undercroft.access.policy import Command, Predicate, Rules
+from undercroft.access.policy import Command, Policy, Rules
 from undercroft.catalog.types import Table
 from undercroft.query.plan import (
     BoundCondition,
@@ -120,12 +121,23 @@ class Guard:
         if self.bypasses:
             return None
         policies = self.rules.policies_for(table.name, self.role, command)
-        clauses = [self._clause(table, source, getattr(policy, side)) for policy in policies]
+        clauses = [self._clause(table, source, policy, side) for policy in policies]
         if any(clause is None for clause in clauses):
             return None
         return sa.or_(sa.false(), *(clause for clause in clauses if clause is not None))
 
-    def _clause(self, table: Table, source: sa.FromClause, predicate: Predicate) -> Clause | None:
+    def _clause(
+        self, table: Table, source: sa.FromClause, policy: Policy, side: Literal["using", "check"]
+    ) -> Clause | None:
+        clause = self._in_place(table, source, policy, side)
+        if clause is None or not self.rules.calls_functions:
+            return clause
+        return as_functions(clause, source, function_name(self.rules, policy, side))[0]
+
+    def _in_place(
+        self, table: Table, source: sa.FromClause, policy: Policy, side: Literal["using", "check"]
+    ) -> Clause | None:
+        predicate = policy.using if side == "using" else policy.check
         if source is not table.element:
             return as_clause(predicate(rows_of(table, source)), source)
         # In a write the row's table bears its own name: a policy that asks the same table must not meet the row there.

@@ -60,6 +60,8 @@ class Rules:
     policies: Mapping[str, tuple[Policy, ...]]
     columns: Mapping[str, tuple[ColumnRule, ...]]
     bypass: frozenset[str] = frozenset({SERVICE_ROLE})
+    calls_functions: bool = False
+    """Queries inside policies are functions of the database (`asked`), since callers are held to their own rights."""
 
     def policies_for(self, table: str, role: str, command: Command) -> tuple[Policy, ...]:
         return tuple(policy for policy in self.policies.get(table, ()) if policy.speaks_for(role, command))

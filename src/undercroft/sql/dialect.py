@@ -97,6 +97,10 @@ class Dialect(Protocol):
         """A list of row keys as a source: (the source, its join with `key`, the position in the list)."""
         ...
 
+    def outside_keys(self, key: Expression, keys: Expression) -> sa.ColumnElement[bool]:
+        """Whether a row's key is none of a list."""
+        ...
+
     def key_list(self, keys: Sequence[object]) -> object:
         """Row keys as one driver value for `among_keys`."""
         ...
@@ -130,6 +134,11 @@ class Dialect(Protocol):
         """Statements that put off the lookup of foreign keys within a transaction, and restore it; None where a body is
         one statement, after which they are looked up anyway.
         """
+        ...
+
+    @property
+    def numbers_nulls(self) -> bool:
+        """Whether the database takes NULL in a primary key, or numbers such a row."""
         ...
 
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:

@@ -17,8 +17,8 @@ from undercroft.catalog.kinds import Kind
 from undercroft.sql.errors import ValueFault, invalid_text, out_of_range
 
 RANGES = {Kind.SMALLINT: 1 << 15, Kind.INTEGER: 1 << 31, Kind.BIGINT: 1 << 63}
-_TRUE = {"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"}
-_FALSE = {"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"}
+TRUE_WORDS = {"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"}
+FALSE_WORDS = {"f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0"}
 _MAX_DIGITS = 1000
 """More digits than any number needs; int() and Decimal() of very long texts take quadratic time."""
 
@@ -107,9 +107,9 @@ def _single_precision(value: float) -> float:
 
 def _read_boolean(text: str) -> bool:
     word = text.strip().lower()
-    if word in _TRUE:
+    if word in TRUE_WORDS:
         return True
-    if word in _FALSE:
+    if word in FALSE_WORDS:
         return False
     raise invalid_text("boolean", text)
 

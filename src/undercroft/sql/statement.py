@@ -16,6 +16,7 @@ from undercroft.access.actor import Actor
 from undercroft.access.claims import ClaimParameter
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import kind_of
+from undercroft.sql.bounds import one_of_its_words
 from undercroft.sql.codecs import from_claim, json_encoder
 
 if TYPE_CHECKING:
@@ -72,6 +73,21 @@ class Statement:
 
 def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
     """Compile once, for good. Constants of policies and of the shape become part of the recipes."""
+    text, parameters = compiled_parts(element, dialect)
+    template: list[object] = []
+    fetches: list[tuple[int, Fetch]] = []
+    for place, (bind, constant) in enumerate(parameters):
+        fetch = _recipe(bind, dialect)
+        template.append(None if fetch is not None else constant)
+        if fetch is not None:
+            fetches.append((place, fetch))
+    return Statement(text, tuple(template), tuple(fetches))
+
+
+def compiled_parts(
+    element: sa.ClauseElement, dialect: Dialect
+) -> tuple[str, list[tuple[BindParameter[Any] | None, object]]]:
+    """The text of a statement, and for each of its parameters what binds it and, for a constant, the driver's value."""
     compiled: Any = element.compile(dialect=dialect)
     if compiled.post_compile_params:
         # The members of IN lists. Asked by `render_postcompile`, SQLAlchemy would miss those in the RETURNING clause of
@@ -83,18 +99,15 @@ def compile_statement(element: sa.ClauseElement, dialect: Dialect) -> Statement:
     expanded = getattr(compiled, "_post_compile_expanded_state", None)  # the members of IN lists
     processors = {**compiled._bind_processors, **(expanded.processors if expanded is not None else {})}
     names = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
-    template: list[object] = []
-    fetches: list[tuple[int, Fetch]] = []
-    for place, name in enumerate(names):
+    parameters: list[tuple[BindParameter[Any] | None, object]] = []
+    for name in names:
         bind = compiled.binds.get(name)
-        fetch = _recipe(bind, dialect)
-        if fetch is None:
-            value, process = constants[name], processors.get(name)
-            template.append(process(value) if process is not None and value is not None else value)
-        else:
-            template.append(None)
-            fetches.append((place, fetch))
-    return Statement(str(compiled), tuple(template), tuple(fetches))
+        if isinstance(bind, (Handed, ClaimParameter)):
+            parameters.append((bind, None))
+            continue
+        value, process = constants[name], processors.get(name)
+        parameters.append((bind, process(value) if process is not None and value is not None else value))
+    return str(compiled), parameters
 
 
 def _recipe(bind: BindParameter[Any] | None, dialect: Dialect) -> Fetch | None:
@@ -136,7 +149,7 @@ def claim_list(bind: ClaimParameter, actor: Actor, dialect: Dialect) -> object:
 
 def _reader_of_claims(bind: ClaimParameter, dialect: Dialect) -> Callable[[Any], object]:
     process = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    convert = from_claim(kind_of(bind.type))
+    convert = one_of_its_words(bind.type, from_claim(kind_of(bind.type)))
 
     def both(value: Any) -> object:
         converted = convert(value)

@@ -21,6 +21,7 @@ from sqlalchemy.engine.interfaces import BindTyping
 from sqlalchemy.sql import sqltypes as generic
 from sqlalchemy.types import TypeEngine
 
+from undercroft.access.claims import ClaimParameter
 from undercroft.sql.postgres.texts import array_of, interval_text, plain_text
 
 JsonWriter = Callable[[Any], str]
@@ -28,6 +29,16 @@ JsonWriter = Callable[[Any], str]
 
 class TextCompiler(postgres.PGCompiler):
     """Renders also what shared expressions say in SQLite's words."""
+
+    def bindparam_string(self, name: str, *args: Any, bindparam_type: Any = None, **kw: Any) -> str:
+        """A claim that is compared with nothing, as in `IS NULL`, is a text: PostgreSQL wants to know. One that is a
+        list is a text of JSON, whatever its members are.
+        """
+        bind = self.binds.get(name)
+        claim = bind if isinstance(bind, ClaimParameter) else None
+        type_ = None if claim is not None and claim.many else bindparam_type
+        text: str = super().bindparam_string(name, *args, bindparam_type=type_, **kw)
+        return f"{text}::TEXT" if claim is not None and not claim.many and claim.type._isnull else text
 
     def visit_json_each_func(self, fn: Any, **kw: Any) -> str:
         """A list in JSON as a source with the column `value`, of the type that the expression gives it."""

@@ -59,6 +59,9 @@ class PostgresDialect(PostgresFilters):
     def among_keys(self, key: Expression, keys: Expression) -> tuple[sa.FromClause, sa.ColumnElement[bool], Expression]:
         return self.among_rows(columns_of(key), keys)
 
+    def outside_keys(self, key: Expression, keys: Expression) -> sa.ColumnElement[bool]:
+        return sa.not_(self.rows_in(columns_of(key), keys))
+
     def key_list(self, keys: Sequence[object]) -> str:
         """Keys as they were returned, or rows of the driver's values."""
         members = [key if isinstance(key, str) else json_encoder.encode(key).decode() for key in keys]
@@ -104,6 +107,10 @@ class PostgresDialect(PostgresFilters):
     @property
     def late_keys(self) -> tuple[str, str] | None:
         return None
+
+    @property
+    def numbers_nulls(self) -> bool:
+        return False
 
     # --- rows of a body ---
 

@@ -54,6 +54,10 @@ class SqliteDialect(SqliteFilters):
         each = sa.func.json_each(keys).table_valued("key", "value").alias("k")
         return each, each.c.value == key, each.c.key
 
+    def outside_keys(self, key: Expression, keys: Expression) -> sa.ColumnElement[bool]:
+        each, _, _ = self.among_keys(key, keys)
+        return key.not_in(sa.select(each.c.value))
+
     def key_list(self, keys: Sequence[object]) -> str:
         return json_encoder.encode(keys).decode()
 
@@ -79,6 +83,10 @@ class SqliteDialect(SqliteFilters):
     @property
     def late_keys(self) -> tuple[str, str] | None:
         return "PRAGMA defer_foreign_keys = ON", "PRAGMA defer_foreign_keys = OFF"
+
+    @property
+    def numbers_nulls(self) -> bool:
+        return True
 
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         if kind in JSONS:
