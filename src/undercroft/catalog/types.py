@@ -189,6 +189,24 @@ class Routine:
         return f"{self.name.schema}.{self.name.name}({arguments})"
 
 
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How a database itself makes a body of some media type: by an aggregate over rows, or as a value that a function
+    gives.
+
+    Protocol: PostgREST, "media type handlers".
+    """
+
+    media: str
+    """A media type, or `*/*` for all."""
+    function: ObjectName | None
+    """The aggregate; None where the value is the body already."""
+    binary: bool = False
+    """The body is of bytes."""
+    any_row: bool = False
+    """It takes rows of every table."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """What one role may know of: tables by name, and the relations that start at each.
@@ -202,3 +220,5 @@ class Catalog:
     comment: str | None = None
     routines: Mapping[str, tuple[Routine, ...]] = field(default_factory=dict)
     """The database's own functions by name, with all that share it."""
+    handlers: Mapping[str, Mapping[str, Handler]] = field(default_factory=dict)
+    """By the name of a table or function, and then by media type; those for rows of every kind stand under ""."""

@@ -5,7 +5,7 @@ Protocol: PostgREST's "transactions" and "errors" pages.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -74,31 +74,37 @@ def raised(fault: Fault) -> Fault:
     if fault.code != "PGRST":
         return fault
     try:
-        message, details = _object(fault.message, "MESSAGE"), _object(fault.details, "DETAIL")
-        code, status = message["code"], int(details["status"])
-        told = Fault(message["message"], code=code, details=message.get("details"), hint=message.get("hint"))
-        return RaisedFault(told, status, tuple(details.get("headers", {}).items()))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return _unreadable(error)
+        message = msgspec.json.decode(fault.message, type=_Message)
+    except msgspec.MsgspecError:
+        return _unreadable(f"Invalid JSON value for MESSAGE: '{fault.message}'", _MESSAGE)
+    if not fault.details:
+        return _unreadable("DETAIL is missing in the RAISE statement", _DETAIL)
+    try:
+        detail = msgspec.json.decode(str(fault.details), type=_Detail)
+    except msgspec.MsgspecError:
+        return _unreadable(f"Invalid JSON value for DETAIL: '{fault.details}'", _DETAIL)
+    told = Fault(message.message, code=message.code, details=message.details, hint=message.hint)
+    return RaisedFault(told, detail.status, tuple(detail.headers.items()))
 
 
-def _object(text: object, where: str) -> dict[str, Any]:
-    value = msgspec.json.decode(text) if isinstance(text, str) else None
-    if not isinstance(value, dict):
-        raise _Unreadable(where)
-    return value
+class _Message(msgspec.Struct):
+    code: str
+    message: str
+    details: str | None = None
+    hint: str | None = None
 
 
-class _Unreadable(ValueError):
-    """A part of the error that is not the JSON object which it should be."""
+class _Detail(msgspec.Struct):
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)]
+    headers: dict[str, str]
+    status_text: str | None = None
 
 
-def _unreadable(error: Exception) -> Fault:
-    where = str(error) if isinstance(error, _Unreadable) else None
+_MESSAGE = "MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'."
+_DETAIL = "DETAIL must be a JSON object with obligatory keys: 'status', 'headers' and optional key: 'status_text'."
+
+
+def _unreadable(details: str, hint: str) -> Fault:
     return Fault(
-        "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error",
-        code="PGRST121",
-        details=f"Invalid JSON value for {where}" if where else "A key is missing, or is of another type",
-        hint="DETAIL must be a JSON object with obligatory keys: 'status', 'headers' and optional key: 'status_text'. "
-        "MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'.",
+        "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error", code="PGRST121", details=details, hint=hint
     )

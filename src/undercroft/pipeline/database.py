@@ -87,6 +87,14 @@ class Prepared:
     """What is called, and how it takes its arguments."""
 
 
+class CallTaken(NamedTuple):
+    """The function that a request means, how it takes its arguments, and which of them are given."""
+
+    routine: Routine
+    form: Form
+    names: frozenset[str]
+
+
 class CallGiven(NamedTuple):
     """What a request says of the function that it means: its name, the names of its arguments, and its body's type."""
 
@@ -179,30 +187,30 @@ class DatabasePipeline:
         statement = write_database_write(plan, self.dialect, rendering, empty=empty)
         return Prepared(statement if how is None else explained(statement, how), how=how)
 
+    def find_routine(self, schema: str, given: CallGiven) -> tuple[Routine, Form]:
+        """The function that is meant. Raises `QueryFault` PGRST202 for none, PGRST203 for several."""
+        return find_routine(self.serving.catalogs[schema], given.name, given.names, given.body)
+
     def prepare_call(
         self,
         key: Hashable,
         schema: str,
-        given: CallGiven,
-        rendering: Callable[[Routine], Rendering],
+        taken: CallTaken,
+        rendering: Rendering,
         ask: Callable[[], ReadAsk],
         how: Explained | None = None,
     ) -> Prepared:
-        """The statement for a shape of call. Raises `QueryFault` PGRST202 and PGRST203 for a function that is not
-        there, or there twice; and for names that its result does not have.
-        """
-        shape = ("call", key, schema, given.name, frozenset(given.names), given.body, how)
+        """The statement for a shape of call. Raises `QueryFault` for names that its result does not have."""
+        shape = ("call", key, schema, taken, rendering, how)
         found = self._prepared.get(shape)
         if found is None:
-            catalog = self.serving.catalogs[schema]
-            routine, form = find_routine(catalog, given.name, given.names, given.body)
             asked = ask()
-            plan = bind_call(routine, form, given.names, asked.ask, catalog, asked.count)
+            plan = bind_call(*taken, asked.ask, self.serving.catalogs[schema], asked.count)
             plan = replace(plan, node=OPEN.node(plan.node))
             self.check_aggregates(plan.node)
-            statement = write_database_call(plan, self.dialect, rendering(routine))
+            statement = write_database_call(plan, self.dialect, rendering)
             statement = statement if how is None else explained(statement, how)
-            found = Prepared(statement, how=how, routine=routine, form=form)
+            found = Prepared(statement, how=how, routine=taken.routine, form=taken.form)
             self._prepared.put(shape, found)
         return found
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from undercroft.base.faults import closest
+from undercroft.base.likeness import resembling
 from undercroft.catalog.kinds import Named
 from undercroft.catalog.types import Argument, Catalog, Column, Routine, Table
 from undercroft.query.ask import Ask, CountKind
@@ -141,9 +141,9 @@ def _nearest(catalog: Catalog, name: str, names: Iterable[str]) -> str | None:
     """Another name where there is no function of this one; else the arguments that would fit best."""
     known = catalog.routines.get(name)
     if known is None:
-        return closest(name, catalog.routines)
+        return resembling(name, catalog.routines)
     lists = [_list_of(argument.name for argument in each.arguments) for each in known]
-    near = closest(_list_of(names), lists)
+    near = resembling(_list_of(names), lists)
     return f"{name}{near}" if near else None
 
 

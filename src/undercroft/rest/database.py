@@ -5,47 +5,44 @@ What it answers is what PostgREST's documentation says of the same request.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
 
 from undercroft.base.faults import Fault
-from undercroft.catalog.types import Catalog, Routine
+from undercroft.catalog.types import Catalog, Handler
 from undercroft.engine.errors import DatabaseFault
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.chosen import RaisedFault
-from undercroft.pipeline.database import Answered, CallGiven, DatabasePipeline
+from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline
 from undercroft.pipeline.impersonation import Circumstances
 from undercroft.pipeline.write import WriteBounds
 from undercroft.query.ask import ReadAsk, WriteAsk
-from undercroft.query.calls import BodyType
 from undercroft.query.errors import unknown_table
-from undercroft.rest.errors import BodyFault, MethodFault, PathFault
-from undercroft.rest.parts.accepts import Decision, decide
+from undercroft.rest.database_calls import ROWS, arguments_of, given_of, handed, media_name
+from undercroft.rest.database_root import DatabaseRoot
+from undercroft.rest.errors import BodyFault, MethodFault
+from undercroft.rest.parts.accepts import Decision, Handlers, decide
 from undercroft.rest.parts.asks import Parsed, Renamed
 from undercroft.rest.parts.headers import with_chosen
 from undercroft.rest.parts.media import Media
-from undercroft.rest.parts.payload import read_json, read_payload
+from undercroft.rest.parts.payload import read_payload
 from undercroft.rest.parts.places import row_location
 from undercroft.rest.parts.prefer import Preferences
 from undercroft.rest.request import Heads, Reader, RestRequest
-from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, fault_headers
+from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function, challenge, fault_headers
 from undercroft.rest.routes import RestSettings
-from undercroft.sql.database.calls import argument_texts
 from undercroft.sql.rows import Rendering
-from undercroft.web.faults import body_of, status_of
+from undercroft.web.faults import body_of, database_status_of
 from undercroft.web.types import Answer, Request
 
 _BODIES = {"json": "array", "object": "object", "csv": "csv"}
-_READ = frozenset({
-    b"", b"application/json", b"text/csv", b"application/x-www-form-urlencoded", b"application/vnd.pgrst.object+json",
-    b"application/vnd.pgrst.object", b"application/vnd.pgrst.array+json", b"application/vnd.pgrst.array",
-})  # fmt: skip
-"""Content types whose bodies are rows."""
-_WHOLE: dict[bytes, BodyType] = {b"text/plain": "text", b"text/xml": "xml", b"application/octet-stream": "bytes"}
-"""Content types whose bodies are one argument of a function."""
+_OF_FUNCTIONS = frozenset({"PGRST111", "PGRST112", "PGRST121"})
+"""Faults of what the database's functions have said."""
+_NONE: Mapping[str, Handler] = MappingProxyType({})
 
 
 class DatabaseReader(Reader):
@@ -56,7 +53,7 @@ class DatabaseReader(Reader):
 
     def _heads(self, method: str, headers: Any) -> Heads:
         prefer, accept, content, span, profile = Reader._heads(self, method, headers)
-        if content is not None and content.split(b";", 1)[0].strip().lower() not in _READ:
+        if content is not None and media_name(content) not in ROWS:
             content = None
         return prefer, accept, content, span, profile
 
@@ -65,11 +62,18 @@ class DatabaseRoom:
     """Answers requests of the data API."""
 
     def __init__(
-        self, pipeline: DatabasePipeline, settings: RestSettings, *, plans: bool, verbose: bool = True
+        self,
+        pipeline: DatabasePipeline,
+        settings: RestSettings,
+        root: DatabaseRoot,
+        *,
+        plans: bool,
+        verbose: bool = True,
     ) -> None:
         """`plans`: query plans may be asked for; `verbose`: errors tell their details and hints."""
         self._pipeline = pipeline
         self._settings = settings
+        self._root = root
         self._plans = plans
         self._verbose = verbose
         self._reader = DatabaseReader(settings.limits, settings.schemas, _Timezones(pipeline))
@@ -88,11 +92,9 @@ class DatabaseRoom:
             told = fault if self._verbose else _terse(fault)
             if isinstance(fault, RaisedFault):
                 return Answer(fault.status, with_chosen(fault_headers(told), fault.headers), body_of(told))
-            status = status_of(fault, anonymous=not request.authenticated)
-            if status == 500 and isinstance(fault, DatabaseFault):
-                return Answer(status, fault_headers(told), body_of(told))
-            if fault.code in ("PGRST111", "PGRST112", "PGRST121"):
-                return Answer(500, fault_headers(told), body_of(told))
+            if isinstance(fault, DatabaseFault) or fault.code in _OF_FUNCTIONS:
+                status = database_status_of(fault, anonymous=not request.authenticated)
+                return Answer(status, (*fault_headers(told), *challenge(fault, status)), body_of(told))
             if not self._verbose:
                 raise told from fault
             raise
@@ -105,7 +107,7 @@ class DatabaseRoom:
         if shaped.function:
             return self._call(shaped, request)
         if not shaped.table:
-            return self._root(shaped, request)
+            return self._describe(shaped, request)
         if shaped.verb == "read":
             return self._read(shaped, request)
         return self._write(shaped, request)
@@ -113,8 +115,8 @@ class DatabaseRoom:
     # --- reading ---
 
     async def _read(self, shaped: RestRequest, request: Request) -> Answer:
-        decision = self._decided(shaped)
-        rendering = self._rendering(decision.media, head=request.method == "HEAD" and decision.plan is None)
+        decision = self._decided(shaped, shaped.table)
+        rendering = self._rendering(decision, head=request.method == "HEAD" and decision.plan is None)
         prepared = self._pipeline.prepare_read(
             shaped.key,
             self._schema(shaped),
@@ -139,12 +141,16 @@ class DatabaseRoom:
         )
         return self._answer(request, head, found)
 
-    def _decided(self, shaped: RestRequest) -> Decision:
-        return decide(shaped.accept.text, (), plans=self._plans)
+    def _decided(self, shaped: RestRequest, name: str, *, shown: bool = True) -> Decision:
+        """`name`: the table, or function, for which the database may have handlers; `shown`: its rows are wanted."""
+        handlers = self._catalog(shaped).handlers if shown else {}
+        # A handler takes rows of a table as they are, or any that can be put together.
+        own = handlers.get(name, _NONE) if _is_whole(shaped) else _NONE
+        return decide(shaped.accept.text, Handlers(own, handlers.get("", _NONE)), plans=self._plans)
 
-    def _rendering(self, media: Media, *, head: bool = False) -> Rendering:
-        body: Any = "none" if head else _BODIES[media.kind]
-        return Rendering(body, media.stripped, self._settings.most_rows)
+    def _rendering(self, decision: Decision, *, head: bool = False) -> Rendering:
+        body: Any = "none" if head else _BODIES[decision.media.kind]
+        return Rendering(body, decision.media.stripped, self._settings.most_rows, None if head else decision.handler)
 
     def _parsed(self, shaped: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
         parsed = self._reader.parse(shaped, columns)
@@ -160,7 +166,8 @@ class DatabaseRoom:
 
     async def _write(self, shaped: RestRequest, request: Request) -> Answer:
         self._check_content(request)
-        preferences, decision = shaped.preferences, self._decided(shaped)
+        preferences = shaped.preferences
+        decision = self._decided(shaped, shaped.table, shown=preferences.returning == "representation")
         columns, payload, empty = await self._payload(shaped, request)
         parsed: list[Parsed] = []
 
@@ -173,7 +180,7 @@ class DatabaseRoom:
             (shaped.key, columns),
             self._schema(shaped),
             # The key for a Location is read here, whatever form the caller asked for.
-            Rendering() if preferences.returning == "headers-only" else self._rendering(decision.media),
+            Rendering() if preferences.returning == "headers-only" else self._rendering(decision),
             ask,
             decision.plan,
             empty=empty,
@@ -246,25 +253,31 @@ class DatabaseRoom:
     async def _call(self, shaped: RestRequest, request: Request) -> Answer:
         if shaped.verb not in ("read", "write"):
             raise MethodFault(f"Cannot use the {request.method} method on RPC", code="PGRST101")
-        preferences, decision = shaped.preferences, self._decided(shaped)
-        given, arguments = await self._arguments(shaped, request)
+        given, arguments = await arguments_of(shaped, request, self._settings.limits)
+        return await self._called(shaped, request, given, arguments)
+
+    async def _called(self, shaped: RestRequest, request: Request, given: CallGiven, arguments: Any) -> Answer:
+        schema = self._schema(shaped)
+        routine, form = self._pipeline.find_routine(schema, given)
+        preferences = shaped.preferences
+        decision = self._decided(shaped, routine.name.name if routine.rows is None else routine.rows.name)
         head_only = request.method == "HEAD" and decision.plan is None
+        rendering = self._rendering(decision, head=head_only)
+        if rendering.body == "array" and not routine.many:
+            rendering = rendering._replace(body="object")  # what gives no set is shown without brackets
         prepared = self._pipeline.prepare_call(
-            (shaped.key, head_only),
-            self._schema(shaped),
-            given,
-            lambda routine: self._rendering_of(routine, decision.media, head=head_only),
+            shaped.key,
+            schema,
+            CallTaken(routine, form, frozenset(given.names)),
+            rendering,
             lambda: cast("ReadAsk", self._parsed(shaped).ask),
             decision.plan,
         )
-        routine = prepared.routine
-        if routine is None:
-            raise AssertionError("a call was prepared as something else")
         self._mark(request, "plan")
         found = await self._pipeline.call(
             prepared,
             shaped.values,
-            argument_texts(routine, arguments) if isinstance(arguments, list) else arguments,
+            handed(routine, form, arguments),
             WriteBounds(
                 decision.media.kind == "object" and routine.many,
                 preferences.most_affected,
@@ -283,36 +296,9 @@ class DatabaseRoom:
         if routine.is_void:
             headers = tuple(each for each in head.headers if each[0] != b"content-type")
             return self._answer(request, Head(204, headers, bodied=False), found)
-        if found.body is None and not head_only:
+        if found.body is None and not head_only and decision.handler is None:
             found = found._replace(body="null")
         return self._answer(request, head, found)
-
-    def _rendering_of(self, routine: Routine, media: Media, *, head: bool) -> Rendering:
-        """What gives no set is shown without brackets."""
-        rendering = self._rendering(media, head=head)
-        return rendering._replace(body="object") if rendering.body == "array" and not routine.many else rendering
-
-    async def _arguments(self, shaped: RestRequest, request: Request) -> tuple[CallGiven, Any]:
-        """The names of the arguments, and the arguments: a list of texts, the text of a JSON object, or a body."""
-        name = shaped.table
-        if shaped.verb == "read":
-            texts = list(shaped.arguments)
-            return CallGiven(name, tuple(dict.fromkeys(key for key, _ in texts))), texts
-        body = await request.body()
-        kind = _WHOLE.get((request.header(b"content-type") or b"").split(b";", 1)[0].strip().lower())
-        if kind is not None:
-            return CallGiven(name, (), kind), body if kind == "bytes" else body.decode("utf-8", "replace")
-        self._check_content(request)
-        if shaped.content == "form":
-            payload = read_payload("form", body, self._settings.limits)
-            pairs = [(key, str(value)) for row in payload.rows for key, value in row.items()]
-            return CallGiven(name, payload.columns), pairs
-        if shaped.content == "csv":
-            rows = read_payload("csv", body, self._settings.limits).rows
-            body = msgspec.json.encode(rows[0] if rows else {})
-        text = body.decode("utf-8", "replace") if body.strip() else "{}"
-        value = read_json(text.encode(), self._settings.limits)
-        return CallGiven(name, tuple(value) if isinstance(value, dict) else (), "json"), text
 
     # --- the rest ---
 
@@ -321,11 +307,8 @@ class DatabaseRoom:
             return Answer(200, ((b"allow", ALLOW_ROOT),))
         catalog = self._catalog(shaped)
         if shaped.function:
-            known = catalog.routines.get(shaped.table)
-            if not known:
-                raise PathFault("Invalid path specified in request URL")
-            reads = all(each.read_only for each in known)
-            return Answer(200, ((b"allow", b"OPTIONS,GET,HEAD,POST" if reads else b"OPTIONS,POST"),))
+            routine, _ = self._pipeline.find_routine(self._schema(shaped), given_of(shaped))
+            return Answer(200, ((b"allow", allow_function(read_only=routine.read_only)),))
         table = catalog.tables.get(shaped.table)
         if table is None:
             raise unknown_table(shaped.table, catalog)
@@ -337,10 +320,17 @@ class DatabaseRoom:
         )
         return Answer(200, ((b"allow", value),))
 
-    async def _root(self, shaped: RestRequest, request: Request) -> Answer:
+    async def _describe(self, shaped: RestRequest, request: Request) -> Answer:
+        """The root: the function that the settings name, or the description of all that there is."""
         if request.method not in ("GET", "HEAD"):
             raise MethodFault(f"Unsupported HTTP method: {request.method}")
-        raise PathFault("Root endpoint metadata is disabled", code="PGRST126")
+        if self._root.function is not None:
+            return await self._called(shaped, request, CallGiven(self._root.function, ()), [])
+        described = await self._root.describe(
+            self._schema(shaped), shaped.accept.text, request.actor, self._circumstances(shaped, request)
+        )
+        self._mark(request, "response")
+        return Answer(200, (*self._writer.profile(shaped.schema), *described.headers), described.body)
 
     # --- what all share ---
 
@@ -358,7 +348,7 @@ class DatabaseRoom:
     def _check_content(self, request: Request) -> None:
         """Raises BodyFault (PGRST102) for a body that is no rows."""
         header = request.header(b"content-type")
-        if header is not None and header.split(b";", 1)[0].strip().lower() not in _READ:
+        if header is not None and media_name(header) not in ROWS:
             raise BodyFault(f"Content-Type not acceptable: {header.decode('latin-1')}")
 
     def _answer(self, request: Request, head: Head, found: Answered) -> Answer:
@@ -380,6 +370,12 @@ class _Timezones:
 
     def __contains__(self, name: object) -> bool:
         return name in self._pipeline.serving.timezones
+
+
+def _is_whole(shaped: RestRequest) -> bool:
+    """All columns are asked for, and nothing else."""
+    key = shaped.key
+    return all(text == "*" for name, text in zip(key[5::2], key[6::2], strict=True) if name == "select")
 
 
 def _encoded(body: str | bytes | None) -> bytes:

@@ -83,6 +83,12 @@ class Writer:
         single = media.kind == "object"
         return ReadHead(fixed, self._warnings(renamed), rows.offset, single=single, spans=self._range)
 
+    def profile(self, schema: str | None) -> tuple[Header, ...]:
+        """Which of several schemas it was."""
+        if len(self._schemas) < 2:
+            return ()
+        return ((b"content-profile", (schema or self._schemas[0]).encode()),)
+
     def insert(
         self,
         media: Media,
@@ -182,9 +188,8 @@ class Writer:
         """What does not depend on the rows: media type, schema, preferences, what to vary on."""
         headers: list[Header] = []
         if bodied:
-            headers.append((b"content-type", media.text.encode() + b"; charset=utf-8"))
-        if len(self._schemas) > 1:
-            headers.append((b"content-profile", (schema or self._schemas[0]).encode()))
+            headers.append((b"content-type", media.text.encode() + (b"" if media.bare else b"; charset=utf-8")))
+        headers += self.profile(schema)
         heeded = applied(kind, preferences, self._tx_override, resolved)
         if heeded is not None:
             headers.append((b"preference-applied", heeded))
@@ -224,6 +229,16 @@ def fault_headers(fault: Fault, server: str = "PostgREST") -> tuple[Header, ...]
         whole = "*" if fault.total is None else str(fault.total)
         headers = (*headers, (b"content-range", f"*/{whole}".encode()))
     return headers
+
+
+def challenge(fault: Fault, status: int) -> tuple[Header, ...]:
+    """WWW-Authenticate and Retry-After, where a database's own refusal wants them."""
+    headers: list[Header] = []
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if fault.retry_after is not None or status == 503:
+        headers.append((b"retry-after", b"%d" % (fault.retry_after or 1)))
+    return tuple(headers)
 
 
 def allow(*, insertable: bool = True, updatable: bool = True, deletable: bool = True, keyed: bool = True) -> bytes:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import Kind
+from undercroft.catalog.types import Handler
 from undercroft.query.plan import (
     Bound,
     BoundCondition,
@@ -35,6 +36,8 @@ class Rendering(NamedTuple):
     strip_nulls: bool = False
     most_rows: int | None = None
     """The greatest number of rows that any list of the answer may have."""
+    handler: Handler | None = None
+    """What makes the body in the place of all that, where a database does so itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

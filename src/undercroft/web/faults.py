@@ -36,6 +36,37 @@ def status_of(fault: Fault, *, anonymous: bool) -> int:
     return _EXACT.get(fault.code) or _BY_CLASS.get(fault.code[:2], 500)
 
 
+_DATABASE = {
+    **{code: status for code, status in _EXACT.items() if len(code) != 5},
+    "23503": 409, "23505": 409, "25006": 405, "42883": 404, "42P01": 404, "42P17": 500, "42501": 403, "53400": 500,
+    "P0001": 400,
+    **dict.fromkeys(("57P01", "57P02", "57P03", "57P05"), 503),  # the server is going, or on its way: try again
+}  # fmt: skip
+_DATABASE_BY_CLASS = {
+    "08": 503, "09": 500, "0L": 403, "0P": 403, "25": 500, "28": 403, "2D": 500, "38": 500, "39": 500, "3B": 500,
+    "40": 500, "53": 503, "54": 500, "55": 500, "57": 500, "58": 500, "F0": 500, "HV": 500, "P0": 500, "XX": 500,
+}  # fmt: skip
+
+
+def database_status_of(fault: Fault, *, anonymous: bool) -> int:
+    """The HTTP status of a fault where a database speaks for itself: the table of PostgREST's "errors" page."""
+    code = fault.code
+    if code == "42501" and anonymous:
+        return 401
+    if code == "22023" and fault.message.startswith("role ") and fault.message.endswith(" does not exist"):
+        return 401  # the token is for a role that the database does not have
+    if len(code) == 5 and code.startswith("PT"):
+        return _chosen(code[2:])
+    if len(code) != 5:
+        return _DATABASE.get(code, 500)
+    return _DATABASE.get(code) or _DATABASE_BY_CLASS.get(code[:2], 400)
+
+
+def _chosen(digits: str) -> int:
+    """A status that a function raised as `PT402`; what is none is a fault of the function."""
+    return int(digits) if digits.isascii() and digits.isdigit() and 200 <= int(digits) < 600 else 500
+
+
 def body_of(fault: Fault) -> bytes:
     """The fault as PostgREST's clients read it."""
     return msgspec.json.encode(

@@ -94,6 +94,67 @@ CREATE FUNCTION api.shout(text) RETURNS text LANGUAGE sql AS $$ SELECT upper($1)
 CREATE FUNCTION api.bytes_of(bytea) RETURNS int LANGUAGE sql AS $$ SELECT length($1) $$;
 CREATE FUNCTION api.sum_of(VARIADIC v int[]) RETURNS bigint LANGUAGE sql AS $$ SELECT sum(x) FROM unnest(v) x $$;
 
+-- results of every shape
+CREATE TYPE api.mood AS ENUM ('sad', 'calm', 'glad');
+CREATE TYPE api.point AS (x int, y int);
+CREATE DOMAIN api.even AS int CHECK (VALUE % 2 = 0);
+CREATE TYPE inner_parts.hidden_type AS (a int, b text);
+CREATE FUNCTION api.a_mood(m api.mood DEFAULT 'calm') RETURNS api.mood LANGUAGE sql IMMUTABLE AS 'SELECT m';
+CREATE FUNCTION api.a_point(x int, y int) RETURNS api.point LANGUAGE sql IMMUTABLE AS 'SELECT x, y';
+CREATE FUNCTION api.points() RETURNS SETOF api.point LANGUAGE sql STABLE AS 'VALUES (1, 2), (3, 4)';
+CREATE FUNCTION api.an_even(n api.even) RETURNS api.even LANGUAGE sql IMMUTABLE AS 'SELECT n';
+CREATE FUNCTION api.a_hidden() RETURNS inner_parts.hidden_type LANGUAGE sql STABLE AS $$ SELECT 1, 'x' $$;
+CREATE FUNCTION api.plus_one(list int[]) RETURNS int[] LANGUAGE sql IMMUTABLE AS 'SELECT array_agg(n + 1) FROM unnest(list) n';
+CREATE FUNCTION api.a_table() RETURNS TABLE (id int, label text) LANGUAGE sql STABLE AS $$ VALUES (1, 'one'), (2, 'two') $$;
+CREATE FUNCTION api.a_column() RETURNS TABLE (n int) LANGUAGE sql STABLE AS 'VALUES (1), (2)';
+CREATE FUNCTION api.a_record() RETURNS record LANGUAGE sql STABLE AS $$ SELECT 1 AS id, 'one'::text AS label $$;
+CREATE FUNCTION api.records() RETURNS SETOF record LANGUAGE sql STABLE AS 'SELECT id, text FROM api.letters ORDER BY id';
+CREATE FUNCTION api.record_of(want json) RETURNS record LANGUAGE sql STABLE AS $$ SELECT want AS w, 2 AS n $$;
+CREATE FUNCTION api.one_out(OUT n int) LANGUAGE sql STABLE AS 'SELECT 7';
+CREATE FUNCTION api.in_out(INOUT n int) LANGUAGE sql STABLE AS 'SELECT n + 1';
+CREATE FUNCTION api.many_out(a int, INOUT b int, OUT c text) LANGUAGE sql STABLE AS $$ SELECT b + a, 'c' $$;
+CREATE FUNCTION api.set_out(OUT a int, OUT b text) RETURNS SETOF record LANGUAGE sql STABLE AS $$ VALUES (1, 'x'), (2, 'y') $$;
+CREATE FUNCTION api.a_json() RETURNS json LANGUAGE sql STABLE AS $$ SELECT '{"a": [1, 2]}'::json $$;
+CREATE FUNCTION api.jsons() RETURNS SETOF json LANGUAGE sql STABLE AS $$ VALUES ('{"id": 2}'::json), ('{"id": 3}') $$;
+CREATE FUNCTION api.a_null_json() RETURNS json LANGUAGE sql STABLE AS 'SELECT NULL::json';
+CREATE FUNCTION api.a_bool(b boolean) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT b';
+CREATE FUNCTION api.a_date(d date) RETURNS date LANGUAGE sql IMMUTABLE AS 'SELECT d';
+CREATE FUNCTION api.a_big() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 9007199254740993';
+CREATE FUNCTION api.texts() RETURNS SETOF text LANGUAGE sql STABLE AS $$ VALUES ('a'), (NULL), ('c') $$;
+CREATE FUNCTION api.no_letter() RETURNS api.letters LANGUAGE sql STABLE AS 'SELECT * FROM api.letters WHERE false';
+CREATE FUNCTION api.all_letters() RETURNS SETOF api.letters LANGUAGE sql STABLE AS 'SELECT * FROM api.letters';
+CREATE FUNCTION api.change_letters(t text) RETURNS SETOF api.letters LANGUAGE sql AS 'UPDATE api.letters SET text = t RETURNING *';
+CREATE FUNCTION api.other_things() RETURNS SETOF other.things LANGUAGE sql STABLE AS 'SELECT * FROM other.things';
+CREATE PROCEDURE api.a_procedure() LANGUAGE sql AS '';
+CREATE FUNCTION api.a_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION api.two_unnamed(int, int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION api.one_unnamed_int(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE AGGREGATE api.an_aggregate (int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
+CREATE FUNCTION api."odd Näme"("wéird arg" text, "sel""ect" text DEFAULT 'd') RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $2';
+CREATE FUNCTION api.variadic_default(VARIADIC v int[] DEFAULT '{}') RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT cardinality(v)';
+CREATE FUNCTION api.variadic_after(a text, VARIADIC v text[] DEFAULT '{}') RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT a || ':' || array_to_string(v, ',') $$;
+CREATE FUNCTION api.a_char(c character, v varchar(3), b bit(4)) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT c || v || b::text $$;
+CREATE FUNCTION api.limit_me("limit" int, "order" text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$;
+CREATE FUNCTION api.a_range(r int4range) RETURNS int4range LANGUAGE sql IMMUTABLE AS 'SELECT r';
+CREATE FUNCTION api.xml_of(xml) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1::text';
+CREATE FUNCTION api.jsonb_of(jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION api.sleepy() RETURNS text LANGUAGE sql SET statement_timeout = '100ms' AS 'SELECT pg_sleep(5)::text';
+CREATE FUNCTION api.isolated() RETURNS text LANGUAGE sql SET default_transaction_isolation = 'repeatable read' AS $$ SELECT current_setting('transaction_isolation') $$;
+-- overloads
+CREATE FUNCTION api.over() RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'none' $$;
+CREATE FUNCTION api.over(a int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'a' $$;
+CREATE FUNCTION api.over(a int, b int) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'a, b' $$;
+CREATE FUNCTION api.over(c int, d text DEFAULT 'x') RETURNS text LANGUAGE sql AS $$ SELECT 'c, d' $$;
+CREATE FUNCTION api.over(json) RETURNS text LANGUAGE sql AS $$ SELECT 'json' $$;
+CREATE FUNCTION api.over(text) RETURNS text LANGUAGE sql AS $$ SELECT 'text' $$;
+CREATE FUNCTION api.over(bytea) RETURNS text LANGUAGE sql AS $$ SELECT 'bytea' $$;
+CREATE FUNCTION api.unclear(a int) RETURNS text LANGUAGE sql AS $$ SELECT 'int' $$;
+CREATE FUNCTION api.unclear(a text) RETURNS text LANGUAGE sql AS $$ SELECT 'text' $$;
+CREATE FUNCTION api.unclear_body(json) RETURNS text LANGUAGE sql AS $$ SELECT 'json' $$;
+CREATE FUNCTION api.unclear_body(jsonb) RETURNS text LANGUAGE sql AS $$ SELECT 'jsonb' $$;
+CREATE FUNCTION api.forbidden() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION api.hidden_rows() RETURNS SETOF api.closed LANGUAGE sql STABLE AS 'SELECT * FROM api.closed';
+
 -- types of media
 CREATE DOMAIN api."text/plain" AS text;
 CREATE DOMAIN api."application/octet-stream" AS bytea;
@@ -104,3 +165,8 @@ CREATE FUNCTION api.lines_step(state api."application/vnd.lines", next api.lette
   $$ SELECT state || next.id || '=' || next.text || ';' $$;
 CREATE AGGREGATE api.lines_of (api.letters) (INITCOND = '', STYPE = api."application/vnd.lines", SFUNC = api.lines_step);
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA api TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION api.forbidden() FROM PUBLIC;
+CREATE FUNCTION api.any_step(state text, next anyelement) RETURNS text LANGUAGE sql AS $$ SELECT coalesce(state, '') || to_json(next)::text || E'\n' $$;
+CREATE DOMAIN api."application/x-ndjson" AS text;
+CREATE FUNCTION api.any_final(state text) RETURNS api."application/x-ndjson" LANGUAGE sql AS 'SELECT state';
+CREATE AGGREGATE api.any_of (anyelement) (INITCOND = '', STYPE = text, SFUNC = api.any_step, FINALFUNC = api.any_final);

@@ -5,9 +5,11 @@ Protocol: PostgREST's "resource representation", "media type handlers" and "exec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from undercroft.catalog.types import Handler
 from undercroft.rest.errors import MediaFault, shown
 from undercroft.rest.parts.media import CSV, JSON, JSON_STRIPPED, OBJECT, OBJECT_STRIPPED, Media
 from undercroft.sql.database.explain import OPTIONS, Explained
@@ -19,6 +21,10 @@ _PLANS = {
     "application/vnd.pgrst.plan+json": "json",
 }
 _VENDOR = "application/vnd.pgrst."
+_BYTES = "application/octet-stream"
+_WITH_CHARSET = frozenset(
+    {"application/json", "application/geo+json", "application/openapi+json", "text/csv", "text/plain", "text/xml"}
+)
 
 
 class Wanted(NamedTuple):
@@ -28,20 +34,25 @@ class Wanted(NamedTuple):
     parameters: Mapping[str, str]
 
 
+class Handlers(NamedTuple):
+    """The media types that a database makes for a resource: of its own rows or value, and of rows of every kind."""
+
+    own: Mapping[str, Handler] = MappingProxyType({})
+    general: Mapping[str, Handler] = MappingProxyType({})
+
+
 class Decision(NamedTuple):
     """What an answer will be: one of our types, or (`handler`) one that the database makes by itself."""
 
     media: Media
-    handler: str | None = None
-    """The name of the handler's media type; it may be `*/*`."""
+    handler: Handler | None = None
     plan: Explained | None = None
 
 
-def decide(header: str, handlers: Collection[str], *, plans: bool) -> Decision:
-    """The first type, by quality and then by place, that can be given.
+def decide(header: str, handlers: Handlers, *, plans: bool) -> Decision:
+    """The first type, by quality and then by place, that can be given; `plans`: so can those of query plans.
 
-    `handlers` are the media types that the database makes for this resource. Raises MediaFault (PGRST107) where there
-    is none.
+    Raises MediaFault (PGRST107) where there is none.
     """
     asked = wanted(header) or [Wanted(ANY, {})]
     for each in asked:
@@ -51,19 +62,29 @@ def decide(header: str, handlers: Collection[str], *, plans: bool) -> Decision:
     raise MediaFault(f"None of these media types are available: {shown(', '.join(each.name for each in asked))}")
 
 
-def _decided(each: Wanted, handlers: Collection[str], plans: bool) -> Decision | None:
+def _decided(each: Wanted, handlers: Handlers, plans: bool) -> Decision | None:
     form = _PLANS.get(each.name)
     if form is not None:
         return _plan(each, form, handlers) if plans else None
     media = _ours(each)
-    if each.name in handlers and not each.name.startswith(_VENDOR):
-        return Decision(Media("json", each.name), each.name)
-    if ANY in handlers and not each.name.startswith(_VENDOR):
-        return Decision(Media("json", "application/octet-stream" if each.name == ANY else each.name), ANY)
+    if each.name.startswith(_VENDOR) and media is not None:
+        return Decision(media)  # not to be had otherwise
+    every = handlers.own.get(ANY)
+    if every is not None:
+        return Decision(_made(each.name), every)
+    found = handlers.own.get(each.name) or handlers.general.get(each.name)
+    if found is not None:
+        return Decision(_made(each.name), found)
     return Decision(media) if media is not None else None
 
 
-def _plan(each: Wanted, form: str, handlers: Collection[str]) -> Decision | None:
+def _made(name: str) -> Media:
+    """A type that a handler makes. What is of no named type is bytes."""
+    text = _BYTES if name == ANY else name
+    return Media("json", text, bare=text not in _WITH_CHARSET)
+
+
+def _plan(each: Wanted, form: str, handlers: Handlers) -> Decision | None:
     named = each.parameters.get("for", "application/json")
     about = next(iter(wanted(named)), Wanted("application/json", {}))
     decided = _decided(about, handlers, plans=False)

@@ -145,6 +145,14 @@ def parse_key(key: tuple[str, ...], limits: Limits, columns: tuple[str, ...] = (
     )
 
 
+def columns_of(key: tuple[str, ...], limits: Limits) -> tuple[str, ...] | None:
+    """The names of the `columns` parameter; None where there is none. Raises ParseFault (PGRST100)."""
+    for name, text in zip(key[5::2], key[6::2], strict=True):
+        if name == "columns":
+            return read_names(Source("columns parameter", text), limits.columns)
+    return None
+
+
 def _write_verb(verb: str, resolution: str) -> Verb:
     if verb == "write":
         return "upsert" if resolution else "insert"

@@ -16,6 +16,8 @@ class Media(NamedTuple):
     kind: MediaKind
     text: str
     stripped: bool = False
+    bare: bool = False
+    """No charset is told of it."""
 
 
 JSON = Media("json", "application/json")

@@ -143,12 +143,14 @@ def _read_csv(body: bytes, limits: Limits) -> Payload:
 
 def _read_form(body: bytes, limits: Limits) -> Payload:
     """`a=1&b=2` as one row of texts; of a name that is given twice the last counts."""
-    row: Row = {}
+    row: Row = dict(read_form(body))
+    return Payload(_columns(row, limits), [row], single=True)
+
+
+def read_form(body: bytes) -> list[tuple[str, str]]:
+    """The names and texts of a form, in their order. Raises BodyFault (PGRST102)."""
+    pairs = [piece.replace(b"+", b" ").partition(b"=") for piece in body.split(b"&") if piece]
     try:
-        for piece in body.split(b"&"):
-            if piece:
-                name, _, value = piece.replace(b"+", b" ").partition(b"=")
-                row[unquote_to_bytes(name).decode()] = unquote_to_bytes(value).decode()
+        return [(unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()) for name, _, value in pairs]
     except UnicodeDecodeError:
         raise BodyFault("The body is not UTF-8") from None
-    return Payload(_columns(row, limits), [row], single=True)

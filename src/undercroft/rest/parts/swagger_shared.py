@@ -18,7 +18,7 @@ CALLED = CONSUMES[:3]
 """What a function's path produces."""
 SECURITY: Part = {
     "JWT": {
-        "description": 'Add the token prepending "Bearer " (without quotes) in front of it',
+        "description": 'Add the token prepending "Bearer " (without quotes) to it',
         "in": "header",
         "name": "Authorization",
         "type": "apiKey",
@@ -36,7 +36,7 @@ _RESOLUTIONS = ["resolution=ignore-duplicates", "resolution=merge-duplicates"]
 def _preference(words: list[str]) -> Part:
     return {
         "name": "Prefer", "description": "Preference", "required": False, "in": "header", "type": "string",
-        "enum": words,
+        **({"enum": words} if words else {}),
     }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def _parameter(name: str, description: str, place: str = "query", **more: str) -
 
 
 PARAMETERS: dict[str, Part] = {
-    "preferParams": _preference(["params=single-object"]),
+    "preferParams": _preference([]),
     "preferReturn": _preference(_RETURNS),
     "preferCount": _preference(["count=none"]),
     "preferPost": _preference([*_RETURNS, *_RESOLUTIONS]),

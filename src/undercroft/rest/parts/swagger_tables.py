@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from undercroft.catalog.types import Catalog, Column, Table
 from undercroft.rest.parts.swagger_shared import Part, references, said, type_of
 
@@ -40,18 +42,25 @@ def _property(catalog: Catalog, table: Table, column: Column) -> Part:
     length = column.length or _attribute(column, "length")
     if isinstance(length, int) and found.get("type") == "string":
         found["maxLength"] = length
-    default = getattr(column.element.default, "arg", None) if column.default is None else _plain(column.default)
+    if column.default is not None:
+        default = _constant(column.default, column.pg_type, found.get("type"))
+    else:
+        default = getattr(column.element.default, "arg", None)
     if isinstance(default, bool | int | float | str):
         found["default"] = default
     described = "\n\n".join(text for text in (column.comment, _notes(catalog, table, column)) if text)
     return {"description": described, **found} if described else found
 
 
-def _plain(default: str) -> str:
-    """A default as SQL, without the quotes and the type of a constant."""
-    if default.startswith("'"):
-        return default[1:].partition("'")[0]
-    return default
+def _constant(default: str, pg_type: str, kind: str | None) -> Any:
+    """A default, written as SQL, as a value: of texts, what stands between the quotes of a constant; of others, what is
+    JSON as well. None for what must be worked out."""
+    if kind == "string":
+        return default.removesuffix(f"::{pg_type}").strip("'") if default.endswith(f"::{pg_type}") else default
+    try:
+        return msgspec.json.decode(default)
+    except msgspec.DecodeError:
+        return None
 
 
 def _attribute(column: Column, name: str) -> Any:
@@ -62,7 +71,8 @@ def _attribute(column: Column, name: str) -> Any:
 def _notes(catalog: Catalog, table: Table, column: Column) -> str:
     """PostgREST's notes on keys, by which its clients find them."""
     notes = ["This is a Primary Key.<pk/>"] if column.name in table.primary_key else []
-    for relation in catalog.relations.get(table.name, ()):
+    known = catalog.relations.get(table.name, ())
+    for relation in sorted(known, key=lambda each: catalog.tables[each.target].is_view):  # tables before views of them
         if relation.holds_key and [own for own, _ in relation.pairs] == [column.name]:
             target, other = relation.target, relation.pairs[0][1]
             notes.append(f"This is a Foreign Key to `{target}.{other}`.<fk table='{target}' column='{other}'/>")

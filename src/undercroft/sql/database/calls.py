@@ -17,10 +17,11 @@ from undercroft.query.calls import CALLED, RESULT, CallPlan
 from undercroft.query.computed import call
 from undercroft.query.plan import Node, Output
 from undercroft.sql.database.answer import chosen_columns
+from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.postgres.texts import array_of
 from undercroft.sql.read import require_guard
-from undercroft.sql.rows import ReadWriter, Rendering
+from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Fetch, Handed, Statement, compile_statement
 
 ARGUMENTS = "arguments"
@@ -48,7 +49,7 @@ def write_database_call(plan: CallPlan, dialect: Dialect, rendering: Rendering) 
 
 
 def _element(plan: CallPlan, dialect: Dialect, rendering: Rendering) -> sa.Select[Any]:
-    writer = ReadWriter(dialect, rendering)
+    writer = DatabaseReadWriter(dialect, rendering)
     total = writer.total(plan.node) if plan.count else sa.null()
     called = _call(plan).cte(CALLED)
     if rendering.body == "none" or plan.routine.is_void:
@@ -61,8 +62,10 @@ def _element(plan: CallPlan, dialect: Dialect, rendering: Rendering) -> sa.Selec
     return cast("sa.Select[Any]", shown.select_from(rows).add_cte(called))
 
 
-def _line(plan: CallPlan, writer: ReadWriter) -> tuple[Expression | None, Expression]:
+def _line(plan: CallPlan, writer: DatabaseReadWriter) -> tuple[Expression | None, Expression]:
     """A row of the result as text; a single value stands by itself."""
+    if writer.rendering.handler is not None and plan.routine.rows is None:
+        return None, plan.node.source.c[RESULT]
     if plan.routine.rows is not None or writer.rendering.body == "csv" or not _is_bare(plan.node):
         return writer.line(plan.node)
     return None, next(iter(writer.pieces(plan.node))).value
@@ -92,7 +95,9 @@ def _call(plan: CallPlan) -> sa.Select[Any]:
         ]
     function: Any = call(plan.routine.name, arguments)
     if plan.routine.rows is None:
-        given: Any = function.table_valued(RESULT).alias("f").render_derived()
+        # In a subquery of its own it is one value even where PostgreSQL would want a list of columns: a record.
+        inner = sa.select(function.label(RESULT)).correlate(*before)
+        given: Any = inner.lateral("f") if before else inner.subquery("f")
         return sa.select(given.c[RESULT]).select_from(*before, given)
     given = function.table_valued(*plan.routine.rows.columns).alias("f")
     return sa.select(sa.literal_column("f.*")).select_from(*before, given)

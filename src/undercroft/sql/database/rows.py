@@ -7,17 +7,47 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from undercroft.catalog.kinds import Kind, Named
+from undercroft.query.computed import call, row_of
 from undercroft.query.plan import Embed, Node
 from undercroft.sql.database.dialect import DatabaseDialect
 from undercroft.sql.dialect import Expression
 from undercroft.sql.rows import ReadWriter
+from undercroft.sql.text import text_literal
 
 _JSONB = Named("jsonb", Kind.JSONB)
+_JSON = Named("json", Kind.JSON)
+_BYTES = Named("bytea", Kind.BYTES)
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseReadWriter(ReadWriter):
     """Writes the parts of a read for one rendering."""
+
+    def line(self, node: Node) -> tuple[Expression | None, Expression]:
+        handler = self.rendering.handler
+        if handler is None or handler.function is None:
+            return ReadWriter.line(self, node)
+        return None, self._row(node) if handler.any_row else row_of(node.table, node.source)
+
+    def _row(self, node: Node) -> Expression:
+        """A row as a value whose columns have the names that the answer has."""
+        columns = [
+            (piece.scalar.element if piece.scalar is not None else sa.cast(piece.value, _JSON)).label(piece.plain)
+            for piece in self.pieces(node)
+        ]
+        inner = sa.select(*columns).correlate(*self._sources(node)).subquery("row")
+        return sa.select(inner.table_valued()).scalar_subquery()
+
+    def body(self, text: Expression, header: Expression | None) -> Expression:
+        handler = self.rendering.handler
+        if handler is None:
+            return ReadWriter.body(self, text, header)
+        if handler.function is not None:
+            made = call(handler.function, [text])
+            return sa.cast(made, _BYTES if handler.binary else sa.Text())
+        if handler.binary:
+            return sa.func.string_agg(sa.cast(text, _BYTES), sa.cast(text_literal(""), _BYTES))
+        return sa.func.string_agg(sa.cast(text, sa.Text()), text_literal(""))
 
     def embed_value(self, parent: Node, embed: Embed) -> Expression:
         value = ReadWriter.embed_value(self, parent, embed)

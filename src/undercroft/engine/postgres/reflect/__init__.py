@@ -24,6 +24,7 @@ from undercroft.engine.postgres.reflect.facts import (
     TypeFacts,
     ViewFact,
 )
+from undercroft.engine.postgres.reflect.handlers import find_handlers
 from undercroft.engine.postgres.reflect.keys import Keys
 from undercroft.engine.postgres.reflect.routines import OfRow, RoutineMaker, of_rows
 from undercroft.engine.postgres.reflect.tables import TableMaker
@@ -85,6 +86,7 @@ def make_catalogs(facts: Facts, schemas: Sequence[str], search_path: Sequence[st
             schema=schema,
             comment=comments.get(schema),
             routines=routines.make(fact for fact in facts.routines if fact.schema == schema),
+            handlers=find_handlers(schema, facts.types.aggregates, facts.routines, types, made.get),
         )
     return catalogs
 

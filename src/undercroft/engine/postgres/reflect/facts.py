@@ -106,6 +106,15 @@ class CastFact(msgspec.Struct, frozen=True, array_like=True):
     function: str
 
 
+class AggregateFact(msgspec.Struct, frozen=True, array_like=True):
+    """An aggregate of one argument that gives a domain."""
+
+    schema: str
+    name: str
+    argument: Oid
+    result: Oid
+
+
 class SchemaFact(msgspec.Struct, frozen=True, array_like=True):
     """A served schema."""
 
@@ -119,6 +128,7 @@ class TypeFacts(msgspec.Struct, frozen=True):
     types: tuple[TypeFact, ...]
     casts: tuple[CastFact, ...]
     schemas: tuple[SchemaFact, ...]
+    aggregates: tuple[AggregateFact, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -97,6 +97,12 @@ SELECT json_build_object(
     WHERE c.castcontext = 'i' AND c.castmethod = 'f' AND (
       (s.typtype = 'd' AND c.casttarget IN ('json'::regtype, 'text'::regtype))
       OR (t.typtype = 'd' AND c.castsource IN ('json'::regtype, 'text'::regtype)))),
+  'aggregates', (SELECT coalesce(json_agg(json_build_array(
+      n.nspname, p.proname, p.proargtypes[0]::bigint, p.prorettype::bigint
+    ) ORDER BY n.nspname, p.proname), '[]')
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_type t ON t.oid = p.prorettype
+    WHERE p.prokind = 'a' AND p.pronargs = 1 AND t.typtype = 'd'
+      AND n.nspname IN (SELECT jsonb_array_elements_text($1::jsonb))),
   'schemas', (SELECT coalesce(json_agg(json_build_array(n.nspname, obj_description(n.oid, 'pg_namespace'))), '[]')
     FROM pg_namespace n WHERE n.nspname IN (SELECT jsonb_array_elements_text($1::jsonb)))
 )::text

@@ -65,8 +65,6 @@ class RoutineMaker:
         given = [(each.name, each.type_) for each in parameters(fact) if each.mode in "obt"]
         relation = self.types.relation_of(fact.result)
         rows = self.record(name, given) if given else self.table(relation) if relation is not None else None
-        if rows is None and self.types.spelled(fact.result) == "record":
-            rows = self.record(name, ())
         return Routine(
             name=name,
             arguments=tuple(self._arguments(fact)),

@@ -1,0 +1,58 @@
+"""Which name somebody may have meant, for hints in the manner of PostgREST: names that share letters in a row, and then
+by how many letters they differ.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import sqrt
+
+_LEAST = 0.33
+"""The least share of letters that must agree."""
+_MOST = 50
+"""So many of the likeliest are compared letter by letter."""
+
+
+def resembling(name: str, candidates: Iterable[str], least: float = _LEAST) -> str | None:
+    """The candidate that is most like `name`; None where nothing is. Case, and signs within names, do not count."""
+    asked = _plain(name)
+    known = [(_plain(each), each) for each in dict.fromkeys(candidates)]
+    for size in (3, 2):
+        wanted = _pieces(asked, size)
+        shared = [(_likeness(wanted, _pieces(plain, size)), plain, each) for plain, each in known]
+        likely = sorted((each for each in shared if each[0] > 0), key=lambda each: -each[0])[:_MOST]
+        found = [(_agreement(asked, plain), each) for _, plain, each in likely]
+        best = max(found, key=lambda each: each[0], default=(0.0, ""))
+        if best[0] >= least:
+            return best[1]
+    return None
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum() or char in " ,")
+
+
+def _pieces(name: str, size: int) -> Counter[str]:
+    """Every run of `size` letters, with a dash for the beginning and the end."""
+    padded = f"-{name}-".ljust(size, "-")
+    return Counter(padded[at : at + size] for at in range(len(padded) - size + 1))
+
+
+def _likeness(one: Counter[str], other: Counter[str]) -> float:
+    """The cosine of the angle between two counts."""
+    dot = sum(count * other[piece] for piece, count in one.items() if piece in other)
+    return dot / sqrt(sum(count**2 for count in one.values()) * sum(count**2 for count in other.values()))
+
+
+def _agreement(one: str, other: str) -> float:
+    """1 less the share of letters that must be changed (Levenshtein's distance)."""
+    longest = max(len(one), len(other))
+    if not longest:
+        return 1.0
+    row = list(range(len(other) + 1))
+    for place, char in enumerate(one, 1):
+        corner, row[0] = row[0], place
+        for column, each in enumerate(other, 1):
+            corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (char != each))
+    return 1 - row[-1] / longest
