@@ -117,7 +117,7 @@ class Served:
             self._apps[key] = app
         return self._apps[key]
 
-    def token(self, role: str | None = None, **claims: Any) -> str:
+    def token(self, role: str | None = None, /, **claims: Any) -> str:
         """A token for a role of this place; without one, the claims alone."""
         named = {} if role is None else {"role": self.prefix + role}
         return auth.sign({**named, **claims}, Secret(SECRET))

@@ -29,7 +29,10 @@ CLAIMS = {
         (".app.groups[0][1:]", "staff"), (".app.groups[1][1:-1]", "guests"),
         (".role[:2]", "au"), (".role[:]", "author"), (".role[4:2]", None),
         (".missing", None), (".role.deeper", None), (".role[0]", None),
-        ('.role[?(@ == "author")]', None), (".app[0]", None),
+        ('.role[?(@ == "author")]', None), (".app[0]", None), (".role[-1]", None),
+        (".app.roles[-2]", "app_editor"), (".app.roles[*]", "other"), (".app.*", ["other", "app_editor", 3]),
+        ("$['app'][\"primary\"]", "x"), ("$.app.roles[?@ == 'app_editor']", "app_editor"),
+        (".app.roles[?(@ == 'other')]", "other"), (".app.roles[1:]", "app_editor"),
     ],
 )  # fmt: skip
 def test_a_path_finds_its_value(path: str, role: object) -> None:
@@ -37,7 +40,7 @@ def test_a_path_finds_its_value(path: str, role: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "$", "role", ".", "..role", ".role[", ".role[-1]", ".ro le", '."x', ".role[?(@ ~ 'x')]", "$role"]
+    "path", ["", "$", "role", ".", "..role", ".role[", ".ro le", '."x', ".role[?(@ ~ 'x')]", "$role"]
 )
 def test_what_is_no_path_is_refused_with_its_place(path: str) -> None:
     with pytest.raises(KeyFault, match="jwt_role_claim"):

@@ -9,10 +9,12 @@ from typing import Any
 
 from undercroft.auth.errors import KeyFault
 
-# https://docs.postgrest.org/en/stable/references/auth.html, "JWT Role Extraction"
+# https://docs.postgrest.org/en/stable/references/auth.html, "JWT Role Extraction"; names in brackets, `*` and tests
+# without parentheses are those of JSONPath (RFC 9535).
 _STEP = re.compile(
-    r"""\.(?P<key>[A-Za-z0-9_$@]+) | \."(?P<quoted>[^"]+)" | \[(?P<index>\d+)\]
-      | \[\?\(@\s*(?P<test>==|!=|\^==|==\^|\*==)\s*"(?P<word>[^"]*)"\)\] | \[(?P<start>-?\d*):(?P<stop>-?\d*)\]""",
+    r"""\.(?P<key>[A-Za-z0-9_$@]+) | \."(?P<quoted>[^"]+)" | \[(?P<mark>["'])(?P<named>.+?)(?P=mark)\]
+      | (?P<all>\.\*|\[\*\]) | \[(?P<index>-?\d+)\] | \[(?P<start>-?\d*):(?P<stop>-?\d*)\]
+      | \[\?(?P<open>\()?\s*@\s*(?P<test>==|!=|\^==|==\^|\*==)\s*(?P<q>["'])(?P<word>.*?)(?P=q)\s*(?(open)\))\]""",
     re.VERBOSE,
 )
 _TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -32,11 +34,11 @@ class RolePath:
     steps: tuple[re.Match[str], ...]
 
     def find(self, claims: Any) -> Any:
-        """The value at this path, or None when there is none."""
-        value = claims
+        """The first value at this path, or None when there is none."""
+        values = [claims]
         for step in self.steps:
-            value = _walked(step, value)
-        return value
+            values = [found for value in values for found in _walked(step, value)]
+        return values[0] if values else None
 
 
 def role_path(text: str) -> RolePath:
@@ -53,13 +55,18 @@ def role_path(text: str) -> RolePath:
     return RolePath(text, tuple(steps))
 
 
-def _walked(step: re.Match[str], value: Any) -> Any:
-    if (key := step["key"] or step["quoted"]) is not None:
-        return value.get(key) if isinstance(value, dict) else None
+def _walked(step: re.Match[str], value: Any) -> list[Any]:
+    """What a step leads to."""
+    if (key := step["key"] or step["quoted"] or step["named"]) is not None:
+        return [value[key]] if isinstance(value, dict) and key in value else []
+    items = value if isinstance(value, list) else []
+    if step["all"]:
+        return list(value.values()) if isinstance(value, dict) else items
     if (index := step["index"]) is not None:
-        return value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+        return [items[int(index)]] if -len(items) <= int(index) < len(items) else []
     if (test := step["test"]) is not None:
-        texts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-        return next((item for item in texts if _TESTS[test](item, step["word"])), None)
+        return [item for item in items if isinstance(item, str) and _TESTS[test](item, step["word"])]
     start, stop = (int(part) if part else None for part in (step["start"], step["stop"]))
-    return (value[start:stop] or None) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return [value[start:stop]] if value[start:stop] else []
+    return items[start:stop]
