@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 Header = tuple[bytes, bytes]
 
+FRAMING = frozenset({b"connection", b"content-length", b"keep-alive", b"trailer", b"transfer-encoding", b"upgrade"})
+"""Where an answer ends is for the server to say: another word for it would make two answers of one."""
+
 
 def with_chosen(headers: tuple[Header, ...], chosen: Iterable[tuple[str, str]]) -> tuple[Header, ...]:
     """The headers of an answer with the chosen ones: one of the same name gives way. What is no header is left out."""
@@ -20,9 +23,10 @@ def _encoded(pair: tuple[str, str]) -> Header:
 
 
 def _is_header(name: bytes, value: bytes) -> bool:
-    """Neither ends a line: nothing that a function says becomes another header."""
+    """Neither ends a line: nothing that a function says becomes another header, or another answer."""
     return (
         bool(name)
+        and name not in FRAMING
         and not any(byte <= 32 or byte == 58 or byte > 126 for byte in name)
         and not (b"\n" in value or b"\r" in value or b"\0" in value)
     )
