@@ -131,7 +131,7 @@ class ReadWriter:
                 yield from self._spread_lists(node, output)
 
     def _piece(self, node: Node, output: Output) -> Piece:
-        scalar = self.scalar(node, output.field) if output.field else None
+        scalar = self.shown(node, output)
         if scalar is not None and output.cast:
             scalar = self.dialect.cast(scalar, output.cast)
         if output.aggregate:
@@ -149,6 +149,10 @@ class ReadWriter:
             aggregate=output.aggregate is not None,
         )
 
+    def shown(self, node: Node, output: Output) -> Scalar | None:
+        """What an output shows, before casts and aggregates."""
+        return self.scalar(node, output.field) if output.field else None
+
     def scalar(self, node: Node, field: Bound) -> Scalar:
         scalar = Scalar(node.column(field.column), field.column.kind, field.column.element.type)
         return self.dialect.json_path(scalar, field.json) if field.json else scalar
@@ -160,7 +164,7 @@ class ReadWriter:
         child = embed.node
         belongs = self.joined(parent, embed)
         if embed.relation.to_one:
-            rows = self.rows(child, [self.object(child)], belongs, embed, correlate=parent)
+            rows = self.rows(child, [self.object(child)], belongs, embed, correlate=parent, grouped=True)
             return sa.func.coalesce(rows.scalar_subquery(), text_literal("null"))
         if self._is_plain_list(child):
             # No order and no limit: the lines can be joined where they are found.
@@ -178,7 +182,7 @@ class ReadWriter:
             or node.limit is not None
             or node.offset is not None
             or self.rendering.most_rows
-            or self._aggregates(node)
+            or self.aggregates(node)
         )
 
     def _list_of(self, rows: sa.Select[Any]) -> Expression:
@@ -187,7 +191,7 @@ class ReadWriter:
 
     def _spread_lists(self, parent: Node, embed: Embed) -> Iterator[Piece]:
         """A spread to-many embed gives each of its columns as a list. Raises `NotSupported` for aggregates in it."""
-        if self._aggregates(embed.node):
+        if self.aggregates(embed.node):
             raise NotSupported(
                 "Feature not implemented",
                 code="PGRST127",
@@ -235,7 +239,7 @@ class ReadWriter:
         )
         clauses = [*([belongs] if belongs is not None else []), *self.where(node)]
         select = select.where(*clauses) if clauses else select
-        if grouped and self._aggregates(node):
+        if grouped and self.aggregates(node):
             check_order_of_groups(node)
             select = select.group_by(*(self._group_key(piece) for piece in self.pieces(node) if not piece.aggregate))
         select = select.order_by(*(self.order(node, term) for term in node.order))
@@ -259,11 +263,12 @@ class ReadWriter:
         condition = sa.and_(self.joined(parent, embed), *self.where(embed.node))
         return source.join(embed.node.source, condition, isouter=embed.join == "left")
 
-    def _aggregates(self, node: Node) -> bool:
+    def aggregates(self, node: Node) -> bool:
+        """Whether the node's rows are groups."""
         return any(
             (isinstance(output, Output) and output.aggregate is not None)
             or (
-                isinstance(output, Embed) and output.spread and output.relation.to_one and self._aggregates(output.node)
+                isinstance(output, Embed) and output.spread and output.relation.to_one and self.aggregates(output.node)
             )
             for output in node.outputs
         )

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from undercroft.catalog.kinds import Kind, Named
 from undercroft.query.computed import call, row_of
-from undercroft.query.plan import Embed, Node
+from undercroft.query.plan import Embed, Node, Output
 from undercroft.sql.database.dialect import DatabaseDialect
-from undercroft.sql.dialect import Expression
+from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.rows import ReadWriter
 from undercroft.sql.text import text_literal
 
@@ -22,6 +22,16 @@ _BYTES = Named("bytea", Kind.BYTES)
 @dataclass(frozen=True, slots=True)
 class DatabaseReadWriter(ReadWriter):
     """Writes the parts of a read for one rendering."""
+
+    def shown(self, node: Node, output: Output) -> Scalar | None:
+        """A domain with a representation is shown by its own function."""
+        field = output.field
+        if field is None or field.json or output.aggregate or field.column.representation is None:
+            return ReadWriter.shown(self, node, output)
+        function = field.column.representation.to_json
+        if function is None:
+            return ReadWriter.shown(self, node, output)
+        return Scalar(call(function, [node.column(field.column)]), Kind.JSON)
 
     def line(self, node: Node) -> tuple[Expression | None, Expression]:
         handler = self.rendering.handler
