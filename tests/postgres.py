@@ -64,6 +64,32 @@ class Cluster:
         command = [*self._as_user(), str(self.binaries / "initdb"), *options, *locale]
         subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
 
+    def copy(self, primary: Cluster) -> None:
+        """Become a standby of a running primary, which it follows as long as both run."""
+        options = ("-D", str(self.data), "-h", str(primary.folder), "-U", SUPERUSER, "-R", "-c", "fast", "--no-sync")
+        command = [*self._as_user(), str(self.binaries / "pg_basebackup"), *options]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
+
+    def promote(self) -> None:
+        """Be the primary from now on; returns when it is."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote(true)")
+
+    def become_synchronous(self) -> None:
+        """Acknowledge nothing from now on that no standby has."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+            until = time.monotonic() + READY_SECONDS
+            while not connection.execute("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'").fetchone():
+                if time.monotonic() > until:
+                    raise RuntimeError("no standby follows")
+                time.sleep(0.01)
+
     def start(self) -> None:
         settings = (
             "listen_addresses=",
@@ -98,13 +124,23 @@ class Cluster:
         return [setpriv, *change, "--pdeathsig=QUIT", "--"]
 
 
+def url_of(*clusters: Cluster, **options: str) -> str:
+    """The URL of several hosts of one database."""
+    hosts = ",".join(quote(str(each.folder), safe="") for each in clusters)
+    more = "".join(f"&{name}={quote(value)}" for name, value in options.items())
+    return f"postgresql://{SUPERUSER}@/postgres?host={hosts}{more}"
+
+
 @contextmanager
-def cluster(*settings: str) -> Iterator[Cluster]:
+def cluster(*settings: str, standby_of: Cluster | None = None) -> Iterator[Cluster]:
     """A running cluster, stopped and removed at the end; `settings` as in `wal_level=logical`."""
     folder = Path(tempfile.mkdtemp(prefix="undercroft-pg-"))
     made = Cluster(folder, *_installation(folder), settings)
     try:
-        made.make()
+        if standby_of is None:
+            made.make()
+        else:
+            made.copy(standby_of)
         made.start()
         yield made
     finally:

@@ -74,6 +74,8 @@ class Connection:
         self.born = self.used = self._loop.time()
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
+        self._more = select.poll()
+        self._more.register(self._fd, select.POLLIN)
         self._loop.add_reader(self._fd, self._readable)
 
     # --- state ------------------------------------------------------------------------------------------------------
@@ -181,30 +183,45 @@ class Connection:
     # --- what comes back --------------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
+        while self._take_in():
+            pass
+
+    def _take_in(self) -> bool:
+        """Read what has come; whether there is more at once, in the middle of an exchange.
+
+        The loop may say but once that a socket has failed (uvloop does): its last words, and its end after them, have
+        to be taken in then.
+        """
         pg = self._pg
         try:
             pg.consume_input()
             if not self._busy:
                 self._look_while_idle()
-                return
-            empty = False
-            while not pg.is_busy():
-                result = pg.get_result()
-                if result is None:  # the end of one statement; twice: the end of everything
-                    if empty and pg.status != _CONNECTED:
-                        self.lose(connection_lost())
-                        return
-                    if empty:
-                        return
-                    empty = True
-                    continue
-                empty = False
-                if result.status == _SYNC:
-                    self._finish()
-                    return
-                self._results.append(result)
+            elif self._results_read():
+                return False
         except psycopg.Error:
             self.lose(connection_lost())
+        return not self.broken and bool(self._more.poll(0))
+
+    def _results_read(self) -> bool:
+        """Take over the results that are there; whether they are all."""
+        pg = self._pg
+        empty = False
+        while not pg.is_busy():
+            result = pg.get_result()
+            if result is None:  # the end of one statement; twice: the end of everything
+                if empty and pg.status != _CONNECTED:
+                    self.lose(connection_lost())
+                if empty:
+                    return False
+                empty = True
+                continue
+            empty = False
+            if result.status == _SYNC:
+                self._finish()
+                return True
+            self._results.append(result)
+        return False
 
     def _look_while_idle(self) -> None:
         """Notices, and the end of the connection."""
