@@ -112,6 +112,7 @@ class Served:
             root_of(pipeline, settings, prefix),
             plans=settings.api.plan,
             verbose=verbose,
+            legacy_names=settings.postgrest.legacy_target_names,
         )
         return Door({prefix: room}, self._identify, door_settings(settings), self.log, fault_headers=fault_headers)
 

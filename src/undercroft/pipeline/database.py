@@ -205,7 +205,9 @@ class DatabasePipeline:
         found = self._prepared.get(shape)
         if found is None:
             asked = ask()
-            plan = bind_call(*taken, asked.ask, self.serving.catalogs[schema], asked.count)
+            # What the planner expects of a function says nothing: only what is counted is told.
+            count = None if asked.count == "planned" else asked.count
+            plan = bind_call(*taken, asked.ask, self.serving.catalogs[schema], count)
             plan = replace(plan, node=OPEN.node(plan.node))
             self.check_aggregates(plan.node)
             statement = write_database_call(plan, self.dialect, rendering)

@@ -21,12 +21,12 @@ from undercroft.pipeline.database import Answered, CallGiven, CallTaken, Databas
 from undercroft.pipeline.impersonation import Circumstances
 from undercroft.pipeline.write import WriteBounds
 from undercroft.query.ask import ReadAsk, WriteAsk
-from undercroft.query.errors import unknown_table
+from undercroft.query.errors import QueryFault, unknown_table
 from undercroft.rest.database_calls import ROWS, arguments_of, given_of, handed, media_name
 from undercroft.rest.database_root import DatabaseRoot
 from undercroft.rest.errors import BodyFault, MethodFault
 from undercroft.rest.parts.accepts import Decision, Handlers, decide
-from undercroft.rest.parts.asks import Parsed, Renamed
+from undercroft.rest.parts.asks import Parsed, Renamed, not_embedded
 from undercroft.rest.parts.headers import with_chosen
 from undercroft.rest.parts.media import Media
 from undercroft.rest.parts.payload import read_payload
@@ -69,13 +69,16 @@ class DatabaseRoom:
         *,
         plans: bool,
         verbose: bool = True,
+        legacy_names: bool = True,
     ) -> None:
-        """`plans`: query plans may be asked for; `verbose`: errors tell their details and hints."""
+        """`plans`: query plans may be asked for; `verbose`: errors tell their details and hints; `legacy_names`: an
+        embed with an alias may be named by its relation."""
         self._pipeline = pipeline
         self._settings = settings
         self._root = root
         self._plans = plans
         self._verbose = verbose
+        self._legacy_names = legacy_names
         self._reader = DatabaseReader(settings.limits, settings.schemas, _Timezones(pipeline))
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
         self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
@@ -154,6 +157,8 @@ class DatabaseRoom:
 
     def _parsed(self, shaped: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
         parsed = self._reader.parse(shaped, columns)
+        if parsed.renamed and not self._legacy_names:
+            raise not_embedded(parsed.renamed[0].relation)
         if parsed.renamed:
             self._renamed.put(shaped.key, parsed.renamed)
         return parsed
@@ -307,8 +312,7 @@ class DatabaseRoom:
             return Answer(200, ((b"allow", ALLOW_ROOT),))
         catalog = self._catalog(shaped)
         if shaped.function:
-            routine, _ = self._pipeline.find_routine(self._schema(shaped), given_of(shaped))
-            return Answer(200, ((b"allow", allow_function(read_only=routine.read_only)),))
+            return Answer(200, ((b"allow", allow_function(read_only=self._reads(catalog, shaped))),))
         table = catalog.tables.get(shaped.table)
         if table is None:
             raise unknown_table(shaped.table, catalog)
@@ -319,6 +323,17 @@ class DatabaseRoom:
             keyed=bool(table.primary_key),
         )
         return Answer(200, ((b"allow", value),))
+
+    def _reads(self, catalog: Catalog, shaped: RestRequest) -> bool:
+        """Whether the function may be called by GET: the one that the URL means, else all of its name."""
+        try:
+            routine, _ = self._pipeline.find_routine(self._schema(shaped), given_of(shaped))
+        except QueryFault:
+            known = catalog.routines.get(shaped.table)
+            if not known:
+                raise
+            return all(each.read_only for each in known)
+        return routine.read_only
 
     async def _describe(self, shaped: RestRequest, request: Request) -> Answer:
         """The root: the function that the settings name, or the description of all that there is."""

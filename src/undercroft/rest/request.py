@@ -200,7 +200,7 @@ class Reader:
         values: list[str] = []
         taken = NOTHING_ELSE
         if query or span:
-            taken = self._parameters.read(query, items, values, span, function and verb == "read")
+            taken = self._parameters.read(query, items, values, span, function and verb in ("read", "options"))
         rows, arguments = taken
         return RestRequest(
             verb=verb,

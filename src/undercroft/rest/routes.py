@@ -108,7 +108,8 @@ class RestRoom:
         """The answer of a read, at once where the engine gives it at once."""
         if request.marks is not None:
             self._mark(request, "plan")
-        row = self._pipeline.read_now(read.statement, values, request.actor)
+        pipeline = self._pipeline
+        row = pipeline.read_now(read.statement, values, request.actor) if pipeline.engine.reads_now else None
         if row is None:
             return self._run_slow(read, values, location, request)
         return self._shown(read, row, location, request)
