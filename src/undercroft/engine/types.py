@@ -114,6 +114,11 @@ class Engine(Protocol):
     @property
     def stats(self) -> EngineStats: ...
 
+    @property
+    def reads_now(self) -> bool:
+        """Whether `read_now` may give a row; where it never does, nobody need prepare for it."""
+        ...
+
     async def start(self) -> None:
         """Open the database, on the loop that will use it. Raises `SetupFault`."""
         ...

@@ -22,7 +22,7 @@ from undercroft.engine.postgres.pool import Pool
 from undercroft.engine.postgres.session import SessionMaker
 from undercroft.engine.postgres.settings import PostgresSettings
 from undercroft.engine.postgres.transaction import PostgresTransaction
-from undercroft.engine.postgres.unit import PostgresCursor, opening
+from undercroft.engine.postgres.unit import PostgresCursor, holding, opening
 from undercroft.engine.postgres.values import dumped
 from undercroft.engine.types import Cursor, EngineStats, Local, Row, Transaction
 from undercroft.sql.postgres import TextDialect
@@ -34,6 +34,8 @@ COMMIT: Step = ("COMMIT", ())
 
 class PostgresEngine:
     """See `engine.types.Engine`. Made anywhere, started on the loop that uses it."""
+
+    reads_now = False
 
     def __init__(self, settings: PostgresSettings, *, json_serializer: Callable[[Any], str] | None = None) -> None:
         self.settings = settings
@@ -92,25 +94,32 @@ class PostgresEngine:
                 raise
         return await self._read(step, local)  # a read may be asked twice; the first connection had died unseen
 
-    async def read_slow(self, text: str, args: Sequence[object], local: Local | None = None) -> Row:
-        return await self.read(text, args, local)
+    read_slow = read
 
     async def _read(self, step: Step, local: Local | None) -> Row:
         pool = self._started()
+        steps, place = self._reading(step, local)
         connection = pool.take() or await pool.wait()
         try:
-            if local is None and not self._connector.pooled:  # on its own: the connection is read-only by default
-                results = connection.checked(await connection.post((step,)))
-                row = connection.row(step[0], results[0])
-            else:
-                begin = opening(local, read_only=local is None or local.read_only, settings=self._each_time())
-                results = connection.checked(await connection.post([*begin, step, COMMIT]))
-                row = connection.row(step[0], results[len(begin)])
+            results = connection.checked(await connection.post(steps))
+            row = connection.row(step[0], results[place])
         finally:
             pool.give_back(connection)
         if row is None:
             raise DatabaseFault("the statement gave no row", code=INTERNAL)
         return row
+
+    def _reading(self, step: Step, local: Local | None) -> tuple[Sequence[Step], int]:
+        """A read with what holds for it, and which of the steps it is."""
+        if self._connector.pooled or not (local is None or (local.read_only and local.isolation is None)):
+            begin = opening(local, read_only=local is None or local.read_only, settings=self._each_time())
+            return [*begin, step, COMMIT], len(begin)
+        # What is sent up to one Sync is one transaction, and a connection is read-only by default: neither a beginning
+        # nor an end has to be said.
+        if local is None:
+            return (step,), 0
+        before = holding(local, ())
+        return [*before, step], len(before)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

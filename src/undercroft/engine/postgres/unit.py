@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy.util.concurrency import await_, in_greenlet
@@ -31,18 +32,28 @@ def opening(
     """The statements that begin a transaction, all sent with the first one of its own."""
     isolation = local.isolation if local is not None and local.isolation else "REPEATABLE READ" if snapshot else None
     level = f"ISOLATION LEVEL {isolation} " if isolation else ""
-    steps: list[Step] = [(f"BEGIN {level}{'READ ONLY' if read_only else 'READ WRITE'}", ())]
+    return [(f"BEGIN {level}{'READ ONLY' if read_only else 'READ WRITE'}", ()), *holding(local, settings)]
+
+
+def holding(local: Local | None, settings: Sequence[tuple[str, str]]) -> list[Step]:
+    """The statements by which a transaction comes to what holds for it."""
     given = [*settings]
     if local is not None:
         if local.role is not None:
             given.append(("role", local.role))
         given += local.settings
+    steps: list[Step] = []
     if given:
-        calls = ", ".join(f"set_config(${2 * index + 1}, ${2 * index + 2}, true)" for index in range(len(given)))
-        steps.append((f"SELECT {calls}", dumped([part for pair in given for part in pair])))
+        steps.append((_setting(len(given)), dumped([part for pair in given for part in pair])))
     if local is not None:
         steps += [(text, ()) for text in local.before]
     return steps
+
+
+@cache
+def _setting(count: int) -> str:
+    """Sets so many settings for a transaction."""
+    return f"SELECT {', '.join(f'set_config(${2 * index + 1}, ${2 * index + 2}, true)' for index in range(count))}"
 
 
 class PostgresCursor:

@@ -33,6 +33,8 @@ T = TypeVar("T")
 class SQLiteEngine:
     """See `engine.types.Engine`. Made anywhere, started on the loop that uses it."""
 
+    reads_now = True
+
     def __init__(self, settings: SQLiteSettings, *, prepare: Prepare | None = None) -> None:
         """`prepare` is called with each new DB-API connection, to register SQL functions."""
         self.settings = settings
