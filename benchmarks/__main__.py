@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +19,12 @@ from rich.table import Table
 from benchmarks import durable_inserts, list_of_posts, one_row, policy_cost, startup
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
-from benchmarks.world import invent
+from benchmarks.postgres import database_mode
+from benchmarks.postgres import durable_inserts as postgres_inserts
+from benchmarks.postgres import list_of_posts as postgres_list
+from benchmarks.postgres import one_row as postgres_row
+from benchmarks.postgres.ground import Ground, ground
+from benchmarks.world import World, invent
 from examples.social.seed import Size
 
 QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
@@ -27,6 +33,10 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "inserts": durable_inserts.measure,
     "policy": policy_cost.measure,
     "start": startup.measure,
+    "postgres-list": postgres_list.measure,
+    "postgres-row": postgres_row.measure,
+    "postgres-inserts": postgres_inserts.measure,
+    "database-mode": database_mode.measure,
 }
 
 
@@ -35,8 +45,8 @@ def main() -> None:
     options = read_options()
     if shutil.which("wrk") is None or sys.platform != "linux":
         sys.exit("The benchmarks need Linux and wrk (Debian: apt-get install wrk).")
-    with tempfile.TemporaryDirectory(prefix="undercroft-bench-") as folder:
-        figures = list(ask(options.questions or list(QUESTIONS), prepared(Path(folder), options)))
+    with ExitStack() as stack:
+        figures = list(ask(options.questions or list(QUESTIONS), prepared(stack, options)))
     if options.json:
         print(json.dumps([{**asdict(each), "reached": each.reached} for each in figures], indent=2))
     else:
@@ -50,6 +60,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15, help="rounds of each contestant, in turns (%(default)s)")
     parser.add_argument("--seconds", type=int, default=1, help="seconds of a round (%(default)s)")
     parser.add_argument("--divide", type=int, default=1, metavar="N", help="only an N-th of the rows")
+    parser.add_argument("--postgres", metavar="URL", help="the server, as its superuser; by default our own")
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     options = parser.parse_args()
     if unknown := [name for name in options.questions if name not in QUESTIONS]:
@@ -57,15 +68,28 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def prepared(folder: Path, options: argparse.Namespace) -> Bench:
+def prepared(stack: ExitStack, options: argparse.Namespace) -> Bench:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="undercroft-bench-")))
+    size = Size().divided(options.divide)
+
+    def world() -> World:
+        with told() as tell:
+            return invent(folder / "sqlite", size, tell)
+
+    def on_postgres() -> Ground:
+        with told() as tell:
+            return stack.enter_context(ground(folder / "postgres", size, options.postgres, tell))
+
+    return Bench(world, on_postgres, options.rounds, options.seconds)
+
+
+@contextmanager
+def told() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for what is being invented."""
     columns = TextColumn("inventing {task.description:>10}"), BarColumn(40)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("")
-        size = Size().divided(options.divide)
-        world = invent(folder, size, lambda table, done, total: bar.update(
-            task, description=table, completed=done, total=total
-        ))  # fmt: skip
-    return Bench(world, options.rounds, options.seconds)
+        yield lambda table, done, total: bar.update(task, description=table, completed=done, total=total)
 
 
 def ask(questions: Iterable[str], bench: Bench) -> Iterator[Figure]:
@@ -78,9 +102,9 @@ def ask(questions: Iterable[str], bench: Bench) -> Iterator[Figure]:
 def show(figures: Iterable[Figure]) -> None:
     table = Table("what", "bar", "figure", "half of the rounds", "verdict", "made of", title="Bars")
     for each in figures:
-        figure, low, high = (f"{number:.3g}{each.bar.unit}" for number in each.middle)
-        verdict = "[green]reached[/]" if each.reached else "[red]missed[/]"
-        table.add_row(each.what, str(each.bar), figure, f"{low} to {high}", verdict, each.note)
+        figure, low, high = (f"{number:.3g}{each.bar.unit if each.bar else ''}" for number in each.middle)
+        verdict = "" if each.bar is None else "[green]reached[/]" if each.reached else "[red]missed[/]"
+        table.add_row(each.what, str(each.bar or "for the record"), figure, f"{low} to {high}", verdict, each.note)
     console = Console()
     console.print(table)
     for each in figures:

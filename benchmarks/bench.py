@@ -1,17 +1,33 @@
-"""What every question is handed: the world, and how long to look."""
+"""What every question is handed: where the data is, and how long to look."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from benchmarks.world import World
+if TYPE_CHECKING:
+    from benchmarks.postgres.ground import Ground
+    from benchmarks.world import World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Bench:
-    """One run of the benchmarks."""
+    """One run of the benchmarks. What a question needs is made when it is first asked for."""
 
-    world: World
+    make_world: Callable[[], World]
+    make_ground: Callable[[], Ground]
     rounds: int = 15
     """Rounds of each contestant; each takes `seconds`."""
     seconds: int = 1
+
+    @cached_property
+    def world(self) -> World:
+        """The example's rows on SQLite."""
+        return self.make_world()
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The example's rows on PostgreSQL."""
+        return self.make_ground()

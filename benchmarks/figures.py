@@ -37,7 +37,8 @@ class Figure:
     """The answer to a question."""
 
     what: str
-    bar: Bar
+    bar: Bar | None
+    """None for a figure that is for the record."""
     middle: Middle
     note: str = ""
     """What the figure was made of."""
@@ -46,7 +47,7 @@ class Figure:
 
     @property
     def reached(self) -> bool:
-        return self.bar.reached(self.middle.figure)
+        return self.bar is None or self.bar.reached(self.middle.figure)
 
 
 def middle(figures: Sequence[float]) -> Middle:

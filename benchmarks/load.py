@@ -45,6 +45,8 @@ class Round:
     seconds: float
     cpu: float
     """Processor time that the server's processes took, in seconds, on all their threads."""
+    behind: float = 0.0
+    """And what the processes of the database behind it took, where there are any that we know."""
 
     @property
     def rate(self) -> float:
@@ -64,23 +66,27 @@ class Contestant:
     server: Server
     load: Load
 
-    def round(self) -> Round:
+    def round(self, database: Server | None = None) -> Round:
         """One round. Raises `RuntimeError` where an answer was none that the load is about."""
-        before = self.server.cpu()
+        before, behind = self.server.cpu(), database.cpu() if database else 0.0
         told = subprocess.run(self.load.command(self.server.url), capture_output=True, text=True, check=True).stdout
         said = json.loads(told.splitlines()[-1])
         if said["failed"] or not said["answers"]:
             raise RuntimeError(f"{self.server.name}: {said}")
-        return Round(said["answers"], said["seconds"], self.server.cpu() - before)
+        behind = database.cpu() - behind if database else 0.0
+        return Round(said["answers"], said["seconds"], self.server.cpu() - before, behind)
 
 
-def in_turns(contestants: Sequence[Contestant], rounds: int) -> list[list[Round]]:
-    """Rounds of each contestant, one after the other, and the next time in the opposite order; after one to warm up."""
+def in_turns(contestants: Sequence[Contestant], rounds: int, database: Server | None = None) -> list[list[Round]]:
+    """Rounds of each contestant, one after the other, and the next time in the opposite order; after one to warm up.
+
+    `database` is the server that all of them ask, for its processor time.
+    """
     found: list[list[Round]] = [[] for _ in contestants]
     for number in range(-1, rounds):
         order = list(zip(contestants, found, strict=True))
         for contestant, kept in order if number % 2 else reversed(order):
-            measured = contestant.round()
+            measured = contestant.round(database)
             if number >= 0:
                 kept.append(measured)
     return found
@@ -95,5 +101,6 @@ def costs(rounds: Sequence[Round]) -> list[float]:
 
 
 def told(rounds: Sequence[Round]) -> str:
-    """`4,321/s (250 µs)`: the median rate, and the processor time of one answer."""
-    return f"{median(rates(rounds)):,.0f}/s ({median(costs(rounds)):,.0f} µs)"
+    """`4,321/s (250 µs)`: the median rate, and processor time of one; `(250 + 90 µs)` with the database's."""
+    behind = median(each.behind / each.answers * 1e6 for each in rounds)
+    return f"{median(rates(rounds)):,.0f}/s ({median(costs(rounds)):,.0f}{f' + {behind:,.0f}' if behind else ''} µs)"

@@ -66,7 +66,7 @@ def main(runs: int = 5) -> int:
     with tempfile.TemporaryDirectory() as folder:
         found = list(figures(Path(folder) / "data", runs))
     for each in found:
-        print(f"{each.what:26} {each.middle.figure:7.2f}{each.bar.unit:3}  {each.bar}: {each.note}")
+        print(f"{each.what:26} {each.middle.figure:7.2f}{each.bar.unit if each.bar else '':3}  {each.bar}: {each.note}")
     return 0 if all(each.reached for each in found) else 1
 
 

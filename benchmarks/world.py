@@ -57,9 +57,7 @@ class World:
 
     def headers(self) -> dict[str, str]:
         """What every request brings: the token of a user (HS256)."""
-        expires = int(SystemClock().timestamp()) + HOUR
-        claims = {"role": "authenticated", "sub": str(ADA), "exp": expires}
-        return {"Authorization": f"Bearer {auth.sign(claims, self.house().keys.signing)}"}
+        return {"Authorization": f"Bearer {token_of(self.house())}"}
 
     def secret(self) -> str:
         return self.house().keys.signing.reveal()
@@ -82,7 +80,7 @@ class World:
         if not path.exists():
             fill_peer(path, self.size)
         copy = Path(shutil.copy(path, self.folder / "peer-served.db"))
-        told = {"PEER_DATABASE": str(copy), "PEER_SECRET": self.secret()}
+        told = {"PEER_DATABASE": f"sqlite+aiosqlite:///{copy}", "PEER_SECRET": self.secret()}
         return serving("FastAPI", "benchmarks.peers.fastapi_sqlalchemy:app", told)
 
     def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> list[Recorded]:
@@ -93,6 +91,12 @@ class World:
         target = self.folder / name
         shutil.rmtree(target, ignore_errors=True)
         return Path(shutil.copytree(self.data, target))
+
+
+def token_of(house: House) -> str:
+    """The token of a user, for an hour."""
+    claims = {"role": "authenticated", "sub": str(ADA), "exp": int(SystemClock().timestamp()) + HOUR}
+    return auth.sign(claims, house.keys.signing)
 
 
 def environment(data: Path) -> dict[str, str]:

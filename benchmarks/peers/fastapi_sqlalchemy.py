@@ -1,4 +1,5 @@
-"""The peer: FastAPI, SQLAlchemy's async ORM on aiosqlite, pydantic and PyJWT, as their documentation shows their use.
+"""The peer: FastAPI, SQLAlchemy's async ORM on aiosqlite or asyncpg, pydantic and PyJWT, as their documentation shows
+their use.
 
 It answers the benchmarks' questions with the same rows under the same rules. What it has from the documentation: one
 session for each request by a dependency, `Mapped` models, `joinedload` for the author, `load_only` for the columns, a
@@ -22,6 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, load_only, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+DATABASE = os.environ.get("PEER_DATABASE", "sqlite+aiosqlite:///:memory:")
+ON_POSTGRES = DATABASE.startswith("postgresql")
+
 # ---------------------------------------------------------------- tables
 
 
@@ -43,7 +47,7 @@ def now() -> datetime:
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: Moment, list[str]: JSON}  # noqa: RUF012  # SQLAlchemy's own form
+    type_annotation_map = {datetime: DateTime(timezone=True) if ON_POSTGRES else Moment, list[str]: JSON}  # noqa: RUF012  # SQLAlchemy's own form
 
 
 class Profile(Base):
@@ -135,18 +139,19 @@ class CommentIn(BaseModel):
 
 # ---------------------------------------------------------------- session and user, for each request
 
-engine = create_async_engine(
-    f"sqlite+aiosqlite:///{os.environ.get('PEER_DATABASE', ':memory:')}", connect_args={"timeout": 30}
-)
+engine = create_async_engine(DATABASE, connect_args={} if ON_POSTGRES else {"timeout": 30})
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 
-@event.listens_for(engine.sync_engine, "connect")
 def set_pragmas(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+if not ON_POSTGRES:
+    event.listen(engine.sync_engine, "connect", set_pragmas)
 
 
 async def get_session() -> AsyncIterator[AsyncSession]:
