@@ -378,3 +378,8 @@ class Connection:
         if self._writing:
             self._loop.remove_writer(self._fd)
         self._pg.finish()
+
+
+def succeeded(result: Any) -> bool:
+    """Whether a statement did what it was to do."""
+    return result.status not in _FAILED

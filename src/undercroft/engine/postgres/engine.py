@@ -15,9 +15,17 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from undercroft.base.faults import SetupFault
 from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.postgres.connecting import Connector, libpq_url
-from undercroft.engine.postgres.connection import Connection, Step
+from undercroft.engine.postgres.connection import Connection, Step, succeeded
 from undercroft.engine.postgres.dialect import session_dialect
-from undercroft.engine.postgres.errors import COLLISIONS, STATEMENT_GONE, aborted, is_lost, is_stale, outcome_unknown
+from undercroft.engine.postgres.errors import (
+    COLLISIONS,
+    STATEMENT_GONE,
+    aborted,
+    connection_lost,
+    is_lost,
+    is_stale,
+    outcome_unknown,
+)
 from undercroft.engine.postgres.pool import Pool
 from undercroft.engine.postgres.session import SessionMaker
 from undercroft.engine.postgres.settings import PostgresSettings
@@ -30,6 +38,8 @@ from undercroft.sql.postgres import TextDialect
 T = TypeVar("T")
 
 COMMIT: Step = ("COMMIT", ())
+RESTORE: tuple[Step, ...] = (("RESET ALL", ()), ("RESET ROLE", ()))
+"""What was set for the session, and not for the transaction only, must not be there for the next caller."""
 
 
 class PostgresEngine:
@@ -158,19 +168,25 @@ class PostgresEngine:
             value = await greenlet_spawn(work, cursor)
             cursor.over = True
             if cursor.begun and not rollback:
-                await self._commit(connection)
+                await self._commit(connection, restore=local is not None)
             elif cursor.begun:
                 await connection.exchange([("ROLLBACK", ())])
             return value
         finally:
             pool.give_back(connection)
 
-    async def _commit(self, connection: Connection) -> None:
-        """Raises `DatabaseFault`, also where the server undid the transaction instead."""
+    async def _commit(self, connection: Connection, *, restore: bool) -> None:
+        """`restore`: code that is not ours has run, and may have changed the session for good.
+
+        Raises `DatabaseFault`, also where the server undid the transaction instead.
+        """
         try:
-            (result,) = await connection.exchange([COMMIT])
+            results = await connection.post([COMMIT, *self._restoring(restore)])
+            (result,) = connection.checked(results[:1])
         except DatabaseFault as fault:
             raise outcome_unknown() if is_lost(fault) else fault from fault
+        if not succeeded(results[-1]):
+            connection.lose(connection_lost())
         if result.command_status != b"COMMIT":  # the server says ROLLBACK, and no error
             raise aborted()
         self.stats.commits += 1
@@ -205,9 +221,9 @@ class PostgresEngine:
             finally:
                 self._holders.discard(task)
             if read_only:
-                await connection.exchange([COMMIT])
+                await connection.exchange([COMMIT, *self._restoring(transaction.lent)])
             else:
-                await self._commit(connection)
+                await self._commit(connection, restore=transaction.lent)
         except BaseException:
             self.stats.refused += not read_only
             raise
@@ -226,6 +242,10 @@ class PostgresEngine:
     def _each_time(self) -> Sequence[tuple[str, str]]:
         """What must be set in every transaction: a pooler keeps nothing between them."""
         return self._connector.session_settings() if self._connector.pooled else ()
+
+    def _restoring(self, restore: bool) -> tuple[Step, ...]:
+        """Behind a pooler, where a session is nobody's own, none of it is promised by the pooler either."""
+        return RESTORE if restore and not self._connector.pooled else ()
 
     def _renewed(self, fault: DatabaseFault) -> bool:
         """Whether it was a prepared statement that failed; after this it will not be that again."""

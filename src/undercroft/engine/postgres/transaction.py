@@ -41,6 +41,8 @@ class PostgresTransaction:
         self._session: AsyncSession | None = None
         self._connection: SessionConnection | None = None
         self._depth = 0
+        self.lent = False
+        """Whether a session was made: what it runs is not ours."""
         self._read_only = read_only
         self.callbacks: list[Callable[[], None]] = []
 
@@ -77,6 +79,7 @@ class PostgresTransaction:
 
     def session(self) -> AsyncSession:
         if self._session is None:
+            self.lent = True
             self._session, self._connection = self._sessions.session(self._lent, self._cursor)
         return self._session
 
