@@ -278,8 +278,8 @@ QUESTIONS = [
     Question(
         "casts",
         "Invoice?select=n:InvoiceId::text,cents:Total::int&InvoiceId=lt.9&order=InvoiceId",
-        "SELECT json_object('n', CAST(InvoiceId AS TEXT), 'cents', CAST(Total AS INT)) FROM Invoice WHERE InvoiceId < 9"
-        " ORDER BY InvoiceId",
+        "SELECT json_object('n', CAST(InvoiceId AS TEXT), 'cents', CAST(round(Total) AS INT)) FROM Invoice"
+        " WHERE InvoiceId < 9 ORDER BY InvoiceId",
     ),
 ]
 

@@ -49,7 +49,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Itera
     app.preset(Item.editor, auth.uid, on=("insert", "update"), to=("authenticated", "boss"))
     app.preset(Item.org, auth.claim("org"), to="authenticated")
     with Place(app, tmp_path_factory.mktemp("columns"), server=server) as place:
-        place.sql("insert into items (id, name, maker, state, secret) values (1, 'one', ?, 'old', 'zqx7_qs_one')", BEN)
+        one = {"id": 1, "name": "one", "maker": BEN, "state": "old", "secret": "zqx7_qs_one"}
+        assert place.ask(send("POST", "/rest/v1/items", one), SERVICE).status == 201
         yield place
 
 

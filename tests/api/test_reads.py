@@ -59,7 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Itera
         place.sql("with recursive n(i) as (select 1 union all select i + 1 from n where i < 5) "
                   "insert into groups select i, 'g' || i from n")  # fmt: skip
         place.sql(f"with recursive n(i) as (select 1 union all select i + 1 from n where i < {ROWS}) "
-                  "insert into things select i, 't' || i, i % 5 + 1, i % 2 from n")  # fmt: skip
+                  "insert into things select i, 't' || i, i % 5 + 1, i % 2 = 1 from n")  # fmt: skip
         place.sql('insert into "odd ""table""" values (1, ?, ?, ?)', "a", "b", "c")
         yield place
 

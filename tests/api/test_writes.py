@@ -39,7 +39,13 @@ class Part(Base):
     __table_args__ = (
         sa.CheckConstraint("price >= 0", name="price"),
         sa.UniqueConstraint("maker", "code"),
-        sa.Index("parts_open_idx", "label", unique=True, sqlite_where=sa.text("open = 1")),
+        sa.Index(
+            "parts_open_idx",
+            "label",
+            unique=True,
+            sqlite_where=sa.text("open = 1"),
+            postgresql_where=sa.text("open"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     label: Mapped[str]

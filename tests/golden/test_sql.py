@@ -74,8 +74,8 @@ class Library:
             said.append((text, list(args)))
             return read(text, args)
 
-        async def noted(work: Callable[[Any], Any], *, rollback: bool = False) -> Any:
-            return await write(lambda cursor: work(Noting(cursor, said)), rollback=rollback)
+        async def noted(work: Callable[[Any], Any], **how: Any) -> Any:
+            return await write(lambda cursor: work(Noting(cursor, said)), **how)
 
         engine.read_now = read_now
         engine.write = noted

@@ -18,9 +18,9 @@ from undercroft.base.faults import Fault
 from undercroft.catalog.types import Column
 from undercroft.engine.types import Transaction
 from undercroft.models.functions import Hook, HookMoment, HookVerb
-from undercroft.models.objects import attribute_of, new_object, values_of
+from undercroft.models.objects import attribute_of, new_object, primary_key_of, values_of
 from undercroft.pipeline.context import Context
-from undercroft.pipeline.session import load_rows
+from undercroft.pipeline.session import load_rows, row_keys
 from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
 from undercroft.sql.dialect import AppDialect
 from undercroft.sql.made import Made, as_loaded
@@ -92,6 +92,7 @@ class HookedWrite:
         keys = self._found()
         patch = self._converted(self.request.rows[0] if self.request.rows else {})
         instances = await self._load(keys)
+        named = self._named(instances)
         session = self.context.session
         with session.no_autoflush:
             for instance in instances:
@@ -102,6 +103,9 @@ class HookedWrite:
         # These rows were found by the policies and are verified below; whatever else the hooks changed is the caller's.
         with self.context.trusting(instances):
             await session.flush()
+        if self._named(instances) != named:
+            # The rows have other keys now: those are judged, and shown.
+            keys = await self._keys_of(instances)
         self._verify(keys)
         for instance in instances:
             await self._run("after", instance)
@@ -181,6 +185,15 @@ class HookedWrite:
         """The rows as objects of the session, whoever may read them, in the order of the keys."""
         with self.context.as_service():
             return await load_rows(self.context.session, self.program.plan.table, keys, self.dialect)
+
+    def _named(self, instances: Sequence[Any]) -> list[list[object]]:
+        """The primary keys of objects."""
+        return [primary_key_of(instance, self.dialect.sqlalchemy) for instance in instances]
+
+    async def _keys_of(self, instances: Sequence[Any]) -> tuple[object, ...]:
+        """The keys of the rows of objects, in their order."""
+        with self.context.as_service():
+            return await row_keys(self.context.session, self.program.plan.table, self._named(instances), self.dialect)
 
     def _verify(self, keys: Sequence[object]) -> None:
         statement = self.program.broken()

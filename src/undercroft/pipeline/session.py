@@ -268,6 +268,18 @@ def batched(matches: list[sa.ColumnElement[bool]], most: int = 200) -> Iterator[
     return (matches[start : start + most] for start in range(0, len(matches), most))
 
 
+async def row_keys(
+    session: AsyncSession, table: Table, named: Sequence[Sequence[object]], dialect: Dialect
+) -> tuple[object, ...]:
+    """The keys of rows, as writes return them, by their primary keys in the driver's values; in their order."""
+    primary = list(table.element.primary_key.columns)
+    names = [column.name for column in primary]
+    key = dialect.row_key(table.element, has_rowid=table.has_rowid, primary_key=names)
+    each, join, position = dialect.among_rows(primary, sa.literal(dialect.key_list(named)))
+    query = sa.select(key).select_from(table.element).join(each, join).order_by(position)
+    return tuple(await session.scalars(query))
+
+
 async def load_rows(session: AsyncSession, table: Table, keys: Sequence[object], dialect: Dialect) -> list[Any]:
     """Rows of a mapped table as objects, by the keys that a write returned, in their order."""
     primary = [column.name for column in table.element.primary_key.columns]

@@ -11,12 +11,14 @@ from typing import Any
 
 from undercroft.access.actor import Actor
 from undercroft.access.errors import row_refused
-from undercroft.engine.errors import DatabaseFault
+from undercroft.engine.errors import FOREIGN_KEY, NO_SUCH_TARGET, DatabaseFault
 from undercroft.engine.types import Cursor
 from undercroft.pipeline.errors import key_differs, key_leads_nowhere, not_single, too_many_affected, twice_in_payload
 from undercroft.query.plan import WritePlan
+from undercroft.sql.errors import null_in_key
+from undercroft.sql.made import Made
 from undercroft.sql.read import KEYS
-from undercroft.sql.statement import Given
+from undercroft.sql.statement import Given, Statement
 from undercroft.sql.write import EXISTING, WriteProgram
 
 BodyRow = Mapping[str, Any]
@@ -82,6 +84,8 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
         raise twice_in_payload()
     check_size(len(keys), request.bounds)
     carried[KEYS] = program.key_list(keys)
+    if program.count_on is not None and keys:
+        cursor.all(program.count_on.text, program.count_on.arguments(request.given(carried=carried)))
     if program.verify is not None:
         (broken,) = cursor.one(program.verify.text, program.verify.arguments(request.given(carried=carried)))
         if broken:
@@ -157,17 +161,63 @@ def _mutate(
         statement = program.mutation(())
         yield from (key for (key,) in cursor.all(statement.text, statement.arguments(request.given())))
         return
-    for rows, columns in _statements(plan, request):
+    # Every value is read before any row is written: what is told of a bad one does not depend on the rows before it.
+    prepared = [
+        [(each.text, each.arguments(given), _lacking(program, given, columns)) for each, given in statements]
+        for statements, columns in _insertions(program, request, carried)
+    ]
+    for statements in prepared:
+        yield from _insert(cursor, plan, statements)
+    if program.blind:
+        names = [column.name for column in plan.table.element.primary_key.columns]
+        yield from (tuple(row.get(name) for name in names) for row in request.rows)
+
+
+def _insert(
+    cursor: Cursor, plan: WritePlan, statements: Sequence[tuple[str, Sequence[object], str | None]]
+) -> Iterator[object]:
+    """Rows that are one statement where the database takes several, and are refused in the same order where not: for
+    what they are, then for the keys that lead nowhere, then by the policies."""
+    leads_nowhere: DatabaseFault | None = None
+    written: list[tuple[object, object]] = []
+    for text, arguments, lacking in statements:
+        try:
+            rows = cursor.all(text, arguments)
+        except DatabaseFault as fault:
+            if lacking is not None and fault.code != NO_SUCH_TARGET:
+                raise null_in_key(lacking, plan.table.name) from fault
+            if fault.code != FOREIGN_KEY or len(statements) == 1:
+                raise
+            leads_nowhere = leads_nowhere or fault
+            continue
+        if lacking is not None:
+            raise null_in_key(lacking, plan.table.name)
+        written += [(key, held) for key, held in rows]
+    if leads_nowhere is not None:
+        raise leads_nowhere
+    for key, held in written:
+        if not held:
+            raise row_refused(plan.table.name)
+        yield key
+
+
+def _insertions(
+    program: WriteProgram, request: WriteRequest, carried: Mapping[str, Any]
+) -> Iterator[tuple[list[tuple[Statement, Given]], tuple[str, ...]]]:
+    """The statements that write the rows of the body, those of one kind together, with the columns that they write."""
+    for rows, columns in _statements(program.plan, request):
         together = program.together(columns) if len(rows) > 1 else None
         if together is not None:
-            statements = [(together, Given(request.values, request.actor, None, carried, rows))]
+            yield [(together, Given(request.values, request.actor, None, carried, rows))], columns
         else:
-            statements = [(program.mutation(columns), request.given(row, carried)) for row in rows]
-        for statement, given in statements:
-            for key, held in cursor.all(statement.text, statement.arguments(given)):
-                if not held:
-                    raise row_refused(plan.table.name)
-                yield key
+            statement = program.mutation(columns)
+            yield [(statement, request.given(row, carried)) for row in rows], columns
+
+
+def _lacking(program: WriteProgram, given: Given, columns: tuple[str, ...]) -> str | None:
+    """The column of the key that a row gives as NULL, where the database would number the row instead."""
+    row = given.row or {}
+    return next((name for name in program.needed if name in columns and row.get(name) in (None, Made(None))), None)
 
 
 def _statements(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[list[BodyRow], tuple[str, ...]]]:

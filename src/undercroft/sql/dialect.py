@@ -141,6 +141,11 @@ class Dialect(Protocol):
         """Whether the database takes NULL in a primary key, or numbers such a row."""
         ...
 
+    def count_on(self, column: sa.Column[Any], keys: Expression) -> sa.ClauseElement | None:
+        """What makes the database go on counting behind the keys that rows brought along for a column that it counts
+        itself. None where it does so by itself."""
+        ...
+
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         """A converter of a body's value to the driver's; `text_rows` when the body was CSV or a form."""
         ...

@@ -38,3 +38,8 @@ def no_operator(type_name: str, operator: str) -> Fault:
         code="42883",
         hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
     )
+
+
+def null_in_key(column: str, table: str) -> Fault:
+    """What PostgreSQL says of NULL in a primary key, also where the database would take it."""
+    return Fault(f'null value in column "{column}" of relation "{table}" violates not-null constraint', code="23502")

@@ -51,7 +51,8 @@ def write_read_of_rows(plan: ReadPlan, dialect: Dialect, rendering: Rendering) -
     primary = [node.source.c[column.name] for column in node.table.element.primary_key.columns]
     header, line = writer.line(node)
     each, join, position = dialect.among_rows(primary, Handed(KEYS, lambda given: (given.carried or {})[KEYS]))
-    rows = writer.rows(node, [line.label("j")], grouped=True).select_from(each).where(join).order_by(position)
+    place = sa.func.min(position) if writer.aggregates(node) else position
+    rows = writer.rows(node, [line.label("j")], grouped=True).select_from(each).where(join).order_by(place)
     lines = rows.subquery("r")
     total = writer.total(node, among=(each, join)) if plan.count else sa.null()
     shown = sa.select(writer.body(lines.c.j, header), sa.func.count(), total).select_from(lines)

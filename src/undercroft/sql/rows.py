@@ -267,9 +267,7 @@ class ReadWriter:
         """Whether the node's rows are groups."""
         return any(
             (isinstance(output, Output) and output.aggregate is not None)
-            or (
-                isinstance(output, Embed) and output.spread and output.relation.to_one and self.aggregates(output.node)
-            )
+            or (isinstance(output, Embed) and output.spread and output.relation.to_one and self.aggregates(output.node))
             for output in node.outputs
         )
 

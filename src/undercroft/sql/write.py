@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from undercroft.access.guard import inner_rows, moved, typed
+from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.dialect import Dialect, Expression
@@ -57,6 +58,12 @@ class WriteProgram:
     own_keys: OwnKeys | None = None
     text_rows: bool = False
     """The body's values are texts (CSV, forms)."""
+    blind: bool = False
+    """Nothing comes back of the rows that are inserted, and the database itself judges them."""
+    count_on: Statement | None = None
+    """What follows an insert whose rows brought keys that the database counts itself."""
+    needed: tuple[str, ...] = ()
+    """Columns that a row of the body must have a value for, since the database would make one up."""
     found: Callable[[], Statement] = field(repr=False, kw_only=True)
     broken: Callable[[], Statement | None] = field(repr=False, kw_only=True)
 
@@ -66,10 +73,17 @@ class WriteProgram:
         return self.plan.verb == "update" and not self.plan.columns and not self.plan.presets
 
 
-def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, text_rows: bool = False) -> WriteProgram:
-    """Write the statements of a guarded write. `text_rows` says that the body's values are texts (CSV, forms)."""
+def write_program(
+    plan: WritePlan, dialect: Dialect, rendering: Rendering, *, text_rows: bool = False, blind: bool = False
+) -> WriteProgram:
+    """Write the statements of a guarded write. `text_rows` says that the body's values are texts (CSV, forms).
+
+    `blind`: an insert whose rows are not returned reads nothing of them, since the caller may have no right to it. Then
+    its check must be the database's own.
+    """
     require_guard(plan.guarded and plan.node.guarded)
-    writer = _ProgramWriter(plan, dialect, rendering, text_rows)
+    blind = blind and plan.verb == "insert" and not plan.returning
+    writer = _ProgramWriter(plan, dialect, rendering, text_rows, blind)
     upserts = plan.verb in ("upsert", "replace") and bool(plan.conflict)
     rich = _has_query(writer.check)
     foreseen = plan.verb == "update" and rich and bool(inner_rows(writer.check, plan.table.element))
@@ -88,13 +102,16 @@ def write_program(plan: WritePlan, dialect: Dialect, rendering: Rendering, *, te
         together=cache(lambda columns: writer.together(columns, None if rich else writer.check)),
         existing=writer.compiled(writer.existing()) if upserts else None,
         foresee=cache(lambda columns: writer.compiled(writer.foresee(columns))) if foreseen else None,
-        verify=writer.compiled(writer.verify()) if rich and not foreseen else None,
+        verify=writer.compiled(writer.verify()) if rich and not foreseen and not blind else None,
         before=writer.compiled(writer.shown_targets()) if plan.verb == "delete" and plan.returning else None,
         after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
         conflict_key=writer.conflict_key() if upserts else None,
         key_list=dialect.key_list,
         own_keys=own_keys(plan, dialect, writer.key(plan.table.element)),
         text_rows=text_rows,
+        needed=writer.needed,
+        count_on=writer.count_on(),
+        blind=blind,
         found=cache(lambda: writer.compiled(writer.found())),
         broken=cache(lambda: None if writer.check is None else writer.compiled(writer.verify())),
     )
@@ -106,6 +123,7 @@ class _ProgramWriter:
     dialect: Dialect
     rendering: Rendering
     text_rows: bool
+    blind: bool = False
 
     @property
     def reads(self) -> ReadWriter:
@@ -166,6 +184,8 @@ class _ProgramWriter:
         if self.plan.verb == "update":
             return sa.update(table).where(*self._found()).values(values).returning(*returned)
         insert = sa.insert(table).values({**self._missing_key(values), **values})
+        if self.blind:
+            return insert.inline()
         return self._or_merged(insert, columns).returning(*returned)
 
     def together(self, columns: tuple[str, ...], check: sa.ColumnElement[bool] | None) -> Statement | None:
@@ -174,13 +194,16 @@ class _ProgramWriter:
             return None
         table, values = self.plan.table.element, self._values(columns)
         brought = {name: each.fetch for name, each in values.items() if isinstance(each, Handed)}
-        source = self.dialect.many_rows([(name, table.c[name].type, _of_all(brought[name])) for name in brought])
+        told = [brought[name] for name in table.c.keys() if name in brought]  # noqa: SIM118  # not a mapping's
+        source = self.dialect.many_rows([(name, table.c[name].type, _of_all(brought[name], told)) for name in brought])
         if source is None:
             return None
         each, listed, position = source
         values = {**self._missing_key(values), **values, **dict(zip(brought, listed, strict=True))}
         rows = sa.select(*values.values()).select_from(each).order_by(position)
         insert = sa.insert(table).from_select(list(values), rows, include_defaults=False)
+        if self.blind:
+            return self.compiled(insert)
         held = sa.literal_column("1") if check is None else sa.func.coalesce(sa.case((check, 1), else_=0), 0)
         return self.compiled(self._or_merged(insert, columns).returning(self.key(table), held))
 
@@ -225,6 +248,22 @@ class _ProgramWriter:
     def _row_fetch(self, column: sa.Column[Any]) -> Fetch:
         name, convert = column.name, self._convert(column)
         return lambda given: convert((given.row or {}).get(name))
+
+    def count_on(self) -> Statement | None:
+        counted = self.plan.table.element.autoincrement_column
+        brought = counted is not None and any(column.name == counted.name for column in self.plan.columns)
+        if counted is None or not brought or self.plan.verb not in ("insert", "upsert", "replace"):
+            return None
+        element = self.dialect.count_on(counted, self._carried(KEYS))
+        return None if element is None else self.compiled(element)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of the key in which an insert may not put NULL, where the database would take it."""
+        inserts = self.plan.verb in ("insert", "upsert", "replace")
+        preset = {preset.column.name for preset in self.plan.presets}
+        primary = (column.name for column in self.plan.table.element.primary_key.columns)
+        return tuple(name for name in primary if name not in preset) if inserts and self.dialect.numbers_nulls else ()
 
     def _convert(self, column: sa.Column[Any]) -> Callable[[Any], object]:
         dialect = self.dialect.sqlalchemy
@@ -281,8 +320,7 @@ class _ProgramWriter:
             raise AssertionError("there is a verify statement only where there is a check")
         for inner in inner_rows(check, table):
             # What is being written does not speak for itself: nobody joins a team by being in it.
-            written = self.dialect.among_keys(self.key(table), self._carried(KEYS))[0]
-            before = sa.select(table).where(self.key(table).not_in(sa.select(written.c.value)))
+            before = sa.select(table).where(self.dialect.outside_keys(self.key(table), self._carried(KEYS)))
             check = moved(check, inner, before.subquery())
         broken = sa.case((check, 0), else_=1) == 1
         return sa.select(sa.func.count()).select_from(each, table).where(join, broken)
@@ -295,7 +333,8 @@ class _ProgramWriter:
         """The rows of a list of keys, as the caller may see them, in the order of the list."""
         node = self.plan.node
         each, join, position = self.dialect.among_keys(self.key(node.source), self._carried(KEYS))
-        return self._shown(lambda select: select.select_from(each).where(join).order_by(position))
+        place = sa.func.min(position) if self.reads.aggregates(node) else position
+        return self._shown(lambda select: select.select_from(each).where(join).order_by(place))
 
     def shown_targets(self) -> sa.Select[Any]:
         """The rows that a delete will take, before it does."""
@@ -319,9 +358,20 @@ def _call(function: Callable[[Any], Any], column: sa.Column[Any], dialect: Diale
     return fetch
 
 
-def _of_all(fetch: Fetch) -> Callable[[Given], list[object]]:
-    """A column's values of all rows of a body."""
-    return lambda given: [fetch(given._replace(row=row)) for row in given.rows]
+def _of_all(fetch: Fetch, columns: Sequence[Fetch]) -> Callable[[Given], list[object]]:
+    """A column's values of all rows of a body. What is wrong is told of the first row that has something wrong, among
+    all its columns, as where each row is a statement of its own."""
+
+    def read(given: Given) -> list[object]:
+        try:
+            return [fetch(given._replace(row=row)) for row in given.rows]
+        except Fault:
+            for row in given.rows:
+                for each in columns:
+                    each(given._replace(row=row))
+            raise
+
+    return read
 
 
 def _has_query(clause: sa.ClauseElement | None) -> bool:

@@ -23,6 +23,9 @@ STATEMENT_GONE = "26000"
 """A prepared statement is missing: a pooler handed out another connection than the one it was prepared on."""
 CHANGED_RESULT = "cached plan must not change result type"
 
+_VALUE = re.compile(r"(invalid input syntax for type [\w ]+|invalid input value for enum [\w ]+)(?:: |$)")
+"""What comes behind the type is a value, or a part of one."""
+_BEYOND = re.compile(r'(?:value )?".*" is out of range for type ([\w ]+)', re.DOTALL)
 _FIELD = pq.DiagnosticField
 _KEY = re.compile(r"Key \((.*?)\)=\(.*\) (already exists|conflicts with)", re.DOTALL)
 _RETRY_AFTER = {"40001": 1, "40P01": 1, "53100": 5, "53200": 5, "53300": 1, "55P03": 1, "58030": 5}
@@ -82,8 +85,10 @@ def _in_own_words(code: str, message: str, detail: str | None) -> tuple[str, str
         return message, None  # the detail is the whole row
     if code == sqlstate.FOREIGN_KEY:
         return "insert, update or delete on table violates foreign key constraint", None
-    if code == sqlstate.OUT_OF_RANGE and message.startswith("value "):
-        return f"{message.rpartition(' for type ')[2] or 'value'} out of range", None
+    if code == sqlstate.OUT_OF_RANGE and (found := _BEYOND.fullmatch(message)):
+        return f"{found[1]} out of range", None
+    if found := _VALUE.match(message):
+        return found[1], None
     return message, detail
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from undercroft.engine.sqlite.casting import teach_casts
 from undercroft.engine.sqlite.decimals import teach_decimals
 from undercroft.engine.sqlite.library import Library
 from undercroft.engine.sqlite.matching import teach_matching
@@ -48,6 +49,7 @@ def _connect(library: Library, settings: SQLiteSettings, prepare: Prepare | None
     try:
         teach_decimals(connection)
         teach_matching(connection)
+        teach_casts(connection)
         if prepare is not None:
             prepare(connection)
         for pragma in (*shared, *pragmas):

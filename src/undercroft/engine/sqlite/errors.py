@@ -12,6 +12,7 @@ from typing import Any
 from undercroft.base.faults import Fault
 from undercroft.engine import errors as sqlstate
 from undercroft.engine.errors import DatabaseFault, timed_out
+from undercroft.engine.sqlite.casting import told_fault
 from undercroft.sql.sqlite.texts import REGEX
 
 _UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)", re.DOTALL)
@@ -59,6 +60,10 @@ def translate(error: BaseException, connection: Any = None) -> BaseException:
         return _caused(DatabaseFault("invalid byte sequence for encoding UTF8", code="22021"), error)
     if not _is_driver_error(error):
         return error
+    if str(error) == "user-defined function raised exception" and connection is not None:
+        told = told_fault(connection)
+        if told is not None:
+            return _caused(told, error)
     fault = _fault(str(error), connection)
     if fault.code == sqlstate.INTERNAL and type(error).__name__ == "IntegrityError":
         fault = DatabaseFault(str(error), code=sqlstate.RAISED)  # RAISE in a trigger: the schema's own words

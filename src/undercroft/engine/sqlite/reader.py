@@ -48,7 +48,7 @@ class InlineReader:
             self._execute(text, args)
             row: Row | None = self._fetch()
         except (self._driver_error, OverflowError, UnicodeEncodeError) as error:
-            fault = translate(error)
+            fault = translate(error, self._connection)
             if is_timeout(fault):
                 return None
             raise fault from error
@@ -74,7 +74,7 @@ class PooledConnection:
         try:
             row: Row | None = self.connection.execute(text, args).fetchone()
         except Exception as error:
-            raise translate(error) from error
+            raise translate(error, self.connection) from error
         if row is None:
             raise _no_row()
         return row

@@ -7,27 +7,28 @@ whatever the database's collation is; and values of types that both engines have
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.array import ARRAY
 
-from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import JSONS, TEXTS, Kind
 from undercroft.query.ask import Aggregate
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import bounded, one_of_its_words
 from undercroft.sql.codecs import from_json, from_text, json_encoder
+from undercroft.sql.conversions import cast_target, check_aggregate, check_cast, sum_kind
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import no_operator
 from undercroft.sql.like import like_of
 from undercroft.sql.postgres.dialect import PostgresDialect
 from undercroft.sql.postgres.filters import OPERATORS, refuse_unless_boolean, slot_of
 from undercroft.sql.postgres.texts import array_of, plain_text
-from undercroft.sql.postgres.values import KINDS, Named, as_text, csv_of
+from undercroft.sql.postgres.values import Named, as_text, csv_of
 from undercroft.sql.regex import common_regex
+from undercroft.sql.search.lexemes import known_language
 from undercroft.sql.statement import Handed, processor_for
 from undercroft.sql.text import text_literal
 
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 _MOMENTS = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 _MATCHES = frozenset({"match", "imatch"})
-_MATCHED = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.OTHER})
+_WORDED = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.OTHER})
+"""What has regular expressions and words to search."""
 _BY_SIZE = frozenset({"gt", "gte", "lt", "lte"})
 
 
@@ -57,22 +59,36 @@ class AppPostgresDialect(PostgresDialect):
         return csv_of(bare_json(scalar.element) if scalar.kind in _MOMENTS else scalar.element)
 
     def cast(self, scalar: Scalar, name: str) -> Scalar:
-        kind = KINDS.get(" ".join(name.lower().split()))
-        if kind is None:
-            raise Fault(f'type "{name[:100]}" does not exist', code="42704")
+        kind = cast_target(name)
+        check_cast(scalar.kind, kind)
+        if kind is scalar.kind:
+            return scalar
         if kind is Kind.TEXT:
             return Scalar(plain(scalar), kind)
-        return Scalar(sa.cast(scalar.element, Named(kind.value)), kind)
+        source = as_double(scalar) if scalar.kind is Kind.REAL else scalar
+        return Scalar(sa.cast(source.element, Named(kind.value)), kind)
 
     def aggregate(self, function: Aggregate, scalar: Scalar | None) -> Scalar:
-        if scalar is None or function in ("count", "sum"):
+        if scalar is None or function == "count":
             return super(AppPostgresDialect, self).aggregate(function, scalar)
+        check_aggregate(function, scalar.kind)
+        if function == "sum":
+            x = as_double(scalar).element if scalar.kind is Kind.REAL else scalar.element
+            return Scalar(sa.func.sum(x), sum_kind(scalar.kind))
         if function == "avg":
-            return Scalar(sa.cast(sa.func.avg(scalar.element), sa.Double()), Kind.DOUBLE)
+            return self._average(scalar)
         if scalar.kind is Kind.BOOLEAN:
             return Scalar((sa.func.bool_and if function == "min" else sa.func.bool_or)(scalar.element), Kind.BOOLEAN)
         x = as_text(scalar.element) if scalar.kind is Kind.UUID else self.ordered(scalar)
         return Scalar(getattr(sa.func, function)(x), scalar.kind)
+
+    def _average(self, scalar: Scalar) -> Scalar:
+        if scalar.kind is Kind.INTERVAL:
+            return Scalar(sa.func.avg(scalar.element), Kind.INTERVAL)
+        x = as_double(scalar).element if scalar.kind is Kind.REAL else scalar.element
+        # Divided as SQLite divides: PostgreSQL's own average of whole numbers has digits that no float holds.
+        whole: Expression = sa.cast(sa.func.sum(x), sa.Double())
+        return Scalar(whole.op("/")(sa.func.nullif(sa.func.count(x), sa.literal_column("0"))), Kind.DOUBLE)
 
     # --- what is compared ---
 
@@ -88,7 +104,7 @@ class AppPostgresDialect(PostgresDialect):
         if term.operator in ("cs", "cd") and scalar.kind in JSONS:
             contained = Scalar(sa.cast(scalar.element, Named("jsonb")), Kind.JSONB)
             return super(AppPostgresDialect, self).compare(contained, term)
-        if term.operator in _MATCHES and scalar.kind not in _MATCHED:
+        if term.operator in _MATCHES and scalar.kind not in _WORDED:
             raise no_operator(scalar.kind, OPERATORS[term.operator])
         return super(AppPostgresDialect, self).compare(scalar, term)
 
@@ -102,6 +118,12 @@ class AppPostgresDialect(PostgresDialect):
         if term.operator in ("cs", "cd"):
             return scalar.element
         return self.ordered(scalar) if term.operator in _BY_SIZE else self.comparable(scalar)
+
+    def _search(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
+        if scalar.kind not in _WORDED and scalar.kind not in JSONS and scalar.kind is not Kind.TSVECTOR:
+            raise no_operator(scalar.kind, "@@")
+        named = replace(term, language=known_language(term.language))
+        return super(AppPostgresDialect, self)._search(scalar, named)
 
     def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         refuse_unless_boolean(scalar, term)
@@ -140,6 +162,34 @@ class AppPostgresDialect(PostgresDialect):
             # A number is not rounded to the column's digits: it is only compared.
             return lambda text: plain_text(read(text))
         return _as_texts(processor_for(scalar.type_, self.sqlalchemy, one_of_its_words(scalar.type_, read)))
+
+    def count_on(self, column: sa.Column[Any], keys: Expression) -> sa.ClauseElement | None:
+        """A sequence does not see keys that came with their rows, and would give them out again."""
+        table = self.sqlalchemy.identifier_preparer.format_table(column.table)
+        each = (
+            sa.func.json_array_elements_text(sa.cast(keys, Named("json")))
+            .table_valued("value", name="k")
+            .render_derived()
+        )
+        place = [each.name for each in column.table.primary_key.columns].index(column.name)
+        brought = sa.cast(each.c.value, Named("json")).op("->>")(sa.literal_column(str(place)))
+        found = (
+            sa.select(
+                sa.cast(
+                    sa.func.pg_get_serial_sequence(sa.literal(table, sa.Text()), sa.literal(column.name, sa.Text())),
+                    Named("regclass"),
+                ).label("sequence"),
+                sa.func.max(sa.cast(brought, sa.BigInteger())).label("most"),
+            )
+            .select_from(each)
+            .subquery()
+        )
+        counted = sa.func.coalesce(sa.func.pg_sequence_last_value(found.c.sequence), sa.literal_column("0"))
+        return sa.select(sa.func.setval(found.c.sequence, found.c.most)).where(
+            found.c.sequence.is_not(sa.null()),
+            sa.func.has_sequence_privilege(found.c.sequence, text_literal("UPDATE")),
+            found.c.most > counted,
+        )
 
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         if kind in JSONS:
@@ -185,7 +235,9 @@ def as_double(scalar: Scalar) -> Scalar:
 
 
 def plain(scalar: Scalar) -> Expression:
-    """A value as text: moments as JSON spells them."""
+    """A value as text: moments as JSON spells them, and floats of four bytes."""
+    if scalar.kind is Kind.REAL:
+        return as_text(as_double(scalar).element)
     return bare_json(scalar.element) if scalar.kind in _MOMENTS else as_text(scalar.element)
 
 

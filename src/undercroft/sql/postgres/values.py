@@ -13,32 +13,12 @@ from sqlalchemy.types import UserDefinedType
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import INTEGERS, JSONS, Kind
 from undercroft.query.ask import Aggregate, JsonStep
+from undercroft.sql.conversions import CAST_NAMES
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.postgres.compiling import TextDialect
 from undercroft.sql.text import text_literal
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][\w$]*(?:[ .][A-Za-z_][\w$]*)*(?: ?\(\d+(?:, ?\d+)?\))?(?:\[\])*", re.ASCII)
-
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("int", "int4", "integer"), Kind.INTEGER),
-    **dict.fromkeys(("int2", "smallint"), Kind.SMALLINT),
-    **dict.fromkeys(("int8", "bigint"), Kind.BIGINT),
-    **dict.fromkeys(("text", "varchar", "character varying", "bpchar", "char", "name"), Kind.TEXT),
-    **dict.fromkeys(("numeric", "decimal"), Kind.NUMERIC),
-    **dict.fromkeys(("float", "float8", "double precision"), Kind.DOUBLE),
-    **dict.fromkeys(("float4", "real"), Kind.REAL),
-    **dict.fromkeys(("bool", "boolean"), Kind.BOOLEAN),
-    **dict.fromkeys(("timestamptz", "timestamp with time zone"), Kind.TIMESTAMPTZ),
-    **dict.fromkeys(("timestamp", "timestamp without time zone"), Kind.TIMESTAMP),
-    **dict.fromkeys(("time", "time without time zone"), Kind.TIME),
-    "uuid": Kind.UUID,
-    "date": Kind.DATE,
-    "interval": Kind.INTERVAL,
-    "bytea": Kind.BYTES,
-    "json": Kind.JSON,
-    "jsonb": Kind.JSONB,
-}
-"""PostgreSQL's names of types, as casts use them."""
 
 
 class Named(UserDefinedType[Any]):
@@ -94,7 +74,7 @@ class PostgresValues:
         word = " ".join(name.split())
         if not _TYPE_NAME.fullmatch(word):
             raise Fault(f'type "{name[:100]}" does not exist', code="42704")
-        return Scalar(sa.cast(scalar.element, Named(word)), KINDS.get(word.lower(), Kind.OTHER))
+        return Scalar(sa.cast(scalar.element, Named(word)), CAST_NAMES.get(word.lower(), Kind.OTHER))
 
     def aggregate(self, function: Aggregate, scalar: Scalar | None) -> Scalar:
         if function == "count":

@@ -43,16 +43,22 @@ _WORTH_KEEPING = 40
 
 def check_language(name: str | None) -> str:
     """The configuration that a filter names. Raises `NotSupported`, or `Fault` 42704 for one that nobody knows."""
+    bare = known_language(name)
+    if bare in LANGUAGES:
+        return bare
+    raise NotSupported(
+        f'the text search configuration "{bare}" is not supported on SQLite',
+        hint="Take english, or simple for the words as they are.",
+    )
+
+
+def known_language(name: str | None) -> str:
+    """A configuration that PostgreSQL comes with; english where none is named. Raises `Fault` 42704 for any other."""
     if name is None:
         return DEFAULT_LANGUAGE
     bare = name.strip().lower().removeprefix("pg_catalog.")
-    if bare in LANGUAGES:
+    if bare in LANGUAGES or bare in _KNOWN:
         return bare
-    if bare in _KNOWN:
-        raise NotSupported(
-            f'the text search configuration "{bare}" is not supported on SQLite',
-            hint="Take english, or simple for the words as they are.",
-        )
     raise Fault(f'text search configuration "{bare}" does not exist', code="42704")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -14,12 +15,16 @@ from undercroft.query.ask import Slot
 from undercroft.sql.bounds import bounded
 from undercroft.sql.codecs import from_json, from_text, json_encoder
 from undercroft.sql.dialect import Expression, RowFetch
+from undercroft.sql.errors import not_supported
 from undercroft.sql.sqlite.filters import SqliteFilters
 from undercroft.sql.sqlite.values import number
 from undercroft.sql.statement import Fetch, Handed, processor_for
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
+
+
+_LARGEST = 1 << 63
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,13 +93,22 @@ class SqliteDialect(SqliteFilters):
     def numbers_nulls(self) -> bool:
         return True
 
+    def count_on(self, column: sa.Column[Any], keys: Expression) -> sa.ClauseElement | None:
+        return None  # it takes the greatest key and one
+
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         if kind in JSONS:
             from_caller = from_text(kind) if text_rows else None
-            return lambda value: (
-                None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
-            )
+            return lambda value: None if value is None else self._json_of(from_caller(value) if from_caller else value)
         return processor_for(type_, self.sqlalchemy, bounded(kind, type_, from_json(kind)))
+
+    def _json_of(self, value: Any) -> str:
+        """JSON as a text. A number alone becomes a number of SQLite's, in a column of this type: one that would not
+        come back as it was written is refused."""
+        text = json_encoder.encode(value).decode()
+        if isinstance(value, (int, float, Decimal)) and not _comes_back(value, text):
+            raise not_supported("such a number alone in a JSON column", self.name)
+        return text
 
     def loaded_value(self, kind: Kind, type_: TypeEngine[Any]) -> Callable[[Any], object]:
         store: Callable[[Any], Any] = self.row_value(kind, type_, text_rows=False)
@@ -126,3 +140,10 @@ class SqliteDialect(SqliteFilters):
         return statement.on_conflict_do_update(
             index_elements=list(conflict), set_={name: statement.excluded[name] for name in updates} | dict(presets)
         )
+
+
+def _comes_back(value: float | Decimal, text: str) -> bool:
+    """Whether SQLite would show a number as it was written."""
+    if isinstance(value, int):
+        return -_LARGEST <= value < _LARGEST
+    return format(float(text), ".15g") == text and ("." in text or "e" in text)

@@ -22,7 +22,7 @@ from undercroft.sql.search.lexemes import check_language, lexizer
 from undercroft.sql.search.queries import Style, read_query, write_query
 from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like, like_of
 from undercroft.sql.sqlite.texts import CONTAINS, REGEX, SEARCH
-from undercroft.sql.sqlite.values import SqliteValues
+from undercroft.sql.sqlite.values import SqliteValues, json_text
 from undercroft.sql.statement import Given, Handed, processor_for
 from undercroft.sql.text import text_literal
 
@@ -43,10 +43,14 @@ class SqliteFilters(SqliteValues):
             return self._is(scalar, term)
         if operator in _COMPARISONS:
             if term.quantifier:
-                return self._quantified(scalar, term, x.op(_COMPARISONS[operator], is_comparison=True))
+                return self._over_list(
+                    term,
+                    self._list(scalar, term, read_array),
+                    _member(scalar, x).op(_COMPARISONS[operator], is_comparison=True),
+                )
             return x.op(_COMPARISONS[operator], is_comparison=True)(self._value(scalar, term))
         if operator == "in":
-            return x.in_(
+            return _member(scalar, x).in_(
                 sa.select(sa.column("value")).select_from(sa.func.json_each(self._list(scalar, term, read_list)))
             )
         if operator in ("like", "ilike"):
@@ -86,11 +90,12 @@ class SqliteFilters(SqliteValues):
                 [None if item is None else common_regex(item, fold=fold) for item in items]
             ).decode()
 
-        return self._over_list(scalar.element, term, Handed("patterns", read), matches)
+        return self._over_list(term, Handed("patterns", read), matches)
 
     def _contains(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         other = self._value(Scalar(scalar.element, Kind.JSON), term)
-        whole, part = (scalar.element, other) if term.operator == "cs" else (other, scalar.element)
+        x = json_text(scalar.element)
+        whole, part = (x, other) if term.operator == "cs" else (other, x)
         return _truth_of(CONTAINS, whole, part)
 
     def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
@@ -124,25 +129,26 @@ class SqliteFilters(SqliteValues):
             items = read_array(given.values[slot])
             return json_encoder.encode([None if item is None else convert(item) for item in items]).decode()
 
-        return self._over_list(x, term, Handed("patterns", read), matches)
-
-    def _quantified(
-        self, scalar: Scalar, term: Compare, test: Callable[[Expression], sa.ColumnElement[bool]]
-    ) -> sa.ColumnElement[bool]:
-        return self._over_list(self.comparable(scalar), term, self._list(scalar, term, read_array), test)
+        return self._over_list(term, Handed("patterns", read), matches)
 
     def _over_list(
-        self, x: Expression, term: Compare, values: Expression, test: Callable[[Expression], sa.ColumnElement[bool]]
+        self, term: Compare, values: Expression, test: Callable[[Expression], sa.ColumnElement[bool]]
     ) -> sa.ColumnElement[bool]:
-        """`any` and `all` over a list; NULL stays NULL, so that a negation does not let it in."""
-        members: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(sa.func.json_each(values))
-        holds = test(sa.column("value"))
-        found = (
-            sa.exists(members.where(holds))
-            if term.quantifier == "any"
-            else ~sa.exists(members.where(sa.not_(holds.self_group())))
+        """`any` and `all` over a list, as PostgreSQL has them: where no member decides, one that is unknown leaves the
+        whole unknown, so that a negation does not let it in."""
+        member: Expression = sa.column("value")
+        yes: Expression = sa.literal_column("1")
+        no: Expression = sa.literal_column("0")
+        holds = sa.case((test(member), yes), (sa.not_(test(member).self_group()), no))
+        decided, otherwise = ("1", "0") if term.quantifier == "any" else ("0", "1")
+        found = (sa.func.max if term.quantifier == "any" else sa.func.min)(holds)
+        whole = sa.case(
+            (found == sa.literal_column(decided), sa.literal_column(decided)),
+            (sa.func.count() > sa.func.count(holds), sa.null()),
+            else_=sa.literal_column(otherwise),
         )
-        return sa.case((x.is_(sa.null()), sa.null()), else_=found)
+        answer = sa.select(whole).select_from(sa.func.json_each(values)).scalar_subquery()
+        return answer.op("=", is_comparison=True)(sa.literal_column("1"))
 
     def _reader(self, scalar: Scalar) -> Callable[[str], object]:
         read = from_text(scalar.kind)
@@ -164,15 +170,24 @@ class SqliteFilters(SqliteValues):
         return Handed("value", lambda given: read(given.values[slot]))
 
     def _list(self, scalar: Scalar, term: Compare, split: Callable[[str], list[Any]]) -> Expression:
-        if scalar.kind is Kind.BYTES:
-            raise not_supported(f"the operator {term.operator} on bytea", self.name)
         read, slot = self._reader(scalar), _slot(term)
+        if scalar.kind is Kind.BYTES:
+            read = _hex_of(read)
 
         def encode(given: Given) -> str:
             members = [None if item is None else read(item) for item in split(given.values[slot])]
             return json_encoder.encode(members).decode()
 
         return Handed("list", encode)
+
+
+def _member(scalar: Scalar, x: Expression) -> Expression:
+    """What is compared with the members of a list in JSON: bytes as hex digits, which have the order of the bytes."""
+    return sa.func.hex(x, type_=sa.Text()) if scalar.kind is Kind.BYTES else x
+
+
+def _hex_of(read: Callable[[str], Any]) -> Callable[[str], str]:
+    return lambda text: bytes(read(text)).hex().upper()
 
 
 def _truth_of(function: str, *arguments: Expression) -> sa.ColumnElement[bool]:

@@ -68,10 +68,17 @@ class LooseSqliteDialect(SqliteDialect):
             return sa.func.trim(sa.func.nullif(self.json_value(scalar), text_literal("null")), text_literal('"'))
         return self.plain(scalar)
 
+    def _sum(self, scalar: Scalar) -> tuple[Expression, Kind]:
+        return sa.func.sum(self.comparable(scalar)), scalar.kind if scalar.kind is Kind.NUMERIC else Kind.OTHER
+
     def json_path(self, scalar: Scalar, path: Sequence[JsonStep]) -> Scalar:
         x = scalar.element
         readable = sa.case((sa.func.json_valid(x) == sa.literal_column("1"), x))
         return super(LooseSqliteDialect, self).json_path(Scalar(readable, scalar.kind, scalar.type_), path)
+
+    @property
+    def numbers_nulls(self) -> bool:
+        return False  # it does, and those who wrote the file may count on it
 
     # --- what is asked for ---
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from undercroft.base.faults import Fault
-from undercroft.catalog.kinds import FLOATS, INTEGERS, JSONS, Kind
+from undercroft.catalog.kinds import FLOATS, INTEGERS, JSONS, TEXTS, Kind
 from undercroft.query.ask import Aggregate, JsonStep
+from undercroft.sql.conversions import cast_target, check_aggregate, check_cast, sum_kind
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
+from undercroft.sql.sqlite.converting import CAST, READ_FROM_TEXT
 from undercroft.sql.sqlite.texts import (
     DECIMAL_SUM,
     csv_field_of,
@@ -28,15 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect as SqlDialect
     from sqlalchemy.types import TypeEngine
 
-_CASTS: dict[str, tuple[str, Kind]] = {
-    **dict.fromkeys(("int", "int4", "integer"), ("INTEGER", Kind.INTEGER)),
-    **dict.fromkeys(("int2", "smallint"), ("INTEGER", Kind.SMALLINT)),
-    **dict.fromkeys(("int8", "bigint"), ("INTEGER", Kind.BIGINT)),
-    **dict.fromkeys(("text", "varchar", "character varying", "bpchar", "char", "name"), ("TEXT", Kind.TEXT)),
-    **dict.fromkeys(("numeric", "decimal"), ("NUMERIC", Kind.NUMERIC)),
-    **dict.fromkeys(("float", "float8", "double precision", "double"), ("REAL", Kind.DOUBLE)),
-    **dict.fromkeys(("float4", "real"), ("REAL", Kind.REAL)),
-}
+_EXACT = 15
+"""Digits of a decimal that a float holds without loss."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,27 +152,31 @@ class SqliteValues:
         return Scalar(as_text, Kind.TEXT)
 
     def cast(self, scalar: Scalar, name: str) -> Scalar:
-        word = name.strip().lower()
-        if word in ("json", "jsonb"):
-            return Scalar(scalar.element, Kind.JSON)
-        if word in ("bool", "boolean"):
-            low = sa.func.lower(sa.cast(scalar.element, sa.Text()))
-            truth = sa.case(
-                (low.in_(("t", "true", "yes", "on", "1")), 1), (low.in_(("f", "false", "no", "off", "0")), 0)
-            )
-            return Scalar(truth, Kind.BOOLEAN)
-        target = _CASTS.get(word)
-        if target is None:
-            if word in ("uuid", "date", "time", "timestamp", "timestamptz", "bytea", "interval"):
-                raise not_supported(f"the cast ::{word}", self.name)
-            raise Fault(f'type "{name}" does not exist', code="42704")
-        if target[1] is Kind.TEXT:
-            return Scalar(self._as_text(scalar), Kind.TEXT)
-        return Scalar(sa.cast(scalar.element, _sql_type(target[0])), target[1])
+        source, target = scalar.kind, cast_target(name)
+        check_cast(source, target)
+        if source is target:
+            return scalar
+        if target is Kind.TEXT:
+            return Scalar(self._as_text(scalar), target)
+        if (source in TEXTS or source is Kind.OTHER) and target not in READ_FROM_TEXT:
+            raise not_supported(f"the cast from {source.value} to {target.value}", self.name)
+        if source in INTEGERS and target in FLOATS:
+            return Scalar(sa.cast(scalar.element, sa.REAL()), target)
+        if source is Kind.INTEGER and target is Kind.BOOLEAN:
+            return Scalar(sa.cast(_truth(scalar.element), sa.Integer()), target)
+        if source is Kind.BOOLEAN or (source in INTEGERS and target in (Kind.BIGINT, Kind.NUMERIC)):
+            return Scalar(scalar.element, target)
+        words = text_literal(source.value), text_literal(target.value)
+        converted = getattr(sa.func, CAST)(self._as_text(scalar), *words)
+        return Scalar(converted, target, sa.Text() if target is Kind.NUMERIC else None)
 
     def _as_text(self, scalar: Scalar) -> Expression:
         if scalar.kind in (Kind.BOOLEAN, Kind.NUMERIC, *FLOATS):
-            return sa.func.nullif(self.json_value(scalar), text_literal("null"))
+            # Infinity stands between quotes.
+            text = sa.func.nullif(self.json_value(scalar), text_literal("null"), type_=sa.Text())
+            return sa.func.trim(text, text_literal('"'), type_=sa.Text()) if scalar.kind in FLOATS else text
+        if scalar.kind is Kind.BYTES:
+            return sa.case((scalar.element.is_not(sa.null()), hex_of(scalar.element)))
         return sa.cast(self._text(scalar), sa.Text())
 
     def aggregate(self, function: Aggregate, scalar: Scalar | None) -> Scalar:
@@ -186,15 +184,32 @@ class SqliteValues:
             return Scalar(sa.func.count(scalar.element) if scalar else sa.func.count(), Kind.BIGINT)
         if scalar is None:
             raise AssertionError("the grammar gives every aggregate but count a column")
-        if function == "sum" and self._is_spelled_out(scalar):
-            return Scalar(getattr(sa.func, DECIMAL_SUM)(scalar.element, type_=sa.Text()), Kind.NUMERIC)
-        result = getattr(sa.func, function)(self.comparable(scalar))
-        if function == "avg":
-            return Scalar(result, Kind.DOUBLE)
-        keeps_type = function in ("min", "max") or scalar.kind is Kind.NUMERIC
-        return Scalar(result, scalar.kind, scalar.type_ if keeps_type else None)
+        check_aggregate(function, scalar.kind)
+        if function in ("min", "max"):
+            return Scalar(getattr(sa.func, function)(self.comparable(scalar)), scalar.kind, scalar.type_)
+        if scalar.kind is Kind.INTERVAL:
+            raise not_supported(f"{function}() of an interval", self.name)
+        total, kind = self._sum(scalar)
+        if function == "sum":
+            return Scalar(total, kind, scalar.type_ if scalar.kind is Kind.NUMERIC else None)
+        count = sa.func.nullif(sa.func.count(scalar.element), number(0))
+        return Scalar(sa.cast(total, sa.REAL()).op("/")(count), Kind.DOUBLE)
+
+    def _sum(self, scalar: Scalar) -> tuple[Expression, Kind]:
+        x, kind = scalar.element, sum_kind(scalar.kind)
+        if self._is_spelled_out(scalar) or scalar.kind is Kind.BIGINT:
+            return getattr(sa.func, DECIMAL_SUM)(x, type_=sa.Text()), Kind.NUMERIC
+        scale = getattr(scalar.type_, "scale", None)
+        if scalar.kind is Kind.NUMERIC and scale is not None and scalar.type_.precision <= _EXACT:  # type: ignore[union-attr]  # has a scale
+            # Whole numbers are added up without loss.
+            unit: Expression = sa.literal_column(f"1e{scale}", sa.REAL())
+            whole = sa.func.sum(sa.cast(sa.func.round(x.op("*")(unit)), sa.Integer()))
+            return whole.op("/")(unit), kind
+        return sa.func.sum(x), kind
 
     def comparable(self, scalar: Scalar) -> Expression:
+        if scalar.kind in JSONS:
+            return json_text(scalar.element)
         return in_decimal_order(scalar.element) if self._is_spelled_out(scalar) else scalar.element
 
     def ordered(self, scalar: Scalar) -> Expression:
@@ -215,6 +230,11 @@ def _json_key(key: str | int) -> Expression:
     return sa.literal(None if '"' in key else f'$."{key}"', sa.Text())
 
 
+def json_text(x: Expression) -> Expression:
+    """JSON as a text: a number alone in a column is stored as a number."""
+    return sa.cast(x, sa.Text())
+
+
 def number(value: int) -> Expression:
     """A number of our own in the statement."""
     return sa.literal_column(str(value), sa.Integer())
@@ -223,8 +243,3 @@ def number(value: int) -> Expression:
 def _truth(x: Expression) -> sa.ColumnElement[bool]:
     """SQLite takes any number for a condition."""
     return x.op("<>", is_comparison=True)(sa.literal_column("0"))
-
-
-def _sql_type(name: str) -> TypeEngine[Any]:
-    types: dict[str, TypeEngine[Any]] = {"INTEGER": sa.Integer(), "NUMERIC": sa.Numeric(), "REAL": sa.REAL()}
-    return types[name]
