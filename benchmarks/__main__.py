@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from benchmarks import durable_inserts, list_of_posts, one_row, policy_cost, startup
+from benchmarks import durable_inserts, list_of_posts, moving, one_row, policy_cost, startup
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.postgres import database_mode
@@ -26,6 +26,7 @@ from benchmarks.postgres import one_row as postgres_row
 from benchmarks.postgres.ground import Ground, ground
 from benchmarks.world import World, invent
 from examples.social.seed import Size
+from tests.postgres import cluster
 
 QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "list": list_of_posts.measure,
@@ -37,6 +38,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "postgres-row": postgres_row.measure,
     "postgres-inserts": postgres_inserts.measure,
     "database-mode": database_mode.measure,
+    "move": moving.measure,
 }
 
 
@@ -80,7 +82,15 @@ def prepared(stack: ExitStack, options: argparse.Namespace) -> Bench:
         with told() as tell:
             return stack.enter_context(ground(folder / "postgres", size, options.postgres, tell))
 
-    return Bench(world, on_postgres, options.rounds, options.seconds)
+    @contextmanager
+    def server() -> Iterator[str]:
+        if options.postgres:
+            yield options.postgres
+            return
+        with cluster() as made:
+            yield made.url
+
+    return Bench(world, on_postgres, server, options.rounds, options.seconds, options.divide)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,9 +19,13 @@ class Bench:
 
     make_world: Callable[[], World]
     make_ground: Callable[[], Ground]
+    server: Callable[[], AbstractContextManager[str]]
+    """The address of a PostgreSQL as its superuser: the one that was named, or one for the time that it is needed."""
     rounds: int = 15
     """Rounds of each contestant; each takes `seconds`."""
     seconds: int = 1
+    divide: int = 1
+    """Only so much of the rows."""
 
     @cached_property
     def world(self) -> World:
