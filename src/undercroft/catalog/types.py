@@ -205,6 +205,8 @@ class Handler:
     """The body is of bytes."""
     any_row: bool = False
     """It takes rows of every table."""
+    features: bool = False
+    """`function` makes a feature of each row, and the body is the collection of them (RFC 7946)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

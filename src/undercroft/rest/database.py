@@ -146,10 +146,11 @@ class DatabaseRoom:
 
     def _decided(self, shaped: RestRequest, name: str, *, shown: bool = True) -> Decision:
         """`name`: the table, or function, for which the database may have handlers; `shown`: its rows are wanted."""
-        handlers = self._catalog(shaped).handlers if shown else {}
+        handlers = self._catalog(shaped).handlers
         # A handler takes rows of a table as they are, or any that can be put together.
         own = handlers.get(name, _NONE) if _is_whole(shaped) else _NONE
-        return decide(shaped.accept.text, Handlers(own, handlers.get("", _NONE)), plans=self._plans)
+        decision = decide(shaped.accept.text, Handlers(own, handlers.get("", _NONE)), plans=self._plans)
+        return decision if shown else decision._replace(handler=None)
 
     def _rendering(self, decision: Decision, *, head: bool = False) -> Rendering:
         body: Any = "none" if head else _BODIES[decision.media.kind]
@@ -340,7 +341,9 @@ class DatabaseRoom:
         if request.method not in ("GET", "HEAD"):
             raise MethodFault(f"Unsupported HTTP method: {request.method}")
         if self._root.function is not None:
-            return await self._called(shaped, request, CallGiven(self._root.function, ()), [])
+            schema, _, name = self._root.function.rpartition(".")
+            meant = shaped._replace(schema=schema) if schema else shaped
+            return await self._called(meant, request, CallGiven(name, ()), [])
         described = await self._root.describe(
             self._schema(shaped), shaped.accept.text, request.actor, self._circumstances(shaped, request)
         )

@@ -235,3 +235,9 @@ CREATE FUNCTION api.any_step(state text, next anyelement) RETURNS text LANGUAGE 
 CREATE DOMAIN api."application/x-ndjson" AS text;
 CREATE FUNCTION api.any_final(state text) RETURNS api."application/x-ndjson" LANGUAGE sql AS 'SELECT state';
 CREATE AGGREGATE api.any_of (anyelement) (INITCOND = '', STYPE = text, SFUNC = api.any_step, FINALFUNC = api.any_final);
+CREATE DOMAIN api."*/*" AS text;
+CREATE FUNCTION api.anything() RETURNS api."*/*" LANGUAGE sql STABLE AS $$ SELECT 'any' $$;
+CREATE FUNCTION api.everybody() RETURNS SETOF api.users LANGUAGE sql STABLE AS 'SELECT * FROM api.users';
+-- in the place of PostGIS, whose function takes a row and makes a feature of it
+CREATE FUNCTION inner_parts.st_asgeojson(r record) RETURNS text LANGUAGE plpgsql STABLE AS
+  $$ BEGIN RETURN json_build_object('type', 'Feature', 'properties', to_json(r)); END $$;

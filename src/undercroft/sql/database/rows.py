@@ -52,6 +52,12 @@ class DatabaseReadWriter(ReadWriter):
         handler = self.rendering.handler
         if handler is None:
             return ReadWriter.body(self, text, header)
+        if handler.function is not None and handler.features:
+            listed = sa.func.json_agg(sa.cast(call(handler.function, [text]), _JSON))
+            members = sa.func.coalesce(listed, sa.cast(text_literal("[]"), _JSON))
+            kind = text_literal("FeatureCollection")
+            made = sa.func.json_build_object(text_literal("type"), kind, text_literal("features"), members)
+            return sa.cast(made, sa.Text())
         if handler.function is not None:
             made = call(handler.function, [text])
             return sa.cast(made, _BYTES if handler.binary else sa.Text())

@@ -86,7 +86,7 @@ def make_catalogs(facts: Facts, schemas: Sequence[str], search_path: Sequence[st
             schema=schema,
             comment=comments.get(schema),
             routines=routines.make(fact for fact in facts.routines if fact.schema == schema),
-            handlers=find_handlers(schema, facts.types.aggregates, facts.routines, types, made.get),
+            handlers=find_handlers(schema, facts.routines, types, made.get),
         )
     return catalogs
 

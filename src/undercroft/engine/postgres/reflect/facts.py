@@ -129,6 +129,8 @@ class TypeFacts(msgspec.Struct, frozen=True):
     casts: tuple[CastFact, ...]
     schemas: tuple[SchemaFact, ...]
     aggregates: tuple[AggregateFact, ...] = ()
+    geojson: str | None = None
+    """The schema of PostGIS' function that makes a feature of a row."""
 
 
 class Facts(msgspec.Struct, frozen=True):

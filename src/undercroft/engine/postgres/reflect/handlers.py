@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from undercroft.catalog.kinds import Kind
 from undercroft.catalog.types import Handler, ObjectName, Table
-from undercroft.engine.postgres.reflect.facts import AggregateFact, Oid, RoutineFact
+from undercroft.engine.postgres.reflect.facts import Oid, RoutineFact
 from undercroft.engine.postgres.reflect.types import Types
 
 _MEDIA = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!#$&^_+-]*/[A-Za-z0-9][A-Za-z0-9.!#$&^_+-]*|\*/\*")
 """RFC 6838, 4.2; and every type."""
+GEOJSON = "application/geo+json"
 _ANY_ROW = frozenset({"anyelement", "anycompatible", "record"})
 
 
@@ -26,15 +27,11 @@ def media_of(types: Types, result: Oid) -> str | None:
 
 
 def find_handlers(
-    schema: str,
-    aggregates: Iterable[AggregateFact],
-    routines: Iterable[RoutineFact],
-    types: Types,
-    table: Callable[[Oid], Table | None],
+    schema: str, routines: Iterable[RoutineFact], types: Types, table: Callable[[Oid], Table | None]
 ) -> Mapping[str, Mapping[str, Handler]]:
     """The handlers for what a schema shows: by table or function, and by media type."""
     found: dict[str, dict[str, Handler]] = defaultdict(dict)
-    for each in aggregates:
+    for each in types.facts.aggregates:
         media, argument = media_of(types, each.result), types.by_oid.get(each.argument)
         if media is None or argument is None:
             continue
@@ -48,4 +45,7 @@ def find_handlers(
         media = media_of(types, routine.result)
         if media is not None and routine.schema == schema:
             found[routine.name][media] = Handler(media, None, types.kind(routine.result) is Kind.BYTES)
+    if types.facts.geojson is not None:
+        features = Handler(GEOJSON, ObjectName(types.facts.geojson, "st_asgeojson"), any_row=True, features=True)
+        found[""].setdefault(GEOJSON, features)
     return found

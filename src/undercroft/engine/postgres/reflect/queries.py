@@ -97,6 +97,8 @@ SELECT json_build_object(
     WHERE c.castcontext = 'i' AND c.castmethod = 'f' AND (
       (s.typtype = 'd' AND c.casttarget IN ('json'::regtype, 'text'::regtype))
       OR (t.typtype = 'd' AND c.castsource IN ('json'::regtype, 'text'::regtype)))),
+  'geojson', (SELECT n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.proname = 'st_asgeojson' AND p.proargtypes[0] = 'record'::regtype LIMIT 1),
   'aggregates', (SELECT coalesce(json_agg(json_build_array(
       n.nspname, p.proname, p.proargtypes[0]::bigint, p.prorettype::bigint
     ) ORDER BY n.nspname, p.proname), '[]')

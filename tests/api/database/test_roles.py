@@ -1,0 +1,179 @@
+"""Who asks, and what the transaction is told of it: tokens, roles, schemas, settings, the function before.
+
+Protocol: PostgREST 14, "authentication", "transactions", "schemas", "preferences", "pagination and count".
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.api.database.place import Served
+
+pytestmark = pytest.mark.needs("postgres")
+BACK = {"db-tx-end": "rollback"}
+
+
+def whoami(served: Served, **more: Any) -> Any:
+    reply = served.get("/rpc/whoami", **more)
+    return reply.json() if reply.status == 200 else reply.fault
+
+
+def test_the_role_is_the_token_s(served: Served) -> None:
+    assert whoami(served)["user"] == f"{served.prefix}anon"
+    assert whoami(served, role="member")["user"] == f"{served.prefix}member"
+    assert whoami(served, authorization=f"bearer {served.token('member')}")["user"] == f"{served.prefix}member"
+    assert whoami(served, authorization=f"Bearer {served.token()}")["user"] == f"{served.prefix}anon"
+
+
+@pytest.mark.parametrize(
+    ("claims", "given", "fault", "told"),
+    [
+        ({"exp": -100}, {}, (401, "PGRST303"), "JWT expired"),
+        ({"nbf": 100}, {}, (401, "PGRST303"), "JWT not yet valid"),
+        ({"iat": 100}, {}, (401, "PGRST303"), "JWT issued at future"),
+        ({"aud": "x"}, {"jwt-aud": "y"}, (401, "PGRST303"), "JWT not in audience"),
+    ],
+)  # fmt: skip
+def test_claims_that_do_not_hold(served: Served, claims: Any, given: Any, fault: Any, told: str) -> None:
+    moved = {name: time.time() + value if isinstance(value, int) else value for name, value in claims.items()}
+    reply = served.get("/letters", authorization=f"Bearer {served.token('member', **moved)}", given=given)
+    assert (reply.fault, reply.json()["message"]) == (fault, told)
+    assert reply.header("www-authenticate") == f'Bearer error="invalid_token", error_description="{told}"'
+
+
+def test_tokens_that_are_none(served: Served) -> None:
+    for header in ("Bearer ", "Bearer x", "Bearer a.b.c"):
+        reply = served.get("/letters", authorization=header)
+        assert reply.fault == (401, "PGRST301")
+        assert (reply.header("www-authenticate") or "").startswith('Bearer error="invalid_token"')
+    reply = served.get("/letters", authorization=f"Bearer {served.token(role='nobody_here')}")
+    assert (reply.fault, reply.json()["message"]) == ((401, "22023"), 'role "nobody_here" does not exist')
+    reply = served.get("/letters", given={"db-anon-role": ""})
+    assert (reply.fault, reply.header("www-authenticate")) == ((401, "PGRST302"), "Bearer")
+
+
+def test_a_server_without_a_key(served: Served) -> None:
+    given = {"jwt-secret": None}
+    assert served.get("/letters", given=given).status == 200
+    reply = served.get("/letters", role="member", given=given)
+    assert (reply.fault, reply.json()["message"]) == ((500, "PGRST300"), "Server lacks JWT secret")
+
+
+def test_an_audience_among_several(served: Served) -> None:
+    token = served.token("member", aud=["x", "y"])
+    assert whoami(served, authorization=f"Bearer {token}", given={"jwt-aud": "y"})["user"] == f"{served.prefix}member"
+
+
+@pytest.mark.parametrize(
+    "path", [".a.roles[1]", "$.a.roles[?(@ *== 'member')]", '.a.roles[?(@ ==^ "member")]', "$['a'].roles[-1]"]
+)
+def test_where_the_role_stands(served: Served, path: str) -> None:
+    token = served.token(a={"roles": ["other", f"{served.prefix}member"]})
+    found = whoami(served, authorization=f"Bearer {token}", given={"jwt-role-claim-key": path})
+    assert found["user"] == f"{served.prefix}member"
+
+
+def test_settings_of_the_role_and_of_the_request(served: Served) -> None:
+    careful = whoami(served, role="careful")
+    assert (careful["isolation"], careful["work_mem"], careful["timeout"]) == ("serializable", "5MB", "7s")
+    assert (careful["read_only"], careful["path"]) == ("on", '"api", "inner_parts"')
+    assert whoami(served, prefer="timezone=America/Los_Angeles")["zone"] == "America/Los_Angeles"
+
+    def setting(name: str, **more: Any) -> Any:
+        return served.get(f"/rpc/setting?name={name}", **more).json()
+
+    assert setting("request.path") == "/rpc/setting"
+    assert setting("request.method") == "GET"
+    assert setting("request.headers", x_a="b", cookie="a=b") == '{"x-a":"b"}'
+    assert setting("request.cookies", cookie="a=b; c=d") == '{"a":"b","c":"d"}'
+    assert setting("request.jwt.claims") == f'{{"role":"{served.prefix}anon"}}'
+    assert setting("app.settings.k", given={"app.settings": {"k": "v"}}) == "v"
+
+
+def test_the_function_before(served: Served) -> None:
+    given = {"db-pre-request": "inner_parts.check_request"}
+    assert served.get("/letters", given=given).status == 200
+    assert served.get("/letters", given=given, x_refuse="1").fault == (401, "42501")
+    assert served.post("/letters", {"id": 9}, given=given, x_refuse="1").fault == (401, "42501")
+    assert served.get("/rpc/add?a=1", given=given, x_header="1").header("x-from-before") == "yes"
+
+
+def test_grants_and_policies_of_the_database(served: Served) -> None:
+    assert served.get("/notes").fault == (401, "42501")
+    assert served.get("/notes", role="member").fault == (403, "42501")  # a column is not granted
+    ann = {"authorization": f"Bearer {served.token('member', sub='ann')}"}
+    assert served.get("/notes?select=id,body&order=id", **ann).json() == [
+        {"id": 1, "body": "one"},
+        {"id": 3, "body": "three"},
+    ]
+    assert served.post("/notes", {"body": "x", "owner": "ben"}, **ann).fault == (403, "42501")
+    reply = served.post("/notes?select=owner", {"body": "x"}, **ann, prefer="return=representation", given=BACK)
+    assert (reply.status, reply.json()) == (201, [{"owner": "ann"}])
+    assert served.post("/dropbox", {"id": 5}, given=BACK).status == 201
+    assert served.post("/dropbox", {"id": 5}, prefer="return=representation", given=BACK).fault == (401, "42501")
+
+
+def test_several_schemas(served: Served) -> None:
+    reply = served.get("/things", accept_profile="other")
+    assert (reply.json(), reply.header("content-profile")) == ([{"id": 1, "name": "thing"}], "other")
+    assert served.get("/things").fault == (404, "PGRST205")
+    assert served.get("/letters?limit=1").header("content-profile") == "api"
+    reply = served.get("/things", accept_profile="zzz")
+    assert reply.fault == (406, "PGRST106")
+    assert (reply.json()["message"], reply.json()["hint"]) == (
+        "Invalid schema: zzz",
+        "Only the following schemas are exposed: api, other",
+    )
+    written = served.post("/things", {"id": 5}, content_profile="other", prefer="return=representation", given=BACK)
+    assert written.json() == [{"id": 5, "name": None}]
+    assert served.post("/rpc/add", {"a": 1}, content_profile="other").fault == (404, "PGRST202")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "span", "applied"),
+    [
+        ({"range": "0-1"}, 200, "0-1/*", None), ({"range": "1-"}, 200, "1-2/*", None),
+        ({"range": "5-9"}, 200, "*/*", None),
+        ({"range": "0-1", "prefer": "count=exact"}, 206, "0-1/3", "count=exact"),
+        ({"range": "5-9", "prefer": "count=exact"}, 416, "*/3", None), ({"range": "1-0"}, 416, "*/*", None),
+        ({"prefer": "count=planned"}, 206, "0-2/1200", "count=planned"),
+        ({"prefer": "count=estimated"}, 206, "0-2/1200", "count=estimated"),
+    ],
+)  # fmt: skip
+def test_ranges_and_counts(served: Served, headers: Any, status: int, span: str, applied: str | None) -> None:
+    reply = served.get("/letters", **headers)
+    assert (reply.status, reply.header("content-range")) == (status, span)
+    assert reply.header("preference-applied") == applied
+
+
+def test_preferences(served: Served) -> None:
+    assert served.get("/letters", prefer="foo=bar, handling=strict").fault == (400, "PGRST122")
+    assert served.get("/letters", prefer="timezone=Nope, handling=strict").fault == (400, "PGRST122")
+    assert served.get("/letters", prefer="foo=bar").status == 200
+    strict = served.ask("PATCH", "/letters", body={"text": "n"}, prefer="handling=strict, max-affected=1")
+    assert strict.fault == (400, "PGRST124")
+    given = {"db-tx-end": "commit-allow-override"}
+    reply = served.ask("PATCH", "/letters", body={"text": "n"}, prefer="tx=rollback", given=given)
+    assert (reply.status, reply.header("preference-applied")) == (204, "tx=rollback")
+    assert served.sql("SELECT count(*) FROM api.letters WHERE text = 'n'") == [(0,)]
+    reply = served.post("/kept", {"id": 7}, prefer="return=headers-only", given=BACK)
+    assert (reply.status, reply.header("location"), reply.body) == (201, "/kept?id=eq.7", b"")
+
+
+def test_what_is_told_beside(served: Served) -> None:
+    timing = served.get("/letters", given={"server-timing-enabled": True}).header("server-timing") or ""
+    assert [part.split(";")[0].strip() for part in timing.split(",")] == [
+        "jwt",
+        "parse",
+        "plan",
+        "transaction",
+        "response",
+    ]
+    given = {"server-trace-header": "X-Request-Id"}
+    assert served.get("/letters", given=given, x_request_id="me").header("x-request-id") == "me"
+    fault = served.get("/letterz", given={"client-error-verbosity": "minimal"}).json()
+    assert (fault["code"], fault["hint"], fault["details"]) == ("PGRST205", None, None)
+    assert served.get("/letterz").json()["hint"] == "Perhaps you meant the table 'api.letters'"

@@ -1,0 +1,160 @@
+"""Tables and views of an existing database: keys that views inherit, computed fields and relationships, domains with
+representations, types of every kind, and what may be written to.
+
+Protocol: PostgREST 14, "tables and views", "resource embedding", "computed fields", "domain representations".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.database.place import Served
+
+pytestmark = pytest.mark.needs("postgres")
+BACK = {"db-tx-end": "rollback"}
+SHOWN: dict[str, Any] = {"prefer": "return=representation", "given": BACK}
+
+
+@pytest.mark.parametrize(
+    ("target", "rows"),
+    [
+        # views have the keys of the tables below them
+        ("authors?select=name,books(title,tags(t))&id=eq.2",
+         [{"name": "B", "books": [{"title": "z", "tags": [{"t": "blue"}]}]}]),
+        ("long_books?select=name,authors(name)&order=id&limit=1", [{"name": "y", "authors": {"name": "A"}}]),
+        ("authors?select=name,long_books(name)&id=eq.1", [{"name": "A", "long_books": [{"name": "y"}]}]),
+        ("cte?select=id,authors(name)&id=eq.3", [{"id": 3, "authors": {"name": "B"}}]),
+        ("mat?select=title,authors(name)&id=eq.1", [{"title": "x", "authors": {"name": "A"}}]),
+        ("authors?select=name,under:authors!boss(name)&id=eq.1", [{"name": "A", "under": [{"name": "B"}]}]),
+        # partitioned tables stand for their parts
+        ("part?select=id,refpart(id)", [{"id": 1, "refpart": [{"id": 1}]}]),
+        ("refpart?select=id,part(k)", [{"id": 1, "part": {"k": "a"}}]),
+        # computed fields and relationships
+        ("users?select=full_name&full_name=eq.Ann%20Lee", [{"full_name": "Ann Lee"}]),
+        ("users?select=id,full_name&order=full_name.desc&limit=1", [{"id": 2, "full_name": "Bob Ray"}]),
+        ("users?select=first,sent(body)&sent.body=eq.hi&order=id",
+         [{"first": "Ann", "sent": [{"body": "hi"}]}, {"first": "Bob", "sent": []}]),
+        ("users?select=first,sent!inner(body)&sent.body=eq.hi", [{"first": "Ann", "sent": [{"body": "hi"}]}]),
+        ("users?select=x:first_sent(body,author_of(first,first_sent(body)))&id=eq.1",
+         [{"x": {"body": "hi", "author_of": {"first": "Ann", "first_sent": {"body": "hi"}}}}]),
+        ("users?select=first,...first_sent(body),...o2o(extra)&order=id",
+         [{"first": "Ann", "body": "hi", "extra": "e"}, {"first": "Bob", "body": "ho", "extra": None}]),
+        # one to one, several keys
+        ("o2o?select=extra,users(first)", [{"extra": "e", "users": {"first": "Ann"}}]),
+        ("users?select=o2o(extra)&id=eq.2", [{"o2o": None}]),
+        ("msgs?select=sender(first),to:receiver(first)&id=eq.1",
+         [{"sender": {"first": "Ann"}, "to": {"first": "Bob"}}]),
+        ("users?select=msgs!receiver(body)&id=eq.1", [{"msgs": [{"body": "ho"}]}]),
+        ("orders?select=ship(name),b:addresses!bill(name)", [{"ship": {"name": "here"}, "b": {"name": "there"}}]),
+        # names may be anything
+        ('odd%20T%C3%A4ble%20%22x%22?select=%22colUmn,1%22,%22a.b%22,%22:c%22,%22(p)%22,%22a-%3Eb%22&%22a.b%22=eq.w',
+         [{"colUmn,1": "v", "a.b": "w", ":c": "c", "(p)": "p", "a->b": "arrow"}]),
+        # composite values, arrays and JSON have paths
+        ("typed?select=g->lat,long:gs->0->long,text:g->>lat,one:a->0,j->k->x,l:j->l->1&g->>lat=eq.1",
+         [{"lat": 1, "long": 2, "text": "1", "one": 1, "x": 1, "l": 2}]),
+        ("typed?select=id&r=cs.[2,3)&a=cs.{1}&aa=ov.{a,z}&r=sl.[9,10)&r=nxr.[9,10)&r=nxl.[0,1)&mr=cs.{[1,2)}",
+         [{"id": 1}]),
+        ("typed?select=id&m=eq.calm&jb=cs.{%22k%22:{%22x%22:1}}&ip=eq.10.0.0.1&iv=eq.24:00:00", [{"id": 1}]),
+        ("typed?select=b,bits,money,p,gen,n,ts",
+         [{"b": "\\x00ff", "bits": "101", "money": "$12.50", "p": "(1,2)", "gen": 2,
+                                                   "n": 1.5, "ts": "'cats' 'fat'"}]),
+        # domains are shown and compared by their own functions
+        ("paints?order=id&select=c", [{"c": "#FF0000"}, {"c": "#0000FF"}]),
+        ("paints?c=eq.%23FF0000&select=id", [{"id": 1}]),
+        ("paints_view?c=neq.%23FF0000&select=id,c", [{"id": 2, "c": "#0000FF"}]),
+        ("paints?c=in.(%23FF0000,%230000FF)&order=c.desc&select=id", [{"id": 1}, {"id": 2}]),
+        ("paints?c=eq(any).{%23FF0000}&select=id", [{"id": 1}]),
+        ("paints?or=(c.eq.%230000FF,id.eq.9)&select=id", [{"id": 2}]),
+    ],
+)  # fmt: skip
+def test_a_read_gives_the_rows(served: Served, target: str, rows: Any) -> None:
+    reply = served.get(f"/{target}")
+    assert (reply.status, reply.json()) == (200, rows), reply.text
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status", "value"),
+    [
+        ("POST", "long_books", {"id": 9, "name": "up", "writer": 1}, 201, [{"id": 9, "name": "up", "writer": 1}]),
+        ("PATCH", "books?id=eq.1&select=id,title", {"title": "n"}, 200, [{"id": 1, "title": "n"}]),
+        ("PUT", "books?id=eq.1&select=title", {"id": 1, "title": "n"}, 200, [{"title": "n"}]),
+        ("PUT", "composite_pk?a=eq.9&b=eq.x", {"a": 9, "b": "x", "c": "n"}, 201, [{"a": 9, "b": "x", "c": "n"}]),
+        ("DELETE", "books?id=eq.2&select=id", None, 200, [{"id": 2}]),
+        ("POST", "trig", {"id": 1, "t": "q"}, 201, [{"id": 1, "t": "q"}]),
+        ("POST", "books?select=title,authors(name)", {"id": 9, "title": "n", "author_id": 2}, 201,
+         [{"title": "n", "authors": {"name": "B"}}]),
+        ("POST", "paints?select=id,c", {"id": 3, "c": "#00FF00"}, 201, [{"id": 3, "c": "#00FF00"}]),
+        ("PATCH", "paints?c=eq.%23FF0000&select=c", {"c": "#00FF01"}, 200, [{"c": "#00FF01"}]),
+        ("POST", "users?select=full_name", {"id": 5, "first": "Cy", "last": "Day"}, 201, [{"full_name": "Cy Day"}]),
+        ("POST", "typed?select=a,g,r,m", {"a": [3], "g": {"lat": 5}, "r": "[1,2)", "m": "sad"}, 201,
+         [{"a": [3], "g": {"lat": 5, "long": None}, "r": "[1,2)", "m": "sad"}]),
+        ("DELETE", "trig", None, 500, "55000"), ("POST", "ro", {"id": 1}, 500, "55000"),
+        ("PATCH", "ro", {"id": 1}, 500, "55000"),
+        ("POST", "mat", {"id": 1}, 400, "42809"), ("POST", "loud", {"id": 1, "text": "x"}, 400, "0A000"),
+        ("PUT", "nopk?a=eq.1", {"a": 1}, 405, "PGRST105"), ("POST", "typed", {"v": "toolong"}, 400, "22001"),
+        ("POST", "typed", {"v": None}, 400, "23502"), ("POST", "typed", {"id": 3}, 400, "428C9"),
+        ("POST", "typed", {"zzz": 3}, 400, "PGRST204"), ("POST", "users", {"id": 1}, 409, "23505"),
+        ("POST", "msgs", {"id": 9, "sender": 77}, 409, "23503"),
+        ("POST", "letters", [{"id": 90}, {"text": "x"}], 400, "PGRST102"),
+        ("POST", "nothing_here", {}, 404, "PGRST205"),
+    ],
+)  # fmt: skip
+def test_a_write(served: Served, method: str, target: str, body: Any, status: int, value: Any) -> None:
+    reply = served.ask(method, f"/{target}", body=body, **SHOWN)
+    found = reply.json()
+    assert (reply.status, found["code"] if isinstance(found, dict) else found) == (status, value), reply.text
+
+
+def test_a_default_fills_what_is_missing(served: Served) -> None:
+    rows = [{"id": 90}, {"id": 91, "text": "x"}]
+    given: dict[str, Any] = {"prefer": "missing=default,return=representation", "given": BACK}
+    reply = served.post("/letters?columns=id,text&select=id,text", rows, **given)
+    assert reply.json() == [{"id": 90, "text": "empty"}, {"id": 91, "text": "x"}]
+    assert reply.header("preference-applied") == "missing=default, return=representation"
+    reply = served.post("/paints?columns=id,c&select=c", {"id": 3}, **given)
+    assert reply.json() == [{"c": "#000000"}]
+
+
+def test_upserts_on_views(served: Served) -> None:
+    given: dict[str, Any] = {"given": BACK, "prefer": "return=representation, resolution=merge-duplicates"}
+    reply = served.post("/books?on_conflict=id&select=id,title,pages", {"id": 1, "title": "up"}, **given)
+    assert (reply.status, reply.json()) == (200, [{"id": 1, "title": "up", "pages": 10}])
+    given["prefer"] = "return=representation, resolution=ignore-duplicates"
+    reply = served.post("/books?select=id", [{"id": 1}, {"id": 9}], **given)
+    assert (reply.status, reply.json()) == (201, [{"id": 9}])
+
+
+@pytest.mark.parametrize(
+    ("name", "methods"),
+    [
+        ("books", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"), ("ro", "OPTIONS,GET,HEAD"), ("mat", "OPTIONS,GET,HEAD"),
+        ("trig", "OPTIONS,GET,HEAD,POST"), ("nopk", "OPTIONS,GET,HEAD,POST,PATCH,DELETE"),
+        ("part", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"), ("closed", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"),
+    ],
+)  # fmt: skip
+def test_which_methods_a_table_allows(served: Served, name: str, methods: str) -> None:
+    reply = served.ask("OPTIONS", f"/{name}")
+    assert (reply.status, reply.header("allow")) == (200, methods)
+
+
+def test_several_keys_between_two_tables(served: Served) -> None:
+    fault = served.get("/msgs?select=users(first)").json()
+    assert fault["code"] == "PGRST201"
+    assert fault["details"][0] == {
+        "cardinality": "many-to-one",
+        "embedding": "msgs with users",
+        "relationship": "msgs_receiver_fkey using msgs(receiver) and users(id)",
+    }
+    assert "'users!msgs_receiver_fkey', 'users!msgs_sender_fkey'" in fault["hint"]
+    missing = served.get("/users?select=letters(*)").json()
+    told = "Searched for a foreign key relationship between 'users' and 'letters' in the schema 'api', but no matches"
+    assert (missing["code"], missing["details"]) == ("PGRST200", f"{told} were found.")
+
+
+def test_an_embed_s_name_without_the_legacy(served: Served) -> None:
+    target = "/users?select=m:sent(body)&sent.body=eq.hi"
+    reply = served.get(target)
+    assert (reply.status, "deprecated" in (reply.header("warning") or "")) == (200, True)
+    assert served.get(target, given={"url-use-legacy-target-names": False}).fault == (400, "PGRST108")
