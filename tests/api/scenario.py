@@ -26,8 +26,10 @@ import structlog
 
 from tests import postgres
 from undercroft import App, auth
-from undercroft.app import House, build
+from undercroft.app import House, build, wall_for
 from undercroft.base.settings import Settings
+from undercroft.engine import migrate
+from undercroft.engine.migrate import walls
 from undercroft.web.log import configure_log
 
 T = TypeVar("T")
@@ -168,6 +170,8 @@ class Place:
                 for schema in {table.schema for table in self.app.metadata.tables.values() if table.schema}:
                     connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
                 self.app.metadata.create_all(connection)
+            if house.settings.database.rls:
+                walls.apply(wall_for(self.app, house.settings).pieces, migrate.place_at(url))
 
         house.prepare = make_tables
         return house

@@ -81,7 +81,11 @@ class Rules:
 
 
 def rules_of(
-    policies: list[Policy], columns: list[ColumnRule], bypass: frozenset[str] = frozenset({SERVICE_ROLE})
+    policies: list[Policy],
+    columns: list[ColumnRule],
+    bypass: frozenset[str] = frozenset({SERVICE_ROLE}),
+    *,
+    calls_functions: bool = False,
 ) -> Rules:
     """Sort declared rules by their tables."""
     tables = {policy.table for policy in policies}, {rule.table for rule in columns}
@@ -89,4 +93,5 @@ def rules_of(
         {name: tuple(policy for policy in policies if policy.table == name) for name in tables[0]},
         {name: tuple(rule for rule in columns if rule.table == name) for name in tables[1]},
         bypass,
+        calls_functions,
     )

@@ -10,6 +10,7 @@ from undercroft.app.checking import check_rules, functions_by_name
 from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House
 from undercroft.app.served import build_served
+from undercroft.app.walls import second_wall
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
 from undercroft.auth.service import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
@@ -40,7 +41,7 @@ def build(
     keys = installation_keys(settings, clock, dev=dev)
     database = database_of(app, settings)
     catalog = app.catalog(settings.api.schemas[0])
-    rules = rules_of(app.policies, app.column_rules, app.bypass)
+    rules = rules_of(app.policies, app.column_rules, app.bypass, calls_functions=settings.database.rls)
     check_rules(catalog, rules)
     pipeline = Pipeline(
         database.engine,
@@ -54,6 +55,7 @@ def build(
             require_filter=require_filter,
             hook_seconds=settings.database.hook_timeout,
         ),
+        second_wall(rules, settings),
     )
     caller = Caller(pipeline, functions_by_name(app.functions))
     rest = RestRoom(pipeline, caller, rest_settings(settings, app.title))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from undercroft.app.blueprint import Blueprint
+from undercroft.app.walls import ensure_wall, refuse_without_postgres
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
@@ -36,6 +37,7 @@ class Database:
 def database_of(blueprint: Blueprint, settings: Settings) -> Database:
     """The database that `[database] url` names, else the file in the data directory. Raises `SetupFault`."""
     url = postgres_url(settings)
+    refuse_without_postgres(settings, url)
     if url is not None:
         return _postgres(url, settings)
     engine = SQLiteEngine(sqlite_settings(settings), prepare=any_text if blueprint.existing else None)
@@ -93,7 +95,10 @@ def bring_up(blueprint: Blueprint, settings: Settings) -> migrate.Applied:
     url = postgres_url(settings)
     place = migrate.place_at(url) if url else migrate.place_of(sqlite_settings(settings), settings.database.data)
     bring = migrate.sync if blueprint.developing else migrate.ensure
-    return bring(blueprint.metadata, place, blueprint.migrations)
+    done = bring(blueprint.metadata, place, blueprint.migrations)
+    if settings.database.rls:
+        ensure_wall(blueprint, settings, place)
+    return done
 
 
 def sqlite_settings(settings: Settings) -> SQLiteSettings:

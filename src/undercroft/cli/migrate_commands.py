@@ -109,6 +109,28 @@ def migrate_check(
     raise typer.Exit(check(options, database=not no_database, as_json=as_json))
 
 
+@migrate.command("policies")
+def migrate_policies(
+    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    emit_rls: Annotated[bool, typer.Option("--emit-rls", help="Write what has changed as a revision file.")] = False,
+    show: Annotated[bool, typer.Option("--print", help="Print all of it as SQL instead.")] = False,
+    at_once: Annotated[bool, typer.Option("--apply", help="Make it so in the database now, without a file.")] = False,
+    drop_rls: Annotated[bool, typer.Option("--drop-rls", help="Write a revision file that takes it down.")] = False,
+    database: Database = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the policies as PostgreSQL's row-level security.
+
+    They then hold a second time, in the database itself.
+    """
+    from undercroft.cli.walling import policies
+
+    options = _common(app, database, data, config)
+    policies(options, emit=emit_rls, show=show, apply=at_once, drop=drop_rls, as_json=as_json)
+
+
 def _common(app: str | None, database: str | None, data: Path | None, config: Path | None) -> Common:
     from undercroft.cli.options import Common
 

@@ -7,7 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from undercroft.base.faults import SetupFault
+from undercroft.cli.loading import USUAL
 from undercroft.cli.options import Common, Opened, ServeOptions, open_app, read_settings
 from undercroft.cli.telling import paint, say, say_json, warn
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from undercroft.base.settings import Settings
     from undercroft.engine.migrate import Applied, OnStep, Progress, Question, Rename, Site, Status, Step
+    from undercroft.sql.rls import Wall
 
 T = TypeVar("T")
 
@@ -30,6 +34,7 @@ class Migrations:
             raise SetupFault(
                 "a database that is served by reflection has no migrations", hint="Its schema is somebody else's."
             )
+        self.app, self._settings = opened.app, opened.settings
         self.metadata = opened.app.metadata
         self.place: Site = place_of(opened.settings)
         self.folder: Path = opened.migrations or Path.cwd() / "migrations"
@@ -42,6 +47,21 @@ class Migrations:
         from undercroft.auth import open_data_dir
 
         open_data_dir(self._data)
+
+    def wall(self) -> Wall:
+        """The app's policies as row-level security. Raises `SetupFault`."""
+        from undercroft.app import wall_for
+
+        return wall_for(self.app, self._settings)
+
+    def wall_problems(self) -> tuple[str, ...]:
+        """Whether the revision files say other policies than the app, in sentences."""
+        from undercroft.engine.migrate import walls
+
+        if not walls.are_told(self.folder) or not walls.differs(self.wall().pieces, self.folder):
+            return ()
+        told = "the policies have changed since they were written as row-level security"
+        return (f"{told}: `undercroft migrate policies --emit-rls`",)
 
     def answered(self, work: Callable[[Sequence[Rename]], T]) -> T:
         """Do `work` with the answers so far; what it asks then is asked on the terminal, where there is one."""
@@ -89,6 +109,9 @@ def answer_to(question: Question) -> Rename:
 def open_migrations(options: Common, renames: Sequence[str], *, ask: bool) -> Migrations:
     """Load the app and find its database. Raises `SetupFault`."""
     settings = read_settings(options)
+    file = next((name for name in USUAL if Path(name).is_file()), None)
+    if options.app is None and file is not None:
+        options = msgspec.structs.replace(options, app=file)  # migrations are an app's, also beside --database
     return Migrations(open_app(options, settings), renames, ask=ask and sys.stdin.isatty() and sys.stdout.isatty())
 
 

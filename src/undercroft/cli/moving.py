@@ -63,6 +63,7 @@ def check(options: Common, *, database: bool, as_json: bool) -> int:
 
     here = open_migrations(options, (), ask=False)
     problems = migrate.check(here.metadata, here.place, here.folder, database=database)
+    problems += here.wall_problems()
     if as_json:
         say_json({"ok": not problems, "problems": list(problems)})
     else:

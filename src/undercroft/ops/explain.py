@@ -137,7 +137,7 @@ class _Asking:
         statement = write_read(plan, pipeline.dialect, rendering)
         arguments = statement.arguments(Given(shaped.values, self.actor))
         named = origins(read_element(plan, ReadWriter(pipeline.dialect, rendering)), pipeline.dialect.sqlalchemy)
-        async with self.house.engine.transaction(read_only=True) as transaction:
+        async with pipeline.logic(self.actor, read_only=True) as transaction:
             told = explained(transaction, "read", statement.text, arguments, named, secrets_of(self.actor))
             verdict = None
             if self.row is not None:
@@ -165,10 +165,12 @@ class _Asking:
 
     async def _timed(self, statement: Statement, arguments: Sequence[object]) -> tuple[tuple[str, int, int], float]:
         engine, least, spent = self.house.engine, float("inf"), 0.0
-        answer = await engine.read(statement.text, arguments)
+        wall = self.house.pipeline.wall
+        local = None if wall is None else wall.reading(self.actor)
+        answer = await engine.read(statement.text, arguments, local)
         for _ in range(RUNS):
             before = perf_counter()
-            await engine.read(statement.text, arguments)
+            await engine.read(statement.text, arguments, local)
             took = perf_counter() - before
             least, spent = min(least, took), spent + took
             if spent > LONGEST_RUNS:
@@ -194,7 +196,7 @@ class _Asking:
             ("show the rows after", program.after),
         ]
         commands = _COMMANDS[ask.verb]
-        async with self.house.engine.transaction(read_only=True) as transaction:
+        async with self.house.pipeline.logic(self.actor, read_only=True) as transaction:
             told = tuple(
                 self._step(transaction, title, each, shaped, payload) for title, each in steps if each is not None
             )

@@ -84,9 +84,7 @@ class Caller:
         values = read_arguments(function, arguments, texts=texts)
         result: Result | None = None
         try:
-            async with self.pipeline.engine.transaction(
-                read_only=function.read_only, seconds=self.pipeline.settings.hook_seconds
-            ) as transaction:
+            async with self.pipeline.logic(call.actor, read_only=function.read_only) as transaction:
                 context = self.pipeline.context(call.actor, transaction)
                 returned = await function.run(context, **values)
                 if context.opened is not None and not function.read_only:

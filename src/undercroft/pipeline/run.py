@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.errors import no_view_writes, without_hidden_names
 from undercroft.pipeline.hooks import HookedWrite, Hooks
+from undercroft.pipeline.second_wall import SecondWall
 from undercroft.pipeline.session import SessionGuard
 from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
 from undercroft.query.ask import Filter, ReadAsk, WriteAsk
@@ -63,6 +65,8 @@ class Pipeline:
     hooks: Hooks
     log: Any = field(default_factory=structlog.get_logger)
     settings: PipelineSettings = field(default_factory=PipelineSettings)
+    wall: SecondWall | None = None
+    """Set where the database judges callers as well."""
     _scopes: ShapeCache[Catalog] = field(init=False)
     _guards: ShapeCache[Guard] = field(init=False)
     _reads: ShapeCache[Statement] = field(init=False)
@@ -118,7 +122,8 @@ class Pipeline:
 
     async def read_slow(self, statement: Statement, values: Sequence[str], actor: Actor) -> Row:
         """The fields of a `Page`, of a read that is longer than its budget on the loop."""
-        return await self.engine.read_slow(statement.text, statement.arguments(Given(values, actor)))
+        local = None if self.wall is None else self.wall.reading(actor)
+        return await self.engine.read_slow(statement.text, statement.arguments(Given(values, actor)), local)
 
     def _check_aggregates(self, node: Node) -> None:
         if self.settings.aggregates:
@@ -154,7 +159,10 @@ class Pipeline:
             raise no_view_writes(plan.table.name)
         if ask.verb in ("update", "delete") and not ask.ask.conditions and self.settings.require_filter:
             raise write_without_filter(ask.verb)
-        return write_program(self.guard(role).write(plan), self.dialect, rendering, text_rows=text_rows)
+        # Nobody needs to be able to read what he inserts: where the database judges, he asks for nothing back.
+        guard = self.guard(role)
+        blind = self.wall is not None and not guard.bypasses and not self.hooks.touch(plan.table.name, ask.verb)
+        return write_program(guard.write(plan), self.dialect, rendering, text_rows=text_rows, blind=blind)
 
     async def write(
         self, program: WriteProgram, request: WriteRequest, url_key: Mapping[str, str] | None = None
@@ -167,7 +175,9 @@ class Pipeline:
             if self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing:
                 return await self._write_with_hooks(program, request)
             return await self.engine.write(
-                lambda cursor: run_program(cursor, program, request), rollback=request.bounds.rollback
+                lambda cursor: run_program(cursor, program, request),
+                rollback=request.bounds.rollback,
+                local=None if self.wall is None else self.wall.writing(request.actor),
             )
         except DatabaseFault as fault:
             hidden = self.rules.columns_for(plan.table.name, request.actor.role, "hide")
@@ -178,7 +188,7 @@ class Pipeline:
     async def _write_with_hooks(self, program: WriteProgram, request: WriteRequest) -> Written:
         written: Written | None = None
         try:
-            async with self.engine.transaction(seconds=self.settings.hook_seconds) as transaction:
+            async with self.logic(request.actor) as transaction:
                 context = self.context(request.actor, transaction)
                 hooked = HookedWrite(transaction, context, self.hooks, self.dialect, program, request)
                 written = await hooked.run()
@@ -191,6 +201,11 @@ class Pipeline:
         return written
 
     # --- logic ---
+
+    def logic(self, actor: Actor, *, read_only: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction for an app's code that runs for a caller."""
+        local = None if self.wall is None else self.wall.logic(actor)
+        return self.engine.transaction(read_only=read_only, seconds=self.settings.hook_seconds, local=local)
 
     def context(self, actor: Actor, transaction: Transaction) -> Context:
         """What an app's code is handed for one call."""

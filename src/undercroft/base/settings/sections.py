@@ -215,6 +215,9 @@ class Database(Section):
     """Seconds after which a connection is replaced."""
     prepare: bool = True
     """Whether statements are prepared; turn it off for a PgBouncer older than 1.21 in transaction mode."""
+    rls: bool = False
+    """On PostgreSQL: run each request in its caller's role, so that the policies hold a second time, as row-level
+    security; see `undercroft migrate policies --emit-rls`."""
     write_queue: Count = 1024
     """Writes that wait for the writer; one more is answered 503."""
 

@@ -51,7 +51,7 @@ def make(
             worked = _with_way_back(worked, connection)
         facts = facts_of(connection)
     plan = worked.plan if empty else _with_rows(worked.plan, metadata, site, renames, facts)
-    path = _free_path(history, migrations, message or _summary(plan))
+    path = free_path(history, migrations, message or _summary(plan))
     text = _text(history, path, message or _summary(plan), worked, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as file:
@@ -105,7 +105,8 @@ def _with_way_back(worked: WorkedOut, connection: Connection) -> WorkedOut:
     return replace(worked, plan=replace(worked.plan, downgrade=f"raise NotImplementedError({_WAY_BACK!r})"))
 
 
-def _free_path(history: History, migrations: Path, message: str) -> Path:
+def free_path(history: History, migrations: Path, message: str) -> Path:
+    """Where the next revision file goes: `versions/0007_posts_have_tags.py`."""
     numbers = [int(each.number) for each in history.revisions if each.number.isdigit()]
     slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:50].rstrip("_") or "changes"
     return migrations / "versions" / f"{max(numbers, default=0) + 1:04d}_{slug}.py"

@@ -82,8 +82,12 @@ def _same(element: Any, column: Any) -> bool:
 
 
 def tables_of(asked: Asked) -> set[sa.Table]:
-    """What a query reads."""
-    return {part for part in visitors.iterate(asked.query) if isinstance(part, sa.Table)}
+    """What a query reads, beside the row that it is about."""
+    row = next((column.table for column in asked.arguments), None)
+    parts = list(visitors.iterate(asked.query))
+    plain = {part for part in parts if isinstance(part, sa.Table) and part is not row}
+    aliased = {part.element for part in parts if isinstance(part, sa.Alias)}
+    return plain | {element for element in aliased if isinstance(element, sa.Table)}
 
 
 def dollars(tag: str, text: str) -> str:

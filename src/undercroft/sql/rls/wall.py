@@ -260,7 +260,7 @@ def _grant(table: sa.Table, holding: Holding) -> Piece:
         sequence = f"pg_get_serial_sequence({literal(name)}, {literal(column.name)})"
         statements.append(
             f"DO $do$ BEGIN IF {sequence} IS NOT NULL THEN "
-            f"EXECUTE 'GRANT USAGE ON SEQUENCE ' || {sequence} || {literal(f' TO {role}')}; END IF; END $do$"
+            f"EXECUTE 'GRANT ALL ON SEQUENCE ' || {sequence} || {literal(f' TO {role}')}; END IF; END $do$"
         )
     revoke = (
         f"DO $do$ BEGIN IF to_regclass({literal(name)}) IS NOT NULL THEN REVOKE ALL ON {name} FROM {role}; END IF; "

@@ -30,6 +30,7 @@ from undercroft.engine.migrate.postgres.ground import BOOK, PostgresGround
 from undercroft.engine.migrate.postgres.late import do, waiting
 from undercroft.engine.migrate.postgres.needs import create_schema
 from undercroft.engine.migrate.types import OnStep, Progress
+from undercroft.sql.rls import OWNER
 
 _LOCK = 0x756E6465726372
 """The number of our advisory lock."""
@@ -105,6 +106,7 @@ class PostgresPlace:
             return
         with self._connected(isolation_level="AUTOCOMMIT") as alone:
             alone.exec_driver_sql("SET statement_timeout = 0")
+            alone.exec_driver_sql(f"SET {OWNER} = 'on'")
 
             def run(statement: str) -> None:
                 concurrently = "CONCURRENTLY" in statement  # it waits for others, but nobody waits for it
@@ -169,6 +171,8 @@ class PostgresPlace:
         for name, seconds in (("lock_timeout", self.lock_seconds), ("statement_timeout", self.statement_seconds)):
             connection.exec_driver_sql(f"SET LOCAL {name} = {int(seconds * 1000)}")
         connection.exec_driver_sql("SET LOCAL timezone = 'UTC'")
+        # Where policies are row-level security too, whoever owns the tables sees no row without saying so.
+        connection.exec_driver_sql(f"SET LOCAL {OWNER} = 'on'")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
