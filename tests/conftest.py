@@ -53,6 +53,7 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
     "openssl": _command("openssl"),
     "pgbouncer": _command("pgbouncer"),
     "postgres": postgres.lacking,
+    "postgres-contrib": postgres.lacking_contrib,
     "shared": lambda: None if SHARED.is_dir() else "no folder ../shared beside the repository",
     "strace": _command("strace"),
     "wrk": _command("wrk"),
@@ -103,6 +104,13 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of a fresh, empty database, as its owner and superuser."""
     with postgres.database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def contrib_server() -> Iterator[str]:
+    """As `postgres_server`, with the extensions that come with PostgreSQL; its test `needs("postgres-contrib")`."""
+    with postgres.cluster(binaries=postgres.debian_binaries()) as made:
+        yield made.url
 
 
 @pytest.fixture(scope="session")

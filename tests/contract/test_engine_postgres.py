@@ -205,6 +205,36 @@ async def test_every_answer_is_its_callers_own(engine: PostgresEngine, rounds: C
     assert len(connections(engine)) <= 4
 
 
+@pytest.mark.parametrize("local", [None, Local(settings=(("my.word", "x"),))], ids=["alone", "local"])
+async def test_a_commit_that_fails_says_why(engine: PostgresEngine, postgres_url: str, local: Local | None) -> None:
+    """Also where it is the first one of its connection, and something is to be put back after it."""
+    await run(engine, "CREATE TABLE a (id integer PRIMARY KEY)")
+    await run(engine, "CREATE TABLE b (a integer REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    fresh = PostgresEngine(PostgresSettings(postgres_url))
+    await fresh.start()
+    for _ in range(2):
+        with pytest.raises(DatabaseFault) as caught:
+            await fresh.write(lambda cursor: cursor.all("INSERT INTO b VALUES (1)"), local=local)
+        assert caught.value.code == "23503"
+    await fresh.close()
+
+
+async def test_what_is_set_for_a_session_does_not_outlive_its_transaction(engine: PostgresEngine) -> None:
+    from sqlalchemy import text
+
+    ask = "SELECT current_setting('work_mem'), coalesce(current_setting('my.word', true), '')"
+    before = await engine.read(ask, ())
+    leave = "SELECT set_config('work_mem', '5MB', false), set_config('my.word', 'left', false)"
+    for _ in range(3):
+        await engine.write(lambda cursor: cursor.all(leave), local=Local())
+        assert await engine.read(ask, ()) == before
+        for read_only in (False, True):
+            async with engine.transaction(read_only=read_only) as transaction:
+                await transaction.session().execute(text(leave))
+            assert await engine.read(ask, ()) == before
+    assert len(connections(engine)) == 1
+
+
 # --- connections ---
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 ADD = "INSERT INTO items (name) VALUES (?)"
 COUNT = "SELECT count(*) FROM items"
-NAMES = "SELECT group_concat(name) FROM (SELECT name FROM items ORDER BY id)"
+NAMES = "SELECT group_concat(name) FROM (SELECT name FROM items ORDER BY id) AS ordered"
 
 
 class Base(DeclarativeBase):

@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tests import pgbouncer, postgres
 from tests.api.scenario import Reply, Request, ask_asgi, get, send
 from undercroft import App, Context, Fault, Model, auth
 from undercroft.app import database_app
@@ -94,8 +95,9 @@ class World:
 
     app: Any
     people: list[Person]
-    ask: Callable[[random.Random, Person, str], Asked]
+    ask: Callable[[int, Person, str], Asked]
     clean: Callable[[], bool]
+    kinds: Sequence[int] = range(8)
     done: int = 0
     told: Counter[int] = field(default_factory=Counter)
     cut: int = 0
@@ -105,14 +107,14 @@ class World:
 # --- a database that decides for itself ---
 
 
-def ask_served(chance: random.Random, who: Person, word: str) -> Asked:
+def ask_served(kind: int, who: Person, word: str) -> Asked:
     header = ("x-mine", word)
     expected = {
         "sub": who.sub, "role": who.role, "claimed": who.role, "mine": word, "header": word, "left": "",
         "limit": "4MB", "owners": [who.sub] if who.sub else [],
     }  # fmt: skip
-    match chance.randrange(8):
-        case 0 | 1:
+    match kind:
+        case 1 | 5:
             return Asked(get(f"/rpc/whoami?mine={word}", header), lambda reply: reply.json() == expected)
         case 2:
             return Asked(send("POST", "/rpc/whoami", {"mine": word}, header), lambda reply: reply.json() == expected)
@@ -123,7 +125,7 @@ def ask_served(chance: random.Random, who: Person, word: str) -> Asked:
                 send("POST", "/rpc/fails", {"mine": word}, header),
                 lambda reply: reply.code == "P0001" and json.loads(reply.json()["message"]) == expected,
             )
-        case 5:
+        case 0:
             return Asked(send("POST", "/rpc/leaves", {"mine": word}, header), lambda reply: reply.json() == expected)
         case 6:
             return Asked(get("/notes?select=owner", header), lambda reply: reply.json() == _owners(who))
@@ -200,13 +202,13 @@ def make_app() -> App:
     return app
 
 
-def ask_app(chance: random.Random, who: Person, word: str) -> Asked:
+def ask_app(kind: int, who: Person, word: str) -> Asked:
     base = "/rest/v1"
     expected = {
         "sub": who.sub, "role": who.role, "mine": word, "owners": [who.sub] if who.sub else [], "limit": "4MB"
     }  # fmt: skip
-    match chance.randrange(8):
-        case 0 | 1:
+    match kind:
+        case 1 | 4:
             return Asked(get(f"{base}/rpc/whoami?mine={word}"), lambda reply: reply.json() == expected)
         case 2:
             return Asked(send("POST", f"{base}/rpc/lingers", {"mine": word}), lambda reply: reply.json() == expected)
@@ -215,7 +217,7 @@ def ask_app(chance: random.Random, who: Person, word: str) -> Asked:
                 send("POST", f"{base}/rpc/fails", {"mine": word}),
                 lambda reply: reply.code == "P0001" and json.loads(reply.json()["message"]) == expected,
             )
-        case 4:
+        case 0:
             return Asked(send("POST", f"{base}/rpc/leaves", {"mine": word}), lambda reply: reply.json() == expected)
         case 5 | 6:
             return Asked(get(f"{base}/notes?select=owner"), lambda reply: reply.json() == _owners(who))
@@ -253,13 +255,17 @@ def connections_clean(app: Any) -> bool:
     return len(pool._all) <= POOL and len(pool._idle) == len(pool._all) and all(each.clean for each in pool._all)
 
 
+Through = Callable[[str], str]
+"""What stands between: the URL of a database to that by which it is reached."""
+
+
 @asynccontextmanager
-async def served_world(url: str) -> AsyncIterator[World]:
+async def served_world(url: str, through: Through = str) -> AsyncIterator[World]:
     existing.make_roles(url)
     existing.run(url, SERVED)
     fill(url)
     mapping = {
-        "UNDERCROFT_DATABASE_URL": existing.as_authenticator(url), "UNDERCROFT_DATABASE_POOL": str(POOL),
+        "UNDERCROFT_DATABASE_URL": existing.as_authenticator(through(url)), "UNDERCROFT_DATABASE_POOL": str(POOL),
         "UNDERCROFT_AUTH_JWT_SECRET": SECRET.reveal(), "UNDERCROFT_API_ANON_ROLE": GUESTS[0],
         "UNDERCROFT_POSTGREST_STAND_IN": "true", "UNDERCROFT_LOG_REQUESTS": "false",
     }  # fmt: skip
@@ -273,10 +279,11 @@ async def served_world(url: str) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def app_world(url: str, data: Path) -> AsyncIterator[World]:
+async def app_world(url: str, data: Path, through: Through = str) -> AsyncIterator[World]:
     app = make_app()
     mapping = {
-        "UNDERCROFT_DATABASE_URL": url, "UNDERCROFT_DATABASE_POOL": str(POOL), "UNDERCROFT_DATABASE_DATA": str(data),
+        "UNDERCROFT_DATABASE_URL": through(url), "UNDERCROFT_DATABASE_POOL": str(POOL),
+        "UNDERCROFT_DATABASE_DATA": str(data),
         "UNDERCROFT_AUTH_JWT_SECRET": SECRET.reveal(), "UNDERCROFT_LOG_REQUESTS": "false",
     }  # fmt: skip
     app.settings = Settings.load(None, mapping)
@@ -300,8 +307,8 @@ async def ask_for_a_while(world: World, requests: int, chance: random.Random) ->
         while left > 0 and not world.wrong:
             left -= 1
             who, word = chance.choice(world.people), f"{name}.{left}"
-            asked = world.ask(chance, who, word)
-            headers = [(key.encode(), str(value).encode()) for key, value in asked.request.headers]
+            asked = world.ask(chance.choice(world.kinds), who, word)
+            headers = [(str(key).encode(), str(value).encode()) for key, value in asked.request.headers]
             if who.token is not None:
                 headers.append((b"authorization", b"Bearer " + who.token.encode()))
             asking = asyncio.ensure_future(ask_asgi(world.app, asked.request, headers))
@@ -339,35 +346,50 @@ async def settled(true: Callable[[], bool], seconds: float = 10) -> bool:
 
 @pytest.fixture
 def databases(postgres_server: str) -> Iterator[list[str]]:
-    from tests import postgres
-
     with ExitStack() as stack:
         yield [stack.enter_context(postgres.database(postgres_server)) for _ in range(2)]
 
 
+@pytest.mark.timeout(7200)
 def test_each_answer_is_its_callers_own(
     databases: list[str], tmp_path: Path, rounds: Callable[[int, int], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    requests = rounds(5_000, 1_000_000)
+    told = asyncio.run(ask_both(databases, tmp_path, rounds(5_000, 1_000_000)))
+    with capsys.disabled():
+        print(f"\n  mixed users: {told}")
 
-    async def run() -> None:
-        chance = random.Random(12)
-        began = time.monotonic()
-        async with served_world(databases[0]) as served, app_world(databases[1], tmp_path) as app:
-            worlds = (served, app)
-            while sum(world.done for world in worlds) < requests:
-                for world in worlds:
-                    await ask_for_a_while(world, min(requests // 2, 10_000), chance)
-                    assert world.wrong == []
+
+@pytest.mark.needs("pgbouncer")
+@pytest.mark.timeout(3600)
+def test_each_answer_is_its_callers_own_behind_a_pooler(
+    databases: list[str], tmp_path: Path, rounds: Callable[[int, int], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It lends connections for single transactions: what is set for a session there is nobody's."""
+    with pgbouncer.pooled(databases[0]) as one, pgbouncer.pooled(databases[1]) as two:
+        poolers = dict(zip(databases, (one, two), strict=True))
+        told = asyncio.run(ask_both(databases, tmp_path, rounds(1_500, 100_000), poolers.__getitem__))
+    with capsys.disabled():
+        print(f"\n  mixed users behind PgBouncer: {told}")
+
+
+async def ask_both(databases: Sequence[str], data: Path, requests: int, through: Through | None = None) -> str:
+    """Ask a database that is served, and one of an app's own, in turn; what was told, in words."""
+    chance = random.Random(12)
+    began = time.monotonic()
+    way = through or str
+    async with served_world(databases[0], way) as served, app_world(databases[1], data, way) as app:
+        worlds = (served, app)
+        while sum(world.done for world in worlds) < requests:
             for world in worlds:
-                assert await settled(world.clean), "a connection did not come back clean"
-                assert world.cut > world.done // 50
-                assert world.told[200] > world.done // 4
-                assert world.told[503] < world.done // 100
-        seconds = time.monotonic() - began
-        with capsys.disabled():
-            print(f"\n  mixed users: {sum(world.done for world in worlds)} requests in {seconds:.0f} s")
-            for name, world in zip(("database mode", "app mode"), worlds, strict=True):
-                print(f"    {name}: {world.done} asked, {world.cut} cut off, told {dict(sorted(world.told.items()))}")
-
-    asyncio.run(run())
+                world.kinds = range(8) if through is None else range(1, 8)
+                await ask_for_a_while(world, min(requests // 2, 10_000), chance)
+                assert world.wrong == []
+        for world in worlds:
+            assert await settled(world.clean), "a connection did not come back clean"
+            assert world.cut > world.done // 50
+            assert world.told[200] > world.done // 4
+            assert world.told[503] < world.done // 100
+    lines = [f"{sum(world.done for world in worlds)} requests in {time.monotonic() - began:.0f} s"]
+    for name, world in zip(("database mode", "app mode"), worlds, strict=True):
+        lines.append(f"{name}: {world.done} asked, {world.cut} cut off, told {dict(sorted(world.told.items()))}")
+    return "\n    ".join(lines)

@@ -18,7 +18,7 @@ from tests import postgres
 from tests.e2e.processes import Served, app_in, served
 from tests.reliability.load import APP, loaded
 
-pytestmark = pytest.mark.needs("postgres", "linux")
+pytestmark = [pytest.mark.needs("postgres", "linux"), pytest.mark.timeout(3600)]
 
 READY_SECONDS = 2.0
 

@@ -38,6 +38,7 @@ from undercroft.sql.postgres import TextDialect
 T = TypeVar("T")
 
 COMMIT: Step = ("COMMIT", ())
+_ENDS = (b"COMMIT", b"ROLLBACK")
 RESTORE: tuple[Step, ...] = (("RESET ALL", ()), ("RESET ROLE", ()))
 """What was set for the session, and not for the transaction only, must not be there for the next caller."""
 
@@ -82,7 +83,8 @@ class PostgresEngine:
         `foreign_keys` are always looked up: PostgreSQL changes a table without making it anew.
         """
         url = "postgresql+psycopg://" + libpq_url(self.settings.url).partition("://")[2]
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, hide_parameters=True)
+        unprepared = {"prepare_threshold": None}  # behind a pooler it would be found again by somebody else
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, hide_parameters=True, connect_args=unprepared)
         try:
             with engine.connect() as connection:
                 yield connection
@@ -182,12 +184,14 @@ class PostgresEngine:
         """
         try:
             results = await connection.post([COMMIT, *self._restoring(restore)])
-            (result,) = connection.checked(results[:1])
+            ended = next((each for each in results if each.command_status in _ENDS), None)
+            if ended is None:
+                connection.checked(results)
         except DatabaseFault as fault:
             raise outcome_unknown() if is_lost(fault) else fault from fault
-        if not succeeded(results[-1]):
+        if not succeeded(results[-1]):  # what came after it: the session is not as it was
             connection.lose(connection_lost())
-        if result.command_status != b"COMMIT":  # the server says ROLLBACK, and no error
+        if ended is None or ended.command_status != b"COMMIT":  # the server says ROLLBACK, and no error
             raise aborted()
         self.stats.commits += 1
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import conninfo
 
 from undercroft.base.faults import SetupFault
 from undercroft.catalog.types import Catalog
@@ -27,6 +28,7 @@ AND split_part(c.setting, '=', 1) NOT LIKE 'pgrst.%'
 AND (s.name IS NULL OR s.context = 'user' OR {allowed})
 """
 _ALLOWED = "pg_catalog.has_parameter_privilege(current_user, s.name, 'SET')"
+_CONNECT_SECONDS = 10
 _FIRST_WITH_GRANTS = 150_000
 """PostgreSQL 15 came with grants on settings."""
 
@@ -44,7 +46,7 @@ class Standing:
 def read_standing(url: str, schemas: Sequence[str], search_path: Sequence[str], *, timezones: bool = True) -> Standing:
     """Read it, in one snapshot. It blocks. Raises `SetupFault` where the database cannot be reached or read."""
     try:
-        with psycopg.connect(libpq_url(url)) as connection:
+        with _connected(url) as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             allowed = _ALLOWED if connection.info.server_version >= _FIRST_WITH_GRANTS else "false"
             roles = connection.execute(_ROLES.format(allowed=allowed).encode()).fetchall()
@@ -67,7 +69,7 @@ def read_configuration(url: str, names: Iterable[str], pre_config: str | None) -
     """
     asked = list(names)
     try:
-        with psycopg.connect(libpq_url(url)) as connection:
+        with _connected(url) as connection:
             if pre_config is not None:
                 connection.execute(f"SELECT {pre_config}()".encode())
             columns = ", ".join(["current_setting('pgrst.' || %s, true)"] * len(asked))
@@ -76,6 +78,12 @@ def read_configuration(url: str, names: Iterable[str], pre_config: str | None) -
     except psycopg.Error as error:
         raise _unreadable(error) from error
     return {name: value for name, value in zip(asked, row, strict=True) if value}
+
+
+def _connected(url: str) -> psycopg.Connection[Any]:
+    """Nothing is prepared: behind a pooler it would be found again by somebody else."""
+    given = {"connect_timeout": _CONNECT_SECONDS, **conninfo.conninfo_to_dict(libpq_url(url))}
+    return psycopg.connect(**given, prepare_threshold=None)  # type: ignore[arg-type]
 
 
 def _unreadable(error: psycopg.Error) -> SetupFault:
