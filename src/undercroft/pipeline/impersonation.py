@@ -6,8 +6,9 @@ Protocol: PostgREST's "transactions" page, "transaction-scoped settings".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -60,7 +61,7 @@ class Impersonation:
     ) -> Local:
         """The transaction of one request. `routine` are the settings that the called function was declared with."""
         role = self.roles.get(actor.role, _PLAIN)
-        hoisted = [(name, value) for name, value in routine if name in self.hoisted]
+        hoisted = [(name, value) for name, value in routine if name in self.hoisted] if routine else []
         settings = (
             ("search_path", search_path((circumstances.schema, *self.extra_search_path))),
             ("request.jwt.claims", claims_text(actor)),
@@ -101,7 +102,8 @@ def quoted(name: str) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split(".", 1))
 
 
-def search_path(schemas: Collection[str]) -> str:
+@lru_cache(64)
+def search_path(schemas: tuple[str, ...]) -> str:
     """The schemas as `search_path` takes them, each once."""
     return ", ".join('"' + schema.replace('"', '""') + '"' for schema in dict.fromkeys(schemas) if schema)
 
@@ -121,13 +123,15 @@ def headers_text(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 def cookies_text(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The cookies as a JSON object; what is no cookie is left out."""
+    given = [value for name, value in headers if name == b"cookie"]
+    if not given:
+        return "{}"
     found: dict[str, str] = {}
-    for name, value in headers:
-        if name == b"cookie":
-            for piece in _text(value).split(";"):
-                key, _, text = piece.strip().partition("=")
-                if key:
-                    found[key] = text
+    for value in given:
+        for piece in _text(value).split(";"):
+            key, _, text = piece.strip().partition("=")
+            if key:
+                found[key] = text
     return _json(found)
 
 

@@ -5,10 +5,10 @@ What it answers is what PostgREST's documentation says of the same request.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ from undercroft.catalog.types import Catalog, Handler
 from undercroft.engine.errors import DatabaseFault
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.chosen import RaisedFault
-from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline
+from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline, Prepared, Serving
 from undercroft.pipeline.impersonation import Circumstances
 from undercroft.pipeline.write import WriteBounds
 from undercroft.query.ask import ReadAsk, WriteAsk
@@ -32,7 +32,8 @@ from undercroft.rest.parts.media import Media
 from undercroft.rest.parts.payload import read_payload
 from undercroft.rest.parts.places import row_location
 from undercroft.rest.parts.prefer import Preferences
-from undercroft.rest.request import Heads, Reader, RestRequest
+from undercroft.rest.parts.prepared import ReadHead
+from undercroft.rest.request import Frame, Heads, Reader, RestRequest
 from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function, challenge, fault_headers
 from undercroft.rest.routes import RestSettings
 from undercroft.sql.rows import Rendering
@@ -103,8 +104,14 @@ class DatabaseRoom:
             raise
 
     def _answered(self, request: Request) -> Coroutine[Any, Any, Answer]:
-        shaped = self._reader.shape(request.method, request.path, request.query, request.headers)
+        shaped, given = self._reader.recognise(request.method, request.path, request.query, request.headers)
         self._mark(request, "parse")
+        frame = None
+        if isinstance(shaped, Frame):
+            ready: ReadyRead | None = shaped.ready
+            if ready is not None and ready.serving is self._pipeline.serving:
+                return self._run(ready, *shaped.slots.fill(given), request)
+            frame, shaped = shaped, shaped.request(given)
         if shaped.verb == "options":
             return self._options(shaped)
         if shaped.function:
@@ -112,12 +119,14 @@ class DatabaseRoom:
         if not shaped.table:
             return self._describe(shaped, request)
         if shaped.verb == "read":
-            return self._read(shaped, request)
+            return self._read(shaped, request, frame)
         return self._write(shaped, request)
 
     # --- reading ---
 
-    async def _read(self, shaped: RestRequest, request: Request) -> Answer:
+    async def _read(self, shaped: RestRequest, request: Request, frame: Frame | None) -> Answer:
+        """The answer to a read; its frame, where that is known, keeps all that does not depend on the values."""
+        serving = self._pipeline.serving
         decision = self._decided(shaped, shaped.table)
         rendering = self._rendering(decision, head=request.method == "HEAD" and decision.plan is None)
         prepared = self._pipeline.prepare_read(
@@ -127,22 +136,28 @@ class DatabaseRoom:
             lambda: cast("ReadAsk", self._parsed(shaped).ask),
             decision.plan,
         )
-        self._mark(request, "plan")
-        found = await self._pipeline.read(prepared, shaped.values, request.actor, self._circumstances(shaped, request))
-        self._mark(request, "transaction")
         if decision.plan is not None:
+            self._mark(request, "plan")
+            circumstances = self._circumstances(shaped, request)
+            found = await self._pipeline.read(prepared, shaped.values, request.actor, circumstances)
+            self._mark(request, "transaction")
             return self._plan(decision, found)
-        head = self._writer.read(
-            decision.media,
-            shaped.preferences,
-            shaped.rows,
-            found.rows,
-            found.total,
-            schema=shaped.schema,
-            location=shaped.place,
-            renamed=self._renamed.get(shaped.key) or (),
+        renamed = self._renamed.get(shaped.key) or ()
+        head = self._writer.reads(
+            decision.media, shaped.preferences, shaped.rows, schema=shaped.schema, renamed=renamed
         )
-        return self._answer(request, head, found)
+        ready = ReadyRead(serving, prepared, head, self._schema(shaped), shaped.preferences.timezone)
+        if frame is not None:
+            frame.ready = ready
+        return await self._run(ready, shaped.values, shaped.place, request)
+
+    async def _run(self, ready: ReadyRead, values: Sequence[str], place: bytes, request: Request) -> Answer:
+        self._mark(request, "plan")
+        path = request.path.decode("latin-1")
+        circumstances = Circumstances(request.method, path, request.headers, ready.schema, ready.timezone)
+        found = await self._pipeline.read(ready.prepared, values, request.actor, circumstances)
+        self._mark(request, "transaction")
+        return self._answer(request, Head(*ready.head.of(found.rows, found.total, place)), found)
 
     def _decided(self, shaped: RestRequest, name: str, *, shown: bool = True) -> Decision:
         """`name`: the table, or function, for which the database may have handlers; `shown`: its rows are wanted."""
@@ -378,6 +393,16 @@ class DatabaseRoom:
     def _mark(self, request: Request, stage: str) -> None:
         if request.marks is not None:
             request.marks.append((stage, perf_counter()))
+
+
+class ReadyRead(NamedTuple):
+    """All of a read that does not depend on its values, as long as the database is what it was."""
+
+    serving: Serving
+    prepared: Prepared
+    head: ReadHead
+    schema: str
+    timezone: str | None
 
 
 class _Timezones:

@@ -73,7 +73,7 @@ class RestRequest(NamedTuple):
 class Frame:
     """Requests that differ in the values of plain filters alone: what they share, read once for all of them."""
 
-    __slots__ = ("reads", "shared", "slots")
+    __slots__ = ("reads", "ready", "shared", "slots")
 
     def __init__(self, shared: tuple[Any, ...], slots: Slots) -> None:
         self.shared = shared
@@ -81,6 +81,8 @@ class Frame:
         self.slots = slots
         self.reads: dict[str, PreparedRead] = {}
         """By role: what such a read has become."""
+        self.ready: Any = None
+        """What such a read has become, for a room where that is the same for all roles."""
 
     def request(self, values: list[bytes]) -> RestRequest:
         return RestRequest._make(self.shared + self.slots.fill(values))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.util.concurrency import await_, in_greenlet
@@ -44,16 +44,19 @@ def holding(local: Local | None, settings: Sequence[tuple[str, str]]) -> list[St
         given += local.settings
     steps: list[Step] = []
     if given:
-        steps.append((_setting(len(given)), dumped([part for pair in given for part in pair])))
+        names, values = zip(*given, strict=True)
+        steps.append((_setting(names), dumped(values)))
     if local is not None:
         steps += [(text, ()) for text in local.before]
     return steps
 
 
-@cache
-def _setting(count: int) -> str:
-    """Sets so many settings for a transaction."""
-    return f"SELECT {', '.join(f'set_config(${2 * index + 1}, ${2 * index + 2}, true)' for index in range(count))}"
+@lru_cache(256)
+def _setting(names: tuple[str, ...]) -> str:
+    """Gives these settings their values for a transaction."""
+    quoted = [name.replace("'", "''") for name in names]
+    calls = [f"set_config('{name}', ${place}, true)" for place, name in enumerate(quoted, start=1)]
+    return f"SELECT {', '.join(calls)}"
 
 
 class PostgresCursor:
