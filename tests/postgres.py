@@ -71,6 +71,8 @@ class Cluster:
     user: str | None
     """The user of the system to run as; None for the present one. PostgreSQL does not run as root."""
     settings: tuple[str, ...] = ()
+    port: int | None = None
+    """Of TCP on this machine; None for none."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -79,7 +81,8 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self.folder))}"
+        port = f"&port={self.port}" if self.port else ""
+        return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self.folder))}{port}"
 
     def make(self) -> None:
         """Initialise the cluster. Letters fold as in UTF-8; texts sort by code point."""
@@ -95,6 +98,12 @@ class Cluster:
         options = ("-D", str(self.data), "-h", str(primary.folder), "-U", SUPERUSER, "-R", "-c", "fast", "--no-sync")
         command = [*self._as_user(), str(self.binaries / "pg_basebackup"), *options]
         subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
+
+    def own(self, file: Path) -> None:
+        """Make a file the server's own, and nobody else's to read."""
+        file.chmod(0o600)
+        if self.user is not None:
+            shutil.chown(file, self.user)
 
     def promote(self) -> None:
         """Be the primary from now on; returns when it is."""
@@ -118,7 +127,7 @@ class Cluster:
 
     def start(self) -> None:
         settings = (
-            "listen_addresses=",
+            *(("listen_addresses=127.0.0.1", f"port={self.port}") if self.port else ("listen_addresses=",)),
             f"unix_socket_directories={self.folder}",
             "max_connections=200",
             *self.settings,
@@ -158,13 +167,17 @@ def url_of(*clusters: Cluster, **options: str) -> str:
 
 
 @contextmanager
-def cluster(*settings: str, standby_of: Cluster | None = None, binaries: Path | None = None) -> Iterator[Cluster]:
+def cluster(
+    *settings: str, standby_of: Cluster | None = None, binaries: Path | None = None, port: int | None = None
+) -> Iterator[Cluster]:
     """A running cluster, stopped and removed at the end; `settings` as in `wal_level=logical`.
 
     `binaries` are those of another installation than the pip package.
     """
     folder = Path(tempfile.mkdtemp(prefix="undercroft-pg-"))
-    made = Cluster(folder, *(_installation(folder) if binaries is None else _installed(folder, binaries)), settings)
+    made = Cluster(
+        folder, *(_installation(folder) if binaries is None else _installed(folder, binaries)), settings, port
+    )
     try:
         if standby_of is None:
             made.make()

@@ -12,7 +12,7 @@ from psycopg import conninfo
 from undercroft.base.faults import SetupFault
 from undercroft.engine.postgres.connection import Connection
 from undercroft.engine.postgres.errors import cannot_connect
-from undercroft.engine.postgres.hosts import Fence, each_host, first_of, seeks_primary
+from undercroft.engine.postgres.hosts import Fence, Found, each_host, newest_of, seeks_primary
 from undercroft.engine.postgres.settings import PostgresSettings
 
 READ_ONLY = "default_transaction_read_only"
@@ -116,17 +116,16 @@ class Connector:
         hosts = each_host(given) if primary else [given]
         if len(hosts) == 1:
             return await self._open_at(hosts[0], options=options)
-        return await first_of([self._admitted(host, options=options) for host in hosts])
+        return self.fence.choose(await newest_of([self._admitted(host, options=options) for host in hosts]))
 
-    async def _admitted(self, host: dict[str, Any], *, options: bool) -> psycopg.AsyncConnection[Any]:
+    async def _admitted(self, host: dict[str, Any], *, options: bool) -> Found:
         """A connection to one host of several. Raises `psycopg.OperationalError` for one that was left behind."""
         opened = await self._open_at(host, options=options)
         try:
-            await self.fence.check(opened)
+            return await self.fence.admit(opened)
         except BaseException:
             await opened.close()
             raise
-        return opened
 
     async def _open_at(self, host: dict[str, Any], *, options: bool) -> psycopg.AsyncConnection[Any]:
         given = dict(host)

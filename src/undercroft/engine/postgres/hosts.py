@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -17,6 +17,8 @@ _TIMELINE = """
 SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
     THEN pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END
 """
+_GRACE_SECONDS = 0.25
+"""How much later than the first host another one may still be asked for its timeline."""
 Opened = psycopg.AsyncConnection[Any]
 
 
@@ -41,18 +43,37 @@ def each_host(given: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-async def first_of(attempts: Sequence[Coroutine[Any, Any, Opened]]) -> Opened:
-    """The first connection that comes to be; the others are given up. Raises the `psycopg.Error` of the last one."""
+class Found(NamedTuple):
+    """A connection to a host that takes itself for the primary."""
+
+    opened: Opened
+    timeline: int
+    """0 where the host does not tell."""
+
+
+async def newest_of(attempts: Sequence[Coroutine[Any, Any, Found]]) -> Found:
+    """Of those that come to be at about the same time, the one on the newest timeline; the others are given up.
+
+    Raises the `psycopg.Error` of the last one.
+    """
     tasks = [asyncio.ensure_future(attempt) for attempt in attempts]
-    chosen: Opened | None = None
+    chosen: Found | None = None
     failure: BaseException | None = None
+    pending = set(tasks)
     try:
-        for ended in asyncio.as_completed(tasks):
-            try:
-                chosen = await ended
+        while pending:
+            patience = None if chosen is None else _GRACE_SECONDS
+            done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
                 break
-            except (psycopg.Error, OSError) as error:
-                failure = error
+            for each in done:
+                error = each.exception()
+                if error is None:
+                    chosen = each.result() if chosen is None else max(chosen, each.result(), key=_timeline)
+                elif isinstance(error, (psycopg.Error, OSError)):
+                    failure = error
+                else:
+                    raise error
     finally:
         await asyncio.shield(_given_up(tasks, chosen))
     if chosen is None:
@@ -60,12 +81,16 @@ async def first_of(attempts: Sequence[Coroutine[Any, Any, Opened]]) -> Opened:
     return chosen
 
 
-async def _given_up(tasks: Sequence[asyncio.Future[Opened]], chosen: Opened | None) -> None:
+def _timeline(found: Found) -> int:
+    return found.timeline
+
+
+async def _given_up(tasks: Sequence[asyncio.Future[Found]], chosen: Found | None) -> None:
     for task in tasks:
         task.cancel()
     for found in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(found, BaseException) and found is not chosen:
-            await found.close()
+            await found.opened.close()
 
 
 class Fence:
@@ -74,17 +99,22 @@ class Fence:
     def __init__(self) -> None:
         self.timeline = 0
 
-    async def check(self, opened: Opened) -> None:
-        """Raises `psycopg.OperationalError` where a host is a standby, or was the primary once."""
+    async def admit(self, opened: Opened) -> Found:
+        """Ask a host for its timeline. Raises `psycopg.OperationalError` for a standby, and for one left behind."""
         try:
             row = await (await opened.execute(_TIMELINE)).fetchone()
         except psycopg.DatabaseError as error:
             if isinstance(error, psycopg.OperationalError):
                 raise
-            return  # a service that does not tell its timeline keeps former primaries away itself
+            return Found(opened, 0)  # a service that does not tell its timeline keeps former primaries away itself
         if row is None or row[0] is None:
             raise psycopg.OperationalError("the host is in recovery")
         timeline = int(row[0], 16)
         if timeline < self.timeline:
             raise psycopg.OperationalError(f"the host is on timeline {timeline}, the primary on {self.timeline}")
-        self.timeline = timeline
+        return Found(opened, timeline)
+
+    def choose(self, found: Found) -> Opened:
+        """From now on nobody older is admitted."""
+        self.timeline = max(self.timeline, found.timeline)
+        return found.opened
