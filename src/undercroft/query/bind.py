@@ -75,7 +75,9 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
     # The rows to touch are found on the table itself; the rows to show are read back by key, through an alias.
     on_target = binder.scope(table, table.element, ())
     targets = (
-        tuple(on_target.condition(term) for term in ask.ask.conditions) if ask.verb in ("update", "delete") else ()
+        tuple(on_target.condition(term) for term in ask.ask.conditions)
+        if ask.verb in ("update", "delete", "replace")
+        else ()
     )
     if ask.verb == "replace":
         _check_replace(table, ask)

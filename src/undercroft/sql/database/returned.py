@@ -14,19 +14,28 @@ from undercroft.query.plan import Bound, Embed, Node, Order, Output
 def returned(node: Node, table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
     """The columns of the target that the answer's rows, their order and their embeds speak of."""
     on_target = replace(node, source=table)
+    if _needs_row(node):
+        return [table.c[name] for name in node.table.columns]
     fields = {field.column.name: on_target.column(field.column).label(field.column.name) for field in _fields(node)}
     keys = {name: table.c[name] for embed in node.embeds() for name in _own_keys(embed)}
     return [*({**keys, **fields}).values()]
 
 
 def read_from(node: Node, source: sa.FromClause) -> Node:
-    """The node as it reads what was returned: a computed field is a plain column there."""
+    """The node as it reads what was returned: a computed field is a plain column there, unless the whole row is."""
+    if _needs_row(node):
+        return replace(node, source=source)
     return replace(
         node,
         source=source,
         outputs=tuple(_plain_output(each) if isinstance(each, Output) else each for each in node.outputs),
         order=tuple(each if each.embed else replace(each, field=_plain(each.field)) for each in node.order),
     )
+
+
+def _needs_row(node: Node) -> bool:
+    """A computed relationship is called with the whole row, as the table has it."""
+    return any(embed.relation.function is not None for embed in node.embeds())
 
 
 def _fields(node: Node) -> Iterator[Bound]:

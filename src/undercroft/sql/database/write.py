@@ -53,7 +53,8 @@ class _Writer:
         if not self.plan.returning:
             return sa.select(sa.null(), total, inserted, *chosen_columns())
         reads = DatabaseReadWriter(self.dialect, self.rendering)
-        node = read_from(self.plan.node, source.alias("t"))
+        # Under the name that the node's own source had: computed relationships speak of the row by that.
+        node = read_from(self.plan.node, source.alias(cast("sa.Alias", self.plan.node.source).name))
         header, line = reads.line(node)
         rows = reads.rows(node, [line.label("j")], grouped=True).subquery("r")
         shown: Any = sa.select(reads.body(rows.c.j, header), total, inserted, *chosen_columns())
