@@ -8,7 +8,7 @@ from uuid import UUID
 
 from undercroft.base.faults import SetupFault
 from undercroft.cli.credentials import read_claims
-from undercroft.cli.options import Common, open_app, read_settings
+from undercroft.cli.options import Common, open_with_policies, read_settings
 from undercroft.cli.telling import say_json
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def _explained(
     from undercroft.app import build
     from undercroft.ops import explain
 
-    opened = open_app(options, read_settings(options))
+    opened = open_with_policies(options, read_settings(options))
     opened.app.migrations = opened.migrations
     house = build(opened.app, opened.settings, dev=True)
     await house.start()

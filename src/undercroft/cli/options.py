@@ -89,6 +89,20 @@ class Opened(msgspec.Struct, frozen=True):
         return self.folder / "migrations" if self.folder is not None else None
 
 
+def open_with_policies(options: Common, settings: Settings) -> Opened:
+    """As `open_app`, for what tells of policies. Raises `SetupFault` for a database that has its own."""
+    from undercroft.app.databases import is_served
+    from undercroft.base.faults import SetupFault
+
+    if options.app is None and settings.database.url is not None and is_served(settings):
+        raise SetupFault(
+            "without an app file, this PostgreSQL database decides for itself: its policies are not ours to tell of",
+            hint="Name the app (--app app.py); or ask the server for a plan: [api] plan = true, and "
+            "Accept: application/vnd.pgrst.plan+text.",
+        )
+    return open_app(options, settings)
+
+
 def open_app(options: Common, settings: Settings) -> Opened:
     """The app that the arguments name; with a database and no file, one by reflection. Raises `SetupFault`."""
     if options.app is None and settings.database.url is not None:

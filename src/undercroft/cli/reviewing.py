@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undercroft.cli.options import Common, open_app, read_settings
+from undercroft.cli.options import Common, open_with_policies, read_settings
 from undercroft.cli.telling import paint, say, say_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def built(options: Common) -> House:
     """The app, built and not started: nothing is asked of its database. Raises `SetupFault`."""
     from undercroft.app import build
 
-    opened = open_app(options, read_settings(options))
+    opened = open_with_policies(options, read_settings(options))
     opened.app.migrations = opened.migrations
     return build(opened.app, opened.settings, dev=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import cast
 
@@ -17,9 +18,10 @@ from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
 from undercroft.ops.explaining.asked import asked_lines
 from undercroft.ops.explaining.nodes import NodeExplainer
+from undercroft.ops.explaining.plans import PLANS
 from undercroft.ops.explaining.refusals import refusal
 from undercroft.ops.explaining.rows import row_verdict
-from undercroft.ops.explaining.statements import explained, index_use, secrets_of
+from undercroft.ops.explaining.statements import Planned, explained, secrets_of
 from undercroft.ops.explaining.values import ExplainedStatement, Explanation
 from undercroft.ops.parts import Parts
 from undercroft.query.ask import ReadAsk, WriteAsk
@@ -138,7 +140,9 @@ class _Asking:
         arguments = statement.arguments(Given(shaped.values, self.actor))
         named = origins(read_element(plan, ReadWriter(pipeline.dialect, rendering)), pipeline.dialect.sqlalchemy)
         async with pipeline.logic(self.actor, read_only=True) as transaction:
-            told = explained(transaction, "read", statement.text, arguments, named, secrets_of(self.actor))
+            told = explained(
+                self._planned(transaction), "read", statement.text, arguments, named, secrets_of(self.actor)
+            )
             verdict = None
             if self.row is not None:
                 given = (self.actor, shaped.values)
@@ -146,7 +150,6 @@ class _Asking:
                     transaction, self.explainer, plan.node, ask.ask, ("select",), given, self.row, pipeline.dialect
                 )
         (_, rows, total), microseconds = await self._timed(statement, arguments)
-        indexes, scans = index_use([told])
         return Explanation(
             self.request,
             self.actor.role,
@@ -154,8 +157,8 @@ class _Asking:
             (),
             nodes=self.explainer.read(plan.node),
             statements=(told,),
-            indexes=indexes,
-            scans=scans,
+            indexes=_once(told.found),
+            scans=_once(told.slow),
             rows=rows,
             total=total,
             microseconds=microseconds,
@@ -214,7 +217,6 @@ class _Asking:
                     self.row,
                     pipeline.dialect,
                 )
-        indexes, scans = index_use(told)
         return Explanation(
             self.request,
             self.actor.role,
@@ -222,8 +224,8 @@ class _Asking:
             (),
             nodes=(self.explainer.written(program.plan.table, commands),),
             statements=told,
-            indexes=indexes,
-            scans=scans,
+            indexes=_once(line for each in told for line in each.found),
+            scans=_once(line for each in told for line in each.slow),
             row=verdict,
             notes=("nothing was written: the statements were planned only", *self._notes(), *self._hooks(ask)),
         )
@@ -236,7 +238,7 @@ class _Asking:
         row = payload.rows[0] if payload.rows else {}
         arguments = statement.arguments(Given(shaped.values, self.actor, row, _NOTHING_CARRIED))
         secrets = secrets_of(self.actor, payload.rows)
-        return explained(transaction, title, statement.text, arguments, named, secrets)
+        return explained(self._planned(transaction), title, statement.text, arguments, named, secrets)
 
     def _hooks(self, ask: WriteAsk) -> tuple[str, ...]:
         touched = self.house.pipeline.hooks.touch(ask.table, ask.verb)
@@ -261,5 +263,12 @@ class _Asking:
                 notes.append(f"{self.actor.role} may not call it: to it, there is no such function")
         return Explanation(self.request, self.actor.role, self.actor.uid, tuple(asked), notes=tuple(notes))
 
+    def _planned(self, transaction: Transaction) -> Planned:
+        return partial(PLANS[self.house.engine.dialect.name], transaction)
+
     def _notes(self) -> tuple[str, ...]:
         return (f"{self.actor.role} passes every policy",) if self.explainer.bypasses else ()
+
+
+def _once(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(lines))

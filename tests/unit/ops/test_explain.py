@@ -95,16 +95,13 @@ async def test_index_use(library: House) -> None:
     assert by_title.notes == ("service_role passes every policy",)
 
 
-@pytest.mark.parametrize(
-    ("row", "shown", "held"),
-    [
-        ("1", True, [True, False]),
-        ("2", True, [True, False]),
-        ("3", True, [False, True]),
-        ("4", False, [False, False]),
-    ],
-)
-async def test_why_a_row_is_shown_or_hidden(library: House, row: str, shown: bool, held: list[bool]) -> None:
+ROWS = {"1": [True, False], "2": [True, False], "3": [False, True], "4": [False, False]}
+"""What the two policies say of each row to Ada."""
+
+
+@pytest.mark.parametrize(("row", "held"), ROWS.items())
+async def test_why_a_row_is_shown_or_hidden(library: House, row: str, held: list[bool]) -> None:
+    shown = any(held)
     found = await read(library, "GET /rest/v1/books", ADA, row)
     assert found.row is not None
     assert (found.row.exists, found.row.shown) == (True, shown)
@@ -212,6 +209,46 @@ async def test_an_explanation_is_json(library: House) -> None:
     document = json.loads(json.dumps(found.as_json()))
     assert document["nodes"][1]["path"] == "books.loans"
     assert list(document)[:4] == ["request", "role", "uid", "asked"]
+
+
+@pytest.mark.needs("postgres")
+async def test_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    built = build_house(tmp_path, UNDERCROFT_DATABASE_URL=postgres_url)
+    await built.start()
+    try:
+        await explained_on_postgresql(built)
+    finally:
+        await built.close()
+
+
+async def explained_on_postgresql(built: House) -> None:
+    async with built.engine.transaction() as transaction:
+        for number, title, owner, public, price in BOOKS:
+            values = (str(number), title, owner, "t" if public else "f", None if price is None else str(price))
+            transaction.all("INSERT INTO books VALUES ($1, $2, $3, $4, $5)", values)
+        transaction.all("INSERT INTO loans VALUES (1, 3, 'ada', NULL)")
+        transaction.all(
+            "INSERT INTO books SELECT n, 'hush-hush' || n, 'eve', false, 1 FROM generate_series(100, 5000) n"
+        )
+        transaction.all("ANALYZE")
+    by_key = await read(built, "/rest/v1/books?id=eq.2", SERVICE)
+    assert [line.partition(" using ")[2] for line in by_key.indexes] == ["books_pkey on books t0"]
+    assert by_key.scans == ()
+    (statement,) = (await read(built, "/rest/v1/books?title=neq.hush-hush&order=title", ADA)).statements
+    assert [line for line in statement.slow if line.startswith("Seq Scan on books")]
+    assert any(line.startswith("  ") for line in statement.query_plan)
+    told = str((statement.parameters, statement.query_plan))
+    assert "(secret)" in told
+    assert "hush-hush" not in told
+    for row, held in ROWS.items():
+        verdict = (await read(built, "GET /rest/v1/books", ADA, row)).row
+        assert verdict is not None
+        assert (verdict.shown, [each.holds for each in verdict.verdicts]) == (any(held), held)
+    changed = await explain(built, "PATCH /rest/v1/books?id=eq.2", ADA, body=b'{"title": "Changed"}', row="2")
+    assert changed.refusal is None
+    assert changed.statements[0].title == "update"
+    async with built.engine.transaction(read_only=True) as transaction:
+        assert transaction.all("SELECT title FROM books WHERE id = 2") == [("Own",)]
 
 
 def raise_refusal(found: Explanation) -> None:

@@ -51,13 +51,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedStatement:
-    """One SQL statement, and how SQLite will go about it."""
+    """One SQL statement, and how the database will go about it."""
 
     title: str
     sql: str
     parameters: tuple[Parameter, ...]
     query_plan: tuple[str, ...]
-    """Lines of EXPLAIN QUERY PLAN, indented by two spaces per level."""
+    """Lines of the database's own account, indented by two spaces per level."""
+    found: tuple[str, ...] = ()
+    """Of these, what is found by an index."""
+    slow: tuple[str, ...] = ()
+    """Of these, what is read from end to end, or sorted aside."""
 
 
 @dataclass(frozen=True, slots=True)
