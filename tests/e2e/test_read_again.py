@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests import postgres
 from tests.e2e.processes import Served
 
 with suppress(ImportError):  # the driver is an extra
@@ -126,3 +127,33 @@ def test_what_was_said_while_nobody_listened_is_not_missed(serve: Serve, postgre
     )
     until(lambda: client.get("/more").status_code, 200)
     until(lambda: existing.value(postgres_url, LISTENERS), 1)
+
+
+def test_whether_it_lives_and_is_ready_is_told_on_a_port_of_its_own(tmp_path: Path, free_port: int) -> None:
+    """Also while the database is away: it lives, it is not ready, and whoever asks is told to come again."""
+    with postgres.cluster() as cluster:
+        existing.make_roles(cluster.url)
+        existing.run(cluster.url, *TABLES)
+        settings = {"admin_server_port": free_port, "admin_server_host": "127.0.0.1"}
+        with existing.stand_in(cluster.url, tmp_path, **settings) as (process, client):
+
+            def told(path: str) -> int:
+                return httpx2.get(f"http://127.0.0.1:{free_port}{path}").status_code
+
+            assert (told("/live"), told("/ready"), told("/other")) == (200, 200, 404)
+            assert httpx2.post(f"http://127.0.0.1:{free_port}/ready").status_code == 405
+            assert client.get("/live").status_code == 404
+            assert client.get("/things").status_code == 200
+            for how in (signal.SIGINT, signal.SIGQUIT):
+                cluster.stop(how)
+                assert (told("/live"), told("/ready")) == (200, 503)
+                answer = client.get("/things")
+                assert (answer.status_code, answer.json()["code"]) == (503, "PGRST000")
+                assert answer.headers["retry-after"]
+                read_before = len(process.logged("read again"))
+                cluster.start()
+                until(lambda: told("/ready"), 200, seconds=2)
+                until(lambda: client.get("/things").status_code, 200, seconds=2)
+                # Nobody knows what was said meanwhile.
+                process.until(lambda: len(process.logged("read again")) >= read_before + 2, "another reading")  # noqa: B023
+            assert process.logged("crash") == []

@@ -63,6 +63,7 @@ def _postgres(url: str, settings: Settings) -> Database:
             wait_seconds=database.pool_timeout,
             wait_queue=database.write_queue,
             statement_seconds=database.statement_timeout,
+            lock_seconds=database.lock_timeout,
             lease_seconds=database.hook_timeout,
             idle_seconds=database.pool_idle,
             life_seconds=database.pool_lifetime,

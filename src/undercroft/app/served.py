@@ -180,6 +180,7 @@ def postgres_settings(settings: Settings) -> PostgresSettings:
         wait_seconds=database.pool_timeout,
         wait_queue=database.write_queue,
         statement_seconds=None if settings.postgrest.stand_in else database.statement_timeout,
+        lock_seconds=database.lock_timeout,
         lease_seconds=database.hook_timeout,
         idle_seconds=database.pool_idle,
         life_seconds=database.pool_lifetime,

@@ -97,6 +97,7 @@ async def _live(order: Order, opened: Opened, listener: socket.socket) -> int:
     _heed_requests_to_read(house)
     drain = Drain(opened.app, log)
     server = make_server(order.options.server, drain, listener, opened.settings.api.tls)
+    admin = await _admin(order, house)
     await opened.app.start()
     serving = asyncio.create_task(server.serve())
     try:
@@ -116,6 +117,8 @@ async def _live(order: Order, opened: Opened, listener: socket.socket) -> int:
             serving.result()
     finally:
         house.outside.ready = False
+        if admin is not None:
+            admin.close()
         if number := await drain.cut_off():
             log.warning("cut off", requests=number)
         await opened.app.stop()
@@ -147,6 +150,17 @@ def build_house(options: ServeOptions, opened: Opened) -> House:
 
         bring_up(opened, options)
     return house
+
+
+async def _admin(order: Order, house: House) -> asyncio.Server | None:
+    """The server that tells of one worker how all are, where the settings ask for it."""
+    postgrest = house.settings.postgrest
+    if postgrest.admin_port is None or order.index > 0:
+        return None
+    from undercroft.cli.admin import serve_admin
+
+    host = postgrest.admin_host or house.settings.server.host
+    return await serve_admin(host, postgrest.admin_port, house.outside.is_ready)
 
 
 def _heed_requests_to_read(house: House) -> None:

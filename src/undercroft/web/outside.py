@@ -54,8 +54,12 @@ class Outside:
 
     async def _readiness(self, request: Request) -> Response:
         """It may be sent requests, and its database answers."""
-        ready = self.ready and await self._answers()
+        ready = await self.is_ready()
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503, headers={"cache-control": "no-store"})
+
+    async def is_ready(self) -> bool:
+        """Whether requests may be sent here, and the database answers."""
+        return self.ready and await self._answers()
 
     async def _answers(self) -> bool:
         try:

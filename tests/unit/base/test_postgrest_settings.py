@@ -125,8 +125,14 @@ def test_settings_of_the_database_go_over_the_others() -> None:
 
 
 def test_what_has_no_meaning_here_is_named() -> None:
-    settings = load_postgrest(None, {"PGRST_ADMIN_SERVER_PORT": "3001", "PGRST_LOG_QUERY": "main-query"})
-    assert settings.notices == ("PostgREST settings without a counterpart, left out: admin-server-port, log-query",)
+    settings = load_postgrest(None, {"PGRST_JWT_CACHE_MAX_LIFETIME": "3600", "PGRST_LOG_QUERY": "main-query"})
+    left_out = "jwt-cache-max-lifetime, log-query"
+    assert settings.notices == (f"PostgREST settings without a counterpart, left out: {left_out}",)
+
+
+def test_the_admin_server_has_a_port_of_its_own() -> None:
+    settings = load_postgrest(None, {"PGRST_ADMIN_SERVER_PORT": "3001", "PGRST_ADMIN_SERVER_HOST": "*4"})
+    assert (settings.postgrest.admin_port, settings.postgrest.admin_host) == (3001, "0.0.0.0")
 
 
 def test_every_counterpart_is_a_setting() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # https://docs.postgrest.org/en/stable/references/configuration.html
 COUNTERPARTS: Mapping[str, tuple[str, str]] = {
+    "admin-server-host": ("postgrest", "admin_host"),
+    "admin-server-port": ("postgrest", "admin_port"),
     "client-error-verbosity": ("postgrest", "error_verbosity"),
     "db-aggregates-enabled": ("api", "aggregates"),
     "db-anon-role": ("api", "anon_role"),
@@ -79,9 +81,9 @@ DEFAULTS: Mapping[str, Any] = {
 
 _NOT_IN_DATABASE = frozenset(
     {
-        "db-channel", "db-channel-enabled", "db-config", "db-pool", "db-pool-acquisition-timeout",
-        "db-pool-max-idletime", "db-pool-max-lifetime", "db-uri", "log-level", "server-host", "server-port",
-        "server-unix-socket", "server-unix-socket-mode",
+        "admin-server-host", "admin-server-port", "db-channel", "db-channel-enabled", "db-config", "db-pool",
+        "db-pool-acquisition-timeout", "db-pool-max-idletime", "db-pool-max-lifetime", "db-uri", "log-level",
+        "server-host", "server-port", "server-unix-socket", "server-unix-socket-mode",
     }
 )  # fmt: skip
 IN_DATABASE: Mapping[str, str] = {name.replace("-", "_"): name for name in COUNTERPARTS if name not in _NOT_IN_DATABASE}
@@ -222,7 +224,7 @@ def _translated(name: str, path: Name, value: Any) -> tuple[Name | None, Any]:
         return path, value.strip().lower() in ("true", "yes", "on", "1", "t", "y")
     if name == "log-level":
         return path, _LEVELS.get(str(value), value)
-    if name == "server-host":
+    if name in ("admin-server-host", "server-host"):
         return (path if value is not None else None), _HOSTS.get(str(value), value)
     if value == "" and name != "jwt-secret":
         value = None

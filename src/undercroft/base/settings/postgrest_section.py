@@ -36,6 +36,10 @@ class Postgrest(Section):
     """Whether the OpenAPI document tells of the Authorization header."""
     ignore_privileges: bool = False
     """Whether the OpenAPI document shows what the caller may not use, too."""
+    admin_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where `/live` and `/ready` are told; a stand-in has no other path for them."""
+    admin_host: str | None = None
+    """The address for that port; by default that of the server."""
     legacy_target_names: bool = True
     """Whether filters may name an embed by its relation although it has an alias."""
     error_verbosity: Literal["verbose", "minimal"] = "verbose"

@@ -201,6 +201,8 @@ class Database(Section):
     """Virtual-machine steps that a read may take on the event loop before it moves to a reader thread."""
     statement_timeout: Seconds = Field(default=8.0, gt=0)
     """Seconds for one statement."""
+    lock_timeout: Seconds | None = Field(default=None, gt=0)
+    """On PostgreSQL: seconds for which a statement waits for a lock; by default as the database says."""
     hook_timeout: Seconds = Field(default=5.0, gt=0)
     """Seconds for which a write whose hooks await Python may hold the writer."""
     readers: Count = 4
