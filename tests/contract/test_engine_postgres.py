@@ -312,6 +312,18 @@ async def test_prepared_statements_are_bounded(postgres_url: str) -> None:
     await engine.close()
 
 
+async def test_a_statement_that_is_given_up_is_not_in_the_way_of_isolation(postgres_url: str) -> None:
+    engine = PostgresEngine(PostgresSettings(postgres_url, pool_most=1, cached_statements=5))
+    await engine.start()
+    shown = "SHOW transaction_isolation"
+    for index in range(20):
+        await number(engine, f"SELECT {index}")
+        local = Local(isolation="SERIALIZABLE" if index % 2 else "REPEATABLE READ")
+        told = await engine.write(lambda cursor: cursor.one(shown)[0], local=local)
+        assert told == str(local.isolation).lower()
+    await engine.close()
+
+
 async def test_without_prepared_statements_nothing_stays_on_a_connection(postgres_url: str) -> None:
     """As behind a pooler that lends connections for single transactions."""
     engine = PostgresEngine(PostgresSettings(postgres_url, prepare=False, session=(("TimeZone", "Asia/Tokyo"),)))

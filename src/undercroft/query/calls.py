@@ -86,6 +86,8 @@ def bind_call(
 
 def _takes(routine: Routine, given: frozenset[str]) -> bool:
     """All arguments that have no default are given, and none that there is not."""
+    if any(not each.name for each in routine.arguments):
+        return False
     required = {each.name for each in routine.arguments if each.required}
     optional = {each.name for each in routine.arguments if not each.required}
     return given - optional == required

@@ -37,6 +37,9 @@ _GRACE_SECONDS = 0.02
 _CANCEL_SECONDS = 5.0
 
 
+_BOUNDARIES = ("BEGIN", "COMMIT", "ROLLBACK")
+
+
 class Connection:
     """A connection as its present owner uses it. `on_lost` is called once, when it is gone."""
 
@@ -148,7 +151,9 @@ class Connection:
             known = self._statements.find(text)
             if known is None:
                 known = self._statements.add(text)
-                for name in self._statements.take_dropped():
+                # Not before a BEGIN: it would stand in a transaction of its own making, too late for its isolation. Nor
+                # before what ends one: where that has failed, it would be refused, and the end with it.
+                for name in () if text.startswith(_BOUNDARIES) else self._statements.take_dropped():
                     pg.send_query_params(b"DEALLOCATE " + name, None)
                     self._dropping.append((self._queued, name))
                     self._queued += 1
