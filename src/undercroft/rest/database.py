@@ -257,8 +257,16 @@ class DatabaseRoom:
                     else None
                 )
                 inserted = affected if found.inserted is None else found.inserted
+                table = self._catalog(shaped).tables[shaped.table]
                 return self._writer.insert(
-                    media, preferences, affected, inserted, schema=shaped.schema, location=location, renamed=renamed
+                    media,
+                    preferences,
+                    affected,
+                    inserted,
+                    schema=shaped.schema,
+                    location=location,
+                    resolved=bool(table.primary_key) or "on_conflict" in shaped.key[5::2],
+                    renamed=renamed,
                 )
             case "update":
                 return self._writer.update(media, preferences, affected, schema=shaped.schema, renamed=renamed)

@@ -128,6 +128,8 @@ def test_upserts_on_views(served: Served) -> None:
     given: dict[str, Any] = {"given": BACK, "prefer": "return=representation, resolution=merge-duplicates"}
     reply = served.post("/books?on_conflict=id&select=id,title,pages", {"id": 1, "title": "up"}, **given)
     assert (reply.status, reply.json()) == (200, [{"id": 1, "title": "up", "pages": 10}])
+    # Without a key there is nothing to resolve by.
+    assert served.post("/nopk", {"a": 1}, **given).header("preference-applied") == "return=representation"
     given["prefer"] = "return=representation, resolution=ignore-duplicates"
     reply = served.post("/books?select=id", [{"id": 1}, {"id": 9}], **given)
     assert (reply.status, reply.json()) == (201, [{"id": 9}])

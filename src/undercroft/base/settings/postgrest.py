@@ -79,6 +79,13 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What PostgREST takes where its file is silent, and we do not."""
 
+_STAND_IN: Mapping[Name, Any] = {
+    ("postgrest", "stand_in"): True,
+    ("server", "url_limit"): 65_536,
+    ("server", "body_limit"): 100 * 1024 * 1024,
+}
+"""What holds in the place of a PostgREST, which bounds requests less than we do elsewhere."""
+
 _NOT_IN_DATABASE = frozenset(
     {
         "admin-server-host", "admin-server-port", "db-channel", "db-channel-enabled", "db-config", "db-pool",
@@ -122,7 +129,7 @@ def load_postgrest(file: Path | None, environ: Mapping[str, str]) -> Settings:
         if isinstance(value, str) and value.startswith("@"):
             mapping[name] = _contents(name, Path(value[1:]))
     found, *notices = _found(mapping)
-    found.values["postgrest", "stand_in"] = True
+    found.values |= _STAND_IN
     read_environ(environ, (), found)
     return Settings.made(found, *notices)
 

@@ -35,8 +35,8 @@ class Offered:
 
 
 def of_routine(name: str, overloads: Sequence[Routine]) -> Offered:
-    """A function of the database; of several that share a name the first is described."""
-    one = overloads[0]
+    """A function of the database; of several that share a name the one with most arguments is described."""
+    one = max(overloads, key=lambda each: len(each.arguments))
     taken = tuple(Taken(each.name, type_of(each.type_), each.required, each.variadic) for each in one.arguments)
     return Offered(name, taken, one.read_only, one.comment)
 

@@ -48,12 +48,12 @@ class RoutineMaker:
     record: Callable[[ObjectName, Sequence[tuple[str, Oid]]], Table]
 
     def make(self, facts: Iterable[RoutineFact]) -> dict[str, tuple[Routine, ...]]:
-        """By name; without those that cannot be called by the names of their arguments."""
+        """By name, fewer arguments first; without those that cannot be called by the names of their arguments."""
         found: dict[str, list[Routine]] = defaultdict(list)
         for fact in facts:
             if self._is_callable(fact):
                 found[fact.name].append(self._routine(fact))
-        return {name: tuple(routines) for name, routines in found.items()}
+        return {name: tuple(sorted(routines, key=_order)) for name, routines in found.items()}
 
     def _is_callable(self, fact: RoutineFact) -> bool:
         taken = _taken(fact)
@@ -88,6 +88,11 @@ class RoutineMaker:
                 variadic=each.mode == "v",
                 kind=self.types.kind(each.type_),
             )
+
+
+def _order(routine: Routine) -> tuple[int, list[tuple[str, str]]]:
+    """In which order messages tell those that share a name."""
+    return len(routine.arguments), [(each.name, each.type_) for each in routine.arguments]
 
 
 def _taken(fact: RoutineFact) -> list[Parameter]:
