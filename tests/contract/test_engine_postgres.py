@@ -462,3 +462,17 @@ async def test_nothing_stays_open(postgres_url: str) -> None:
     assert descriptors() > before
     await engine.close()
     assert descriptors() <= before
+
+
+async def test_what_failed_is_told_also_where_a_full_cache_gives_up_statements(postgres_url: str) -> None:
+    """A statement is not given up in a transaction that has failed: the refusal of that would stand before its end."""
+    engine = PostgresEngine(PostgresSettings(postgres_url, pool_most=1, cached_statements=3))
+    await engine.start()
+    try:
+        for number in range(12):
+            with pytest.raises(DatabaseFault) as told:
+                async with engine.transaction() as transaction:
+                    transaction.run(lambda cursor: cursor.all(f"SELECT {number} / 0"))  # noqa: B023  # run at once
+            assert told.value.code == "22012"
+    finally:
+        await engine.close()
