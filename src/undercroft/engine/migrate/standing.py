@@ -54,7 +54,8 @@ def _located(found: Status, connection: Connection, history: History, along: dic
         found,
         current=revision_number(connection),
         pending=history.after(position.actual),
-        drift=() if position.found else position.drift,
+        # Where a migration is not done yet, the schema is between two revisions: that is no drift.
+        drift=() if position.found or found.unfinished else position.drift,
     )
 
 

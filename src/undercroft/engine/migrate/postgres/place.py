@@ -180,7 +180,9 @@ class PostgresPlace:
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             deadline = time.monotonic() + self.wait_seconds
-            while not connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).scalar():
+            # As a plain query: one with parameters would keep its snapshot for as long as this transaction lasts, and
+            # whatever is done CONCURRENTLY waits for old snapshots.
+            while not runner(connection)(f"SELECT pg_try_advisory_xact_lock({_LOCK})")[0][0]:
                 if time.monotonic() > deadline:
                     raise Busy(
                         f"another process migrates this database (waited {self.wait_seconds:g} s)",
