@@ -29,6 +29,7 @@ from undercroft.rest.response import fault_headers
 from undercroft.sql.database import DatabaseDialect
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.web.door import Door
+from undercroft.web.faults import body_of, terse_body_of
 from undercroft.web.outside import Outside
 
 if TYPE_CHECKING:
@@ -104,17 +105,24 @@ class Served:
         dialect = DatabaseDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
         limits = DatabaseSettings(settings.api.aggregates, settings.api.max_rows)
         pipeline = DatabasePipeline(self._engine, dialect, serving(self._standing, settings), limits)
-        verbose = settings.postgrest.error_verbosity == "verbose"
+        fault_body = body_of if settings.postgrest.error_verbosity == "verbose" else terse_body_of
         prefix = b"" if settings.postgrest.stand_in else PREFIX
         room = DatabaseRoom(
             pipeline,
             rest_settings(settings, self._app.title),
             root_of(pipeline, settings, prefix),
             plans=settings.api.plan,
-            verbose=verbose,
+            fault_body=fault_body,
             legacy_names=settings.postgrest.legacy_target_names,
         )
-        return Door({prefix: room}, self._identify, door_settings(settings), self.log, fault_headers=fault_headers)
+        return Door(
+            {prefix: room},
+            self._identify,
+            door_settings(settings),
+            self.log,
+            fault_headers=fault_headers,
+            fault_body=fault_body,
+        )
 
     # --- reading ---
 

@@ -5,7 +5,7 @@ What it answers is what PostgREST's documentation says of the same request.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -69,16 +69,16 @@ class DatabaseRoom:
         root: DatabaseRoot,
         *,
         plans: bool,
-        verbose: bool = True,
+        fault_body: Callable[[Fault], bytes] = body_of,
         legacy_names: bool = True,
     ) -> None:
-        """`plans`: query plans may be asked for; `verbose`: errors tell their details and hints; `legacy_names`: an
+        """`plans`: query plans may be asked for; `fault_body`: how errors are told; `legacy_names`: an
         embed with an alias may be named by its relation."""
         self._pipeline = pipeline
         self._settings = settings
         self._root = root
         self._plans = plans
-        self._verbose = verbose
+        self._fault_body = fault_body
         self._legacy_names = legacy_names
         self._reader = DatabaseReader(settings.limits, settings.schemas, _Timezones(pipeline))
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
@@ -93,14 +93,11 @@ class DatabaseRoom:
         try:
             return await self._answered(request)
         except Fault as fault:
-            told = fault if self._verbose else _terse(fault)
             if isinstance(fault, RaisedFault):
-                return Answer(fault.status, with_chosen(fault_headers(told), fault.headers), body_of(told))
+                return Answer(fault.status, with_chosen(fault_headers(fault), fault.headers), body_of(fault))
             if isinstance(fault, DatabaseFault) or fault.code in _OF_FUNCTIONS:
                 status = database_status_of(fault, anonymous=not request.authenticated)
-                return Answer(status, (*fault_headers(told), *challenge(fault, status)), body_of(told))
-            if not self._verbose:
-                raise told from fault
+                return Answer(status, (*fault_headers(fault), *challenge(fault, status)), self._fault_body(fault))
             raise
 
     def _answered(self, request: Request) -> Coroutine[Any, Any, Answer]:
@@ -431,13 +428,6 @@ def _is_whole(shaped: RestRequest) -> bool:
 
 def _encoded(body: str | bytes | None) -> bytes:
     return body.encode() if isinstance(body, str) else body or b""
-
-
-def _terse(fault: Fault) -> Fault:
-    """The fault without what tells of the database's inside."""
-    if isinstance(fault, RaisedFault):
-        return fault
-    return Fault(fault.message, code=fault.code, retry_after=fault.retry_after)
 
 
 def _location(table: str, body: str | bytes | None) -> bytes | None:

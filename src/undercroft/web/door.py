@@ -55,12 +55,14 @@ class Door:
         log: Any,
         *,
         fault_headers: FaultHeaders,
+        fault_body: Callable[[Fault], bytes] = body_of,
     ) -> None:
         self._rooms = rooms
         self._identify = identify
         self._settings = settings
         self._log = log
         self._fault_headers = fault_headers
+        self._fault_body = fault_body
         self._plain_cors = cors(None, settings.cors_origins)
         self._told_seconds = -1.0 if settings.log_all else settings.slow_seconds
         """Answers that took longer are told to the log."""
@@ -175,14 +177,14 @@ class Door:
             )
             if status == 500 and fault.code != "PGRST300":  # that the server has no key is told: nothing else is in it
                 fault = self._secretive(fault, request)
-        return Answer(status, headers, body_of(fault))
+        return Answer(status, headers, self._fault_body(fault))
 
     def _crash(self, error: Exception, request: Request) -> Answer:
         """A fault of the program: told in full to the log, and to nobody else."""
         # As text: a log that somebody else set up might print every frame's variables, the token among them.
         self._log.error("crash", exception="".join(format_exception(error)), id=self._id_of(request))
         fault = self._secretive(Fault("Internal server error"), request)
-        return Answer(500, self._fault_headers(fault), body_of(fault))
+        return Answer(500, self._fault_headers(fault), self._fault_body(fault))
 
     def _secretive(self, fault: Fault, request: Request) -> Fault:
         return Fault(

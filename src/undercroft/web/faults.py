@@ -68,6 +68,11 @@ def _chosen(digits: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and 200 <= int(digits) < 600 else 500
 
 
+def terse_body_of(fault: Fault) -> bytes:
+    """The fault without what tells of the database's inside."""
+    return msgspec.json.encode({"code": fault.code, "message": fault.message})
+
+
 def body_of(fault: Fault) -> bytes:
     """The fault as PostgREST's clients read it."""
     return msgspec.json.encode(

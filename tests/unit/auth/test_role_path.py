@@ -32,6 +32,7 @@ CLAIMS = {
         ('.role[?(@ == "author")]', None), (".app[0]", None), (".role[-1]", None),
         (".app.roles[-2]", "app_editor"), (".app.roles[*]", "other"), (".app.*", ["other", "app_editor", 3]),
         ("$['app'][\"primary\"]", "x"), ("$.app.roles[?@ == 'app_editor']", "app_editor"),
+        ("$.app.roles[?search(@, '^app_')]", "app_editor"), ("$.app.roles[?match(@, 'app')]", None),
         (".app.roles[?(@ == 'other')]", "other"), (".app.roles[1:]", "app_editor"),
     ],
 )  # fmt: skip
@@ -40,7 +41,8 @@ def test_a_path_finds_its_value(path: str, role: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "$", "role", ".", "..role", ".role[", ".ro le", '."x', ".role[?(@ ~ 'x')]", "$role"]
+    "path",
+    ["", "$", "role", ".", "..role", ".role[", ".ro le", '."x', ".role[?(@ ~ 'x')]", "$role", ".role[?search(@, '(')]"],
 )
 def test_what_is_no_path_is_refused_with_its_place(path: str) -> None:
     with pytest.raises(KeyFault, match="jwt_role_claim"):

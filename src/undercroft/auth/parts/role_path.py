@@ -14,7 +14,8 @@ from undercroft.auth.errors import KeyFault
 _STEP = re.compile(
     r"""\.(?P<key>[A-Za-z0-9_$@]+) | \."(?P<quoted>[^"]+)" | \[(?P<mark>["'])(?P<named>.+?)(?P=mark)\]
       | (?P<all>\.\*|\[\*\]) | \[(?P<index>-?\d+)\] | \[(?P<start>-?\d*):(?P<stop>-?\d*)\]
-      | \[\?(?P<open>\()?\s*@\s*(?P<test>==|!=|\^==|==\^|\*==)\s*(?P<q>["'])(?P<word>.*?)(?P=q)\s*(?(open)\))\]""",
+      | \[\?(?P<open>\()?\s*@\s*(?P<test>==|!=|\^==|==\^|\*==)\s*(?P<q>["'])(?P<word>.*?)(?P=q)\s*(?(open)\))\]
+      | \[\?\s*(?P<how>search|match)\(\s*@\s*,\s*(?P<s>["'])(?P<pattern>.*?)(?P=s)\s*\)\s*\]""",
     re.VERBOSE,
 )
 _TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -48,11 +49,20 @@ def role_path(text: str) -> RolePath:
         step = _STEP.match(text, at)
         if step is None:
             raise KeyFault(f"[auth] jwt_role_claim: cannot read {text!r} at position {at + 1}", hint='".role" is usual')
+        if step["how"] is not None:
+            _check(text, step["pattern"])
         steps.append(step)
         at = step.end()
     if not steps:
         raise KeyFault("[auth] jwt_role_claim is empty", hint='".role" is usual')
     return RolePath(text, tuple(steps))
+
+
+def _check(text: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise KeyFault(f"[auth] jwt_role_claim: {text!r} has a pattern that cannot be read: {error}") from None
 
 
 def _walked(step: re.Match[str], value: Any) -> list[Any]:
@@ -64,6 +74,9 @@ def _walked(step: re.Match[str], value: Any) -> list[Any]:
         return list(value.values()) if isinstance(value, dict) else items
     if (index := step["index"]) is not None:
         return [items[int(index)]] if -len(items) <= int(index) < len(items) else []
+    if (how := step["how"]) is not None:
+        find = re.search if how == "search" else re.fullmatch
+        return [item for item in items if isinstance(item, str) and find(step["pattern"], item)]
     if (test := step["test"]) is not None:
         return [item for item in items if isinstance(item, str) and _TESTS[test](item, step["word"])]
     start, stop = (int(part) if part else None for part in (step["start"], step["stop"]))
