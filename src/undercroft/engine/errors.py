@@ -20,11 +20,15 @@ ABORTED = "25P02"
 SERIALIZATION = "40001"
 DISK_FULL = "53100"
 TOO_BIG = "54000"
+DEADLOCK = "40P01"
 LOCKED = "55P03"
 CANCELED = "57014"
 IO_ERROR = "58030"
 CORRUPTED = "XX001"
 INTERNAL = "XX000"
+
+COLLISIONS = frozenset({SERIALIZATION, DEADLOCK})
+"""Two transactions met: the one that was undone may succeed when it is run again."""
 
 
 class DatabaseFault(Fault):

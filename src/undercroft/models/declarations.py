@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -134,14 +135,19 @@ class Declarations:
 
         return declare
 
-    def rpc(self, *, to: Roles = None, read_only: bool = False, name: str | None = None) -> Callable[[F], F]:
+    def rpc(
+        self, *, to: Roles = None, read_only: bool = False, name: str | None = None, repeatable: bool = False
+    ) -> Callable[[F], F]:
         """Serve the decorated coroutine as `/rest/v1/rpc/<name>`, with typed, validated arguments.
 
-        `to` names the roles that may call it. A `read_only` one sees a snapshot and may be called by GET.
+        `to` names the roles that may call it. A `read_only` one sees a snapshot and may be called by GET. A
+        `repeatable` one does nothing outside of its transaction: where that meets another one (a deadlock, a
+        serialization failure) it is run again from its start, up to three times.
         """
 
         def declare(function: F) -> F:
-            self.functions.append(read_function(function, name=name, roles=roles_of(to), read_only=read_only))
+            found = read_function(function, name=name, roles=roles_of(to), read_only=read_only)
+            self.functions.append(replace(found, repeatable=repeatable))
             return function
 
         return declare

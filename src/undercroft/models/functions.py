@@ -43,6 +43,8 @@ class Function:
     """How any other result becomes JSON; None for a function that gives nothing."""
     doc: str | None
     source: str
+    repeatable: bool = False
+    """It may be run again where its transaction met another one."""
 
     def allows(self, role: str, bypass: frozenset[str]) -> bool:
         return role in bypass or not self.roles or role in self.roles

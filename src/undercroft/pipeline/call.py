@@ -3,12 +3,15 @@ them."""
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault, closest
+from undercroft.engine.errors import COLLISIONS, DatabaseFault
 from undercroft.engine.types import Transaction
 from undercroft.models.functions import Function
 from undercroft.models.objects import primary_key_of
@@ -21,6 +24,8 @@ from undercroft.query.ask import ReadAsk
 from undercroft.sql.read import KEYS, write_read_of_rows
 from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Given
+
+_REPEATED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,16 @@ class Caller:
         """
         if call.bounds.most_affected is not None and not function.many:
             raise not_a_set()
-        values = read_arguments(function, arguments, texts=texts)
+        for attempt in range(_REPEATED if function.repeatable else 0):
+            try:
+                return await self._once(function, read_arguments(function, arguments, texts=texts), call)
+            except DatabaseFault as fault:
+                if fault.code not in COLLISIONS:
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # to part those who met
+        return await self._once(function, read_arguments(function, arguments, texts=texts), call)
+
+    async def _once(self, function: Function, values: Mapping[str, Any], call: Call) -> Result:
         result: Result | None = None
         try:
             async with self.pipeline.logic(call.actor, read_only=function.read_only) as transaction:

@@ -13,12 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from undercroft.base.faults import SetupFault
-from undercroft.engine.errors import INTERNAL, DatabaseFault
+from undercroft.engine.errors import COLLISIONS, INTERNAL, DatabaseFault
 from undercroft.engine.postgres.connecting import Connector, libpq_url
 from undercroft.engine.postgres.connection import Connection, Step, succeeded
 from undercroft.engine.postgres.dialect import session_dialect
 from undercroft.engine.postgres.errors import (
-    COLLISIONS,
     STATEMENT_GONE,
     aborted,
     connection_lost,

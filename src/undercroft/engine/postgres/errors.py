@@ -17,8 +17,6 @@ from undercroft.engine.errors import DatabaseFault, timed_out
 CANNOT_CONNECT = "PGRST000"
 CONNECTION_LOST = "PGRST001"
 OUTCOME_UNKNOWN = "08007"
-COLLISIONS = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: the same transaction may succeed when it is run again."""
 STATEMENT_GONE = "26000"
 """A prepared statement is missing: a pooler handed out another connection than the one it was prepared on."""
 CHANGED_RESULT = "cached plan must not change result type"
