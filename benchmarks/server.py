@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
 TICK = os.sysconf("SC_CLK_TCK")
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that a server may take to answer its first request, or to stop."""
 
 
