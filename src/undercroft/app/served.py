@@ -28,6 +28,7 @@ from undercroft.rest.database_root import DatabaseRoot
 from undercroft.rest.response import fault_headers
 from undercroft.sql.database import DatabaseDialect
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
+from undercroft.web.actor import Identify
 from undercroft.web.door import Door
 from undercroft.web.faults import body_of, terse_body_of
 from undercroft.web.outside import Outside
@@ -74,7 +75,7 @@ class Served:
         self._standing = self._read_standing()
         self._engine = PostgresEngine(postgres_settings(self._settings), json_serializer=write_json)
         self._keys = self._make_keys()
-        self._identify = identity(self._keys, self._settings, clock)
+        self._identify = self._identity(self._settings)
         self._house: House | None = None
 
     def house(self) -> House:
@@ -114,6 +115,7 @@ class Served:
             plans=settings.api.plan,
             fault_body=fault_body,
             legacy_names=settings.postgrest.legacy_target_names,
+            anon_role=settings.api.anon_role,
         )
         return Door(
             {prefix: room},
@@ -137,7 +139,7 @@ class Served:
             standing = await asyncio.to_thread(self._read_standing)
             if what == "config":
                 self._keys = self._make_keys()
-                self._identify = identity(self._keys, settings, self._clock)
+                self._identify = self._identity(settings)
         except BaseException:
             self._settings = before
             raise
@@ -156,6 +158,11 @@ class Served:
 
         api, timezones = self._settings.api, self._settings.postgrest.timezones
         return read_standing(self._url, api.schemas, api.extra_search_path, timezones=timezones)
+
+    def _identity(self, settings: Settings) -> Identify:
+        known = identity(self._keys, settings, self._clock)
+        # A PostgREST knows of no key but the token: what else a client sends along is for others.
+        return (lambda authorization, apikey: known(authorization, None)) if settings.postgrest.stand_in else known
 
     def _make_keys(self) -> Keys:
         if self._settings.postgrest.stand_in:

@@ -71,15 +71,17 @@ class DatabaseRoom:
         plans: bool,
         fault_body: Callable[[Fault], bytes] = body_of,
         legacy_names: bool = True,
+        anon_role: str | None = None,
     ) -> None:
-        """`plans`: query plans may be asked for; `fault_body`: how errors are told; `legacy_names`: an
-        embed with an alias may be named by its relation."""
+        """`plans`: query plans may be asked for; `fault_body`: how errors are told; `legacy_names`: an embed with an
+        alias may be named by its relation; `anon_role`: who has it, may try with a token."""
         self._pipeline = pipeline
         self._settings = settings
         self._root = root
         self._plans = plans
         self._fault_body = fault_body
         self._legacy_names = legacy_names
+        self._anon_role = anon_role
         self._reader = DatabaseReader(settings.limits, settings.schemas, _Timezones(pipeline))
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
         self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
@@ -96,7 +98,7 @@ class DatabaseRoom:
             if isinstance(fault, RaisedFault):
                 return Answer(fault.status, with_chosen(fault_headers(fault), fault.headers), body_of(fault))
             if isinstance(fault, DatabaseFault) or fault.code in _OF_FUNCTIONS:
-                status = database_status_of(fault, anonymous=not request.authenticated)
+                status = database_status_of(fault, anonymous=request.actor.role == self._anon_role)
                 return Answer(status, (*fault_headers(fault), *challenge(fault, status)), self._fault_body(fault))
             raise
 

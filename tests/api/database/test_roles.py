@@ -26,6 +26,8 @@ def test_the_role_is_the_token_s(served: Served) -> None:
     assert whoami(served, role="member")["user"] == f"{served.prefix}member"
     assert whoami(served, authorization=f"bearer {served.token('member')}")["user"] == f"{served.prefix}member"
     assert whoami(served, authorization=f"Bearer {served.token()}")["user"] == f"{served.prefix}anon"
+    assert whoami(served, apikey="somebody else's")["user"] == f"{served.prefix}anon"
+    assert whoami(served, authorization="Basic abc")["user"] == f"{served.prefix}anon"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,8 @@ def test_the_function_before(served: Served) -> None:
 def test_grants_and_policies_of_the_database(served: Served) -> None:
     assert served.get("/notes").fault == (401, "42501")
     assert served.get("/notes", role="member").fault == (403, "42501")  # a column is not granted
+    # A token without a role is the anonymous one's.
+    assert served.get("/notes", authorization=f"Bearer {served.token(sub='ann')}").fault == (401, "42501")
     ann = {"authorization": f"Bearer {served.token('member', sub='ann')}"}
     assert served.get("/notes?select=id,body&order=id", **ann).json() == [
         {"id": 1, "body": "one"},
