@@ -11,7 +11,7 @@ import pytest
 from benchmarks.moving import Moving, contents, fill
 from tests import postgres
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres", "linux"), pytest.mark.timeout(3600)]
 
 LEAST_SECONDS = 0.5
 """Of a start, before which there is nothing to interrupt."""
