@@ -364,6 +364,42 @@ async def test_a_session_that_is_ended_is_a_503(engine: PostgresEngine) -> None:
     assert await number(engine, "SELECT 1") == 1
 
 
+async def test_a_session_that_stood_idle_for_too_long_is_a_503(postgres_url: str) -> None:
+    settings = PostgresSettings(postgres_url, session=(("idle_in_transaction_session_timeout", "100ms"),))
+    engine = PostgresEngine(settings)
+    await engine.start()
+
+    async def dawdle() -> None:
+        async with engine.transaction() as transaction:
+            transaction.all("SELECT 1")
+            await asyncio.sleep(0.4)
+            transaction.all("SELECT 1")
+
+    with pytest.raises(DatabaseFault) as caught:
+        await dawdle()
+    assert caught.value.code in UNAVAILABLE | {"25P03"}
+    assert caught.value.retry_after
+    assert await number(engine, "SELECT 1") == 1
+    await engine.close()
+
+
+async def test_fewer_connections_than_one_would_like(postgres_url: str) -> None:
+    """The server gives no more (53300): everybody is served by those that there are, in turn."""
+    owner = PostgresEngine(PostgresSettings(postgres_url))
+    await owner.start()
+    await run(owner, "CREATE ROLE undercroft_few_x LOGIN CONNECTION LIMIT 2")
+    try:
+        few = PostgresEngine(PostgresSettings(postgres_url.replace("postgres@", "undercroft_few_x@"), pool_most=8))
+        await few.start()
+        told = await asyncio.gather(*(few.read("SELECT pg_sleep(0.01)::text, $1::integer", (n,)) for n in range(60)))
+        assert [row[1] for row in told] == list(range(60))
+        assert len(connections(few)) == 2
+        await few.close()
+    finally:
+        await run(owner, "DROP ROLE undercroft_few_x")
+        await owner.close()
+
+
 async def test_deadlocks_are_run_again(engine: PostgresEngine) -> None:
     await run(engine, "CREATE TABLE t (id integer PRIMARY KEY, n integer)", "INSERT INTO t VALUES (1, 0), (2, 0)")
 
