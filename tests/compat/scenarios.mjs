@@ -218,7 +218,7 @@ scenario("filter: full text", "using_filters.text_search", async ({ anon }) => {
     assert.deepEqual(await found(searching().textSearch("name", "nobody", { type })), []);
   }
 });
-scenario("filter: regular expressions", "using_filters.regex", async ({ anon }) => {
+scenario("filter: regular expressions", "using_filters.regex using_filters.regex_icase", async ({ anon }) => {
   const found = async (query) => (await query.throwOnError()).data.map((row) => row.id);
   const capital = await found(people(anon).like("name", "A%"));
   assert.ok(capital.length > 0);
