@@ -6,7 +6,7 @@ It is served by a login that owns its tables and is no superuser, so that whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,25 +120,30 @@ def made() -> App:
 def owned(server: str) -> Iterator[str]:
     """A fresh database of a login that may make roles, and is no superuser."""
     import psycopg
+    from psycopg import errors
 
     name = f"owner_{uuid4().hex[:12]}"
-    with postgres.database(server) as url, psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'x'".encode())
-        database = urlsplit(url).path.lstrip("/")
-        connection.execute(f"ALTER DATABASE {database} OWNER TO {name}".encode())
-        with psycopg.connect(url, autocommit=True) as inside:
-            inside.execute(f"ALTER SCHEMA public OWNER TO {name}".encode())
-            for role in ("anon", "authenticated", "service_role", "undercroft_policies", "undercroft_anybody"):
-                found = inside.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
-                if found is not None:  # made by a neighbour: the owner of this database may lend it on
-                    inside.execute(f"GRANT {role} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET TRUE".encode())
-        parts = urlsplit(url)
+    with psycopg.connect(server, autocommit=True) as connection:
+        inherits = connection.info.server_version >= 160000  # before, a login says itself that it inherits nothing
+        connection.execute(
+            f"CREATE ROLE {name} LOGIN CREATEROLE {'INHERIT' if inherits else 'NOINHERIT'} PASSWORD 'x'".encode()
+        )
+        known = ("anon", "authenticated", "service_role", "undercroft_policies", "undercroft_anybody")
+        for role in known:
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+                # Made by a neighbour: the owner of this database may lend it on.
+                way = "ADMIN TRUE, INHERIT FALSE, SET TRUE" if inherits else "ADMIN OPTION"
+                connection.execute(f"GRANT {role} TO {name} WITH {way}".encode())
         try:
-            yield urlunsplit(parts._replace(netloc=f"{name}:x@{parts.netloc.rpartition('@')[2]}"))
+            with postgres.database(server) as url:
+                parts = urlsplit(url)
+                connection.execute(f"ALTER DATABASE {parts.path.lstrip('/')} OWNER TO {name}".encode())
+                with psycopg.connect(url, autocommit=True) as inside:
+                    inside.execute(f"ALTER SCHEMA public OWNER TO {name}".encode())
+                yield urlunsplit(parts._replace(netloc=f"{name}:x@{parts.netloc.rpartition('@')[2]}"))
         finally:
-            with psycopg.connect(url, autocommit=True) as inside:
-                inside.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER".encode())
-                inside.execute(f"DROP OWNED BY {name}".encode())
+            with suppress(errors.DependentObjectsStillExist):  # it lent the roles that it made
+                connection.execute(f"DROP ROLE {name}".encode())
 
 
 def settings_of(url: str, folder: Path, **more: str) -> Settings:

@@ -19,6 +19,7 @@ from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.move.errors import CannotMove, Unreachable
 from undercroft.engine.move.reflected import from_postgres
 from undercroft.engine.move.types import OURS, Mark, Positioned, Shape, TextRow
+from undercroft.sql.rls import OWNER
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,6 +32,7 @@ _SESSION = (
     "SET client_encoding = 'UTF8'", "SET timezone = 'UTC'", "SET datestyle = 'ISO, YMD'",
     "SET intervalstyle = 'postgres'", "SET bytea_output = 'hex'", "SET extra_float_digits = 1",
     "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+    f"SET {OWNER} = 'on'",  # where policies are row-level security too, the owner of the tables sees no row otherwise
 )  # fmt: skip
 _TABLES = """
 SELECT CASE WHEN n.nspname = current_schema() THEN c.relname ELSE n.nspname || '.' || c.relname END
