@@ -15,27 +15,23 @@ _MOST = 50
 
 
 def resembling(name: str, candidates: Iterable[str], least: float = _LEAST) -> str | None:
-    """The candidate that is most like `name`; None where nothing is. Case, and signs within names, do not count."""
-    asked = _plain(name)
-    known = [(_plain(each), each) for each in dict.fromkeys(candidates)]
+    """The candidate that is most like `name`; None where nothing is. Case does not count."""
+    known = list(dict.fromkeys(candidates))
     for size in (3, 2):
-        wanted = _pieces(asked, size)
-        shared = [(_likeness(wanted, _pieces(plain, size)), plain, each) for plain, each in known]
+        wanted = _pieces(name, size)
+        shared = [(_likeness(wanted, _pieces(each, size)), each) for each in known]
         likely = sorted((each for each in shared if each[0] > 0), key=lambda each: -each[0])[:_MOST]
-        found = [(_agreement(asked, plain), each) for _, plain, each in likely]
+        found = [(_agreement(name.lower(), each.lower()), each) for _, each in likely]
         best = max(found, key=lambda each: each[0], default=(0.0, ""))
         if best[0] >= least:
             return best[1]
     return None
 
 
-def _plain(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum() or char in " ,")
-
-
 def _pieces(name: str, size: int) -> Counter[str]:
-    """Every run of `size` letters, with a dash for the beginning and the end."""
-    padded = f"-{name}-".ljust(size, "-")
+    """Every run of `size` letters, without signs, and with a dash for the beginning and the end."""
+    plain = "".join(char for char in name.lower() if char.isalnum() or char in " ,")
+    padded = f"-{plain}-".ljust(size, "-")
     return Counter(padded[at : at + size] for at in range(len(padded) - size + 1))
 
 
