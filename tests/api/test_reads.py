@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from tests.api.scenario import ANON, SERVICE, Place, Request, escaped, get
 from undercroft import App
+from undercroft.engine.types import Local
 from undercroft.models.base import NAMES
 
 ROWS = 500
@@ -147,9 +148,9 @@ def test_every_read_is_one_statement(place: Place, monkeypatch: pytest.MonkeyPat
         said.append(text)
         return now(text, args)
 
-    async def read_slow(text: str, args: Sequence[object]) -> Any:
+    async def read_slow(text: str, args: Sequence[object], local: Local | None = None) -> Any:
         assert text == said[-1]  # the same statement, elsewhere
-        return await slow(text, args)
+        return await slow(text, args, local)
 
     monkeypatch.setattr(engine, "read_now", read_now)
     monkeypatch.setattr(engine, "read_slow", read_slow)
@@ -171,7 +172,8 @@ def test_a_long_read_is_answered_the_same_elsewhere(place: Place) -> None:
     before = place.house.engine.stats.over_budget
     query = "groups?select=name,things(id,group(name,things(id)))&order=id&things.order=id&things.limit=50"
     found = rows(place, query)
-    assert place.house.engine.stats.over_budget > before
+    if place.server is None:  # on SQLite a long read is begun on the loop, and given up there
+        assert place.house.engine.stats.over_budget > before
     assert [len(row["things"]) for row in found] == [50] * 5
     assert len(found[0]["things"][0]["group"]["things"]) == 100
 
