@@ -19,6 +19,7 @@ import pytest
 from tests.api.scenario import Place
 from tests.security.naive import Tree
 from tests.security.random_policies import (
+    Caller,
     Schema,
     as_expression,
     random_caller,
@@ -31,7 +32,10 @@ from tests.security.test_policies_differential import insert, put, touched
 from undercroft import App
 from undercroft.access.actor import Actor
 from undercroft.access.policy import Command, Policy, Rules, rules_of
+from undercroft.engine import migrate
+from undercroft.engine.migrate import walls
 from undercroft.pipeline.run import Page, Pipeline
+from undercroft.pipeline.second_wall import SecondWall
 from undercroft.query.ask import Ask, Field, OrderTerm, ReadAsk, SelectField
 from undercroft.sql.postgres import TextDialect
 from undercroft.sql.rls import ANYBODY, roles_of_rules, wall_of
@@ -235,3 +239,30 @@ def test_a_wall_with_a_fault_is_noticed(make_bench: Callable[[random.Random], Be
     chance = random.Random(12)
     bench = make_bench(chance)
     assert any(difference for _ in range(6) for difference in differences(bench, chance, planted=True))
+
+
+def test_an_app_behind_both_walls_answers_the_same(
+    make_bench: Callable[[random.Random], Bench], rounds: Callable[[int, int], int]
+) -> None:
+    """The same statements, run in the callers' roles, where the queries of policies are functions of the database."""
+    chance = random.Random(13)
+    for _ in range(rounds(1, 60)):
+        bench = make_bench(chance)
+        site = migrate.place_at(bench.place.environment["UNDERCROFT_DATABASE_URL"])
+        for _ in range(4):
+            rules, trees = random_rules(bench, chance)
+            plain = replace(bench.place.house.pipeline, rules=rules)
+            walls.apply(wall_of(plain.catalog, rules, TextDialect()).pieces, site)
+            wall = SecondWall(frozenset(roles_of_rules(rules)), ANYBODY)
+            walled = replace(plain, rules=replace(rules, calls_functions=True), wall=wall)
+            for caller in (random_caller(chance) for _ in range(CALLERS)):
+                actor = Actor(caller.role, caller.uid, with_uid(caller))
+                deed = random_deeds(bench, chance)
+                one = bench.place.run(deed.by_the_app(plain, actor))
+                two = bench.place.run(deed.by_the_app(walled, actor))
+                assert one == two, f"{trees}\nfor {actor} {deed}"
+
+
+def with_uid(caller: Caller) -> dict[str, Any]:
+    """The claims as a token has them."""
+    return caller.claims if caller.uid is None else {**caller.claims, "sub": caller.uid}
