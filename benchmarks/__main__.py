@@ -106,7 +106,11 @@ def ask(questions: Iterable[str], bench: Bench) -> Iterator[Figure]:
     console = Console(stderr=True)
     for name in questions:
         with console.status(f"{name}: {bench.rounds} rounds of each contestant"):
-            yield from QUESTIONS[name](bench)
+            for figure in QUESTIONS[name](bench):
+                console.print(
+                    f"{figure.what}: {figure.middle.figure:.3g}; {figure.note}", soft_wrap=True, highlight=False
+                )
+                yield figure
 
 
 def show(figures: Iterable[Figure]) -> None:

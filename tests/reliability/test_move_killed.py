@@ -13,9 +13,6 @@ from tests import postgres
 
 pytestmark = [pytest.mark.needs("postgres", "linux"), pytest.mark.timeout(3600)]
 
-LEAST_SECONDS = 0.5
-"""Of a start, before which there is nothing to interrupt."""
-
 
 def test_killed_moves_lose_nothing_and_double_nothing(
     tmp_path: Path, postgres_server: str, rounds: Callable[[int, int], int], capsys: pytest.CaptureFixture[str]
@@ -26,7 +23,7 @@ def test_killed_moves_lose_nothing_and_double_nothing(
     with postgres.database(postgres_server) as url:
         there, home = Moving(tmp_path, chance), Moving(tmp_path, chance)
         for moving, source, target in ((there, f"sqlite:///{here}", url), (home, url, f"sqlite:///{back}")):
-            moving.go(source, target, kills, earliest=LEAST_SECONDS, latest=rounds(2, 20))
+            moving.go(source, target, kills, earliest=0.0, latest=rounds(1, 40) / 4)
     assert there.checksums == home.checksums
     assert sum(count for count, _ in there.checksums.values()) == rows
     assert contents(here) == contents(back)
