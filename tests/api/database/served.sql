@@ -212,9 +212,10 @@ CREATE FUNCTION api.trig_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN
 CREATE TRIGGER tr INSTEAD OF INSERT ON api.trig FOR EACH ROW EXECUTE FUNCTION api.trig_f();
 CREATE VIEW api.ro AS SELECT DISTINCT id FROM private.books;
 CREATE TABLE api.composite_pk(a int, b text, c text, primary key(a,b)); INSERT INTO api.composite_pk VALUES (1,'x','y');
+CREATE TABLE api.auto(id serial primary key, t text default 'dd', n numeric default random()); GRANT USAGE ON api.auto_id_seq TO PUBLIC;
 CREATE TABLE api.nopk(a int, b text); INSERT INTO api.nopk VALUES (1,'x');
 CREATE TABLE api.o2o(id int primary key references api.users, extra text); INSERT INTO api.o2o VALUES (1,'e');
-GRANT ALL ON api."odd Täble ""x""", api.addresses, api.authors, api.book_tags, api.books, api.both, api.composite_pk, api.cte, api.long_books, api.mat, api.msgs, api.nopk, api.o2o, api.orders, api.paints, api.paints_view, api.part, api.part_a, api.refpart, api.ro, api.tags, api.trig, api.typed, api.users, private.authors, private.book_tags, private.books, private.tags TO {prefix}anon;
+GRANT ALL ON api.auto, api."odd Täble ""x""", api.addresses, api.authors, api.book_tags, api.books, api.both, api.composite_pk, api.cte, api.long_books, api.mat, api.msgs, api.nopk, api.o2o, api.orders, api.paints, api.paints_view, api.part, api.part_a, api.refpart, api.ro, api.tags, api.trig, api.typed, api.users, private.authors, private.book_tags, private.books, private.tags TO {prefix}anon;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA api TO {prefix}anon;
 COMMENT ON TABLE api.users IS E'People\n\nAll of them.';
 COMMENT ON COLUMN api.users.first IS 'Given name';

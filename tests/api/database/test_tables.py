@@ -124,6 +124,19 @@ def test_a_default_fills_what_is_missing(served: Served) -> None:
     assert reply.json() == [{"c": "#000000"}]
 
 
+def test_rows_of_which_nothing_is_said(served: Served) -> None:
+    for body, rows in (({}, 1), ([{}], 1), ([{}, {}, {}], 3)):
+        reply = served.post("/auto?select=t,n", body, prefer="return=representation, count=exact", given=BACK)
+        assert (reply.status, reply.header("content-range")) == (201, f"*/{rows}"), reply.text
+        assert [row["t"] for row in reply.json()] == ["dd"] * rows
+        assert len({row["n"] for row in reply.json()}) == rows
+    assert served.post("/auto", {}, given=BACK).status == 201
+    assert (served.post("/auto", {}, prefer="return=headers-only", given=BACK).header("location") or "")[
+        :12
+    ] == "/auto?id=eq."
+    assert served.post("/kept", {}).fault == (400, "23502")
+
+
 def test_upserts_on_views(served: Served) -> None:
     given: dict[str, Any] = {"given": BACK, "prefer": "return=representation, resolution=merge-duplicates"}
     reply = served.post("/books?on_conflict=id&select=id,title,pages", {"id": 1, "title": "up"}, **given)

@@ -12,7 +12,8 @@ from undercroft.base.likeness import resembling
     [
         ("addd", ["add", "remember"], "add"), ("ADD", ["add"], "add"),
         ("getproject", ["get_projects", "projects"], "get_projects"),
-        ("(a, b, something)", ["(a, b)", "(c)"], "(a, b)"), ("()", ["(a, b)"], None), ("zzz", ["add", "remember"], None),
+        ("(a, b, something)", ["(a, b)", "(c)"], "(a, b)"),
+        ("()", ["(a, b)"], None), ("zzz", ["add", "remember"], None),
         ("x", [], None), ("ab", ["abcdefghij"], None), ("()", ["()"], "()"),
     ],
 )  # fmt: skip

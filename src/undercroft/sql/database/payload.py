@@ -36,6 +36,12 @@ def payload_rows(columns: Sequence[Column], *, defaults: bool, one: bool = False
     return (rows.limit(sa.literal_column("1")) if one else rows).subquery("body")
 
 
+def payload_lines() -> sa.FromClause:
+    """The rows of the body, whatever is in them."""
+    body = sa.cast(Handed(PAYLOAD, lambda given: (given.carried or {})[PAYLOAD]), _JSON)
+    return sa.func.json_array_elements(body).table_valued("value", name="body").render_derived()
+
+
 def _type_of(column: Column) -> Any:
     """The type by which a value is read; one that has a way of its own out of JSON is first taken as JSON."""
     by_function = column.representation is not None and column.representation.from_json is not None

@@ -15,7 +15,8 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
 from undercroft.query.plan import Node, WritePlan
 from undercroft.sql.database.answer import chosen_columns
-from undercroft.sql.database.payload import PAYLOAD, payload_rows
+from undercroft.sql.database.bare import BareInsert
+from undercroft.sql.database.payload import PAYLOAD, payload_lines, payload_rows
 from undercroft.sql.database.returned import read_from, returned
 from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect, Expression
@@ -101,9 +102,9 @@ class _Writer:
         return self.plan.verb in ("upsert", "replace") and bool(self.plan.conflict)
 
     def _insert(self) -> Any:
-        insert: Any = postgres_insert(self._table)
         if not self.plan.columns and not self.empty:
-            return insert
+            return BareInsert(self._table, payload_lines())
+        insert: Any = postgres_insert(self._table)
         if self.empty:
             first = next(iter(self._table.columns)).name
             return insert.from_select([first], sa.select(sa.null()).where(sa.false()), include_defaults=False)
