@@ -160,6 +160,20 @@ class Place:
             logging.getLogger().handlers[:] = handlers
             logging.getLogger().setLevel(level)
 
+    def plant(self, rows: Mapping[Any, Sequence[Mapping[str, Any]]]) -> None:
+        """Rows of mapped classes, put into a PostgreSQL beside the app; what is counted goes on behind them."""
+        assert self._url is not None, "on SQLite rows are put in before the start"
+        engine = sa.create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            for model, found in rows.items():
+                table = model.__table__
+                for row in found:
+                    connection.execute(table.insert().values(row))
+                counted = table.autoincrement_column
+                if counted is not None:
+                    sequence = sa.func.pg_get_serial_sequence(table.name, counted.name)
+                    connection.execute(sa.select(sa.func.setval(sequence, sa.func.max(counted))).select_from(table))
+
     def _on_postgres(self, url: str) -> House:
         """The app as its settings say, with its tables made at the start."""
         house = build(self.app, self.app.settings or Settings.load(None, self.environment))

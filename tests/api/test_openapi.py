@@ -25,15 +25,18 @@ LIAR = ("/rpc/write_while_reading", 405)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
     # Whatever these requests would write is undone: they only ask what is let through.
-    yield from opened(tmp_path_factory.mktemp("club"), UNDERCROFT_API_TX_END="rollback")
+    yield from opened(tmp_path_factory.mktemp("club"), server, UNDERCROFT_API_TX_END="rollback")
 
 
-def opened(folder: Path, **environment: str) -> Iterator[Place]:
-    here = Place(another(), folder, **environment)
-    fill(build(here.app, Settings.load(None, here.environment)))
+def opened(folder: Path, server: str | None = None, **environment: str) -> Iterator[Place]:
+    here = Place(another(), folder, server=server, **environment)
+    if server is None:
+        fill(build(here.app, Settings.load(None, here.environment)))
     with here:
+        if server is not None:
+            here.plant(ROWS)
         yield here
 
 

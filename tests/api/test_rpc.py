@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.api.scenario import Persona, Place, Reply, Request, Scenario, get, send
-from tests.compat.club import ADA, another, fill
+from tests.compat.club import ADA, ROWS, another, fill
 from undercroft.app import build
 from undercroft.base.settings import Settings
 
@@ -39,22 +39,24 @@ def form(name: str, text: str) -> Request:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Iterator[Place]:
     """The club, for cases that leave it as it was."""
-    yield from opened(tmp_path_factory.mktemp("club"))
+    yield from opened(tmp_path_factory.mktemp("club"), server)
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Place]:
+def fresh(tmp_path: Path, server: str | None) -> Iterator[Place]:
     """A club of its own, for a case that writes."""
-    yield from opened(tmp_path)
+    yield from opened(tmp_path, server)
 
 
-def opened(folder: Path, **environment: str) -> Iterator[Place]:
-    app = another()
-    here = Place(app, folder, **environment)
-    fill(build(app, Settings.load(None, here.environment)))
+def opened(folder: Path, server: str | None = None, **environment: str) -> Iterator[Place]:
+    here = Place(another(), folder, server=server, **environment)
+    if server is None:
+        fill(build(here.app, Settings.load(None, here.environment)))
     with here:
+        if server is not None:
+            here.plant(ROWS)
         yield here
 
 

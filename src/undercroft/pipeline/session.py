@@ -25,6 +25,7 @@ from undercroft.access.policy import Command
 from undercroft.catalog.types import Catalog, Table
 from undercroft.engine.types import Transaction
 from undercroft.models.base import Model
+from undercroft.sql.bounds import stored_check
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.statement import Given, Statement, claim_list, claim_value, compile_statement
 
@@ -172,6 +173,8 @@ class SessionGuard:
     def _on_before_flush(self, session: Session, context: UOWTransaction, instances: Any) -> None:
         for instance in session.new:
             self._fill_claims(instance)
+        for instance in (*session.new, *session.dirty):
+            check_values(instance)
         if self.guard.bypasses:
             return
         self._require(session.dirty, "update", existing=True, session=session)
@@ -266,6 +269,21 @@ def _holds(instances: list[Any], instance: Any) -> bool:
 def batched(matches: list[sa.ColumnElement[bool]], most: int = 200) -> Iterator[list[sa.ColumnElement[bool]]]:
     """A few at a time: SQLite takes expressions up to a depth of 1000."""
     return (matches[start : start + most] for start in range(0, len(matches), most))
+
+
+def check_values(instance: Any) -> None:
+    """What is about to be written must be of its column's size: SQLite would store it all the same.
+
+    Raises `ValueFault`, as PostgreSQL words it.
+    """
+    state = sa_inspect(instance)
+    for prop in state.mapper.column_attrs:
+        value = state.dict.get(prop.key)
+        if value is None or (prop.key not in state.committed_state and state.persistent):
+            continue
+        check = stored_check(prop.columns[0].type)
+        if check is not None and not isinstance(value, sa.ClauseElement):
+            check(value)
 
 
 async def row_keys(

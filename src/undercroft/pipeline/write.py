@@ -80,7 +80,7 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
     met = _meet_existing(cursor, program, request, carried)
     _foresee(cursor, program, request)
     keys = _written(cursor, program, request, carried)
-    if program.conflict_key is not None and len(set(keys)) < len(keys) and program.plan.resolution != "ignore":
+    if program.merges and len(set(keys)) < len(keys):
         raise twice_in_payload()
     check_size(len(keys), request.bounds)
     carried[KEYS] = program.key_list(keys)
@@ -99,18 +99,25 @@ def _written(cursor: Cursor, program: WriteProgram, request: WriteRequest, carri
     """The keys of the rows written. Those that come together may refer to one another in any order."""
     own = program.own_keys if len(request.rows) > 1 else None
     if own is None:
-        return list(_mutate(cursor, program, request, carried))
+        return _held(program, list(_mutate(cursor, program, request, carried)))
     cursor.all(own.put_off)
     try:
-        keys = list(_mutate(cursor, program, request, carried))
-        given = request.given(carried={KEYS: program.key_list(keys)})
+        written = list(_mutate(cursor, program, request, carried))
+        given = request.given(carried={KEYS: program.key_list([key for key, _ in written])})
         (dangling,) = cursor.one(own.dangling.text, own.dangling.arguments(given))
     finally:
         with suppress(DatabaseFault):  # the transaction may be gone, and this with it
             cursor.all(own.as_before)
     if dangling:
-        raise key_leads_nowhere(program.plan.table.name)
-    return keys
+        raise key_leads_nowhere()
+    return _held(program, written)
+
+
+def _held(program: WriteProgram, written: Sequence[tuple[object, object]]) -> list[object]:
+    """The keys of rows that the policies allow: asked last, as PostgreSQL looks up foreign keys before it answers."""
+    if not all(held for _, held in written):
+        raise row_refused(program.plan.table.name)
+    return [key for key, _ in written]
 
 
 def show_after(cursor: Cursor, program: WriteProgram, request: WriteRequest, keys: Sequence[object]) -> str | None:
@@ -155,11 +162,12 @@ def show_before(cursor: Cursor, program: WriteProgram, request: WriteRequest) ->
 
 def _mutate(
     cursor: Cursor, program: WriteProgram, request: WriteRequest, carried: Mapping[str, Any]
-) -> Iterator[object]:
+) -> Iterator[tuple[object, object]]:
+    """(the key of a row written, whether the checks hold of it)"""
     plan = program.plan
     if plan.verb == "delete":
         statement = program.mutation(())
-        yield from (key for (key,) in cursor.all(statement.text, statement.arguments(request.given())))
+        yield from ((key, True) for (key,) in cursor.all(statement.text, statement.arguments(request.given())))
         return
     # Every value is read before any row is written: what is told of a bad one does not depend on the rows before it.
     prepared = [
@@ -167,38 +175,47 @@ def _mutate(
         for statements, columns in _insertions(program, request, carried)
     ]
     for statements in prepared:
-        yield from _insert(cursor, plan, statements)
+        yield from _insert(cursor, program, statements)
     if program.blind:
         names = [column.name for column in plan.table.element.primary_key.columns]
-        yield from (tuple(row.get(name) for name in names) for row in request.rows)
+        yield from ((tuple(row.get(name) for name in names), True) for row in request.rows)
 
 
 def _insert(
-    cursor: Cursor, plan: WritePlan, statements: Sequence[tuple[str, Sequence[object], str | None]]
-) -> Iterator[object]:
+    cursor: Cursor, program: WriteProgram, statements: Sequence[tuple[str, Sequence[object], str | None]]
+) -> list[tuple[object, object]]:
     """Rows that are one statement where the database takes several, and are refused in the same order where not: for
-    what they are, then for the keys that lead nowhere, then by the policies."""
+    what they are, then for the keys that lead nowhere."""
+    table = program.plan.table.name
     leads_nowhere: DatabaseFault | None = None
     written: list[tuple[object, object]] = []
-    for text, arguments, lacking in statements:
-        try:
-            rows = cursor.all(text, arguments)
-        except DatabaseFault as fault:
-            if lacking is not None and fault.code != NO_SUCH_TARGET:
-                raise null_in_key(lacking, plan.table.name) from fault
-            if fault.code != FOREIGN_KEY or len(statements) == 1:
-                raise
-            leads_nowhere = leads_nowhere or fault
-            continue
-        if lacking is not None:
-            raise null_in_key(lacking, plan.table.name)
-        written += [(key, held) for key, held in rows]
+    late = program.late_keys if len(statements) > 1 else None
+    merges = program.merges and len(statements) > 1
+    try:
+        for text, arguments, lacking in statements:
+            try:
+                rows = cursor.all(text, arguments)
+            except DatabaseFault as fault:
+                if lacking is not None and fault.code != NO_SUCH_TARGET:
+                    raise null_in_key(lacking, table) from fault
+                if fault.code != FOREIGN_KEY or late is None or leads_nowhere is not None:
+                    raise
+                # The rows behind it may be refused for something that is looked at before.
+                leads_nowhere = fault
+                cursor.all(late[0])
+                rows = cursor.all(text, arguments)
+            if lacking is not None:
+                raise null_in_key(lacking, table)
+            written += [(key, held) for key, held in rows]
+            if merges and len({key for key, _ in written}) < len(written):
+                raise twice_in_payload()
+    finally:
+        if leads_nowhere is not None and late is not None:
+            with suppress(DatabaseFault):  # the transaction may be gone, and this with it
+                cursor.all(late[1])
     if leads_nowhere is not None:
         raise leads_nowhere
-    for key, held in written:
-        if not held:
-            raise row_refused(plan.table.name)
-        yield key
+    return written
 
 
 def _insertions(

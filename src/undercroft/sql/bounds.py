@@ -6,17 +6,17 @@ SQLite asks none of it; PostgreSQL refuses the write, and so do we.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from undercroft.base.decimals import rounded
-from undercroft.catalog.kinds import TEXTS, Kind
+from undercroft.catalog.kinds import INTEGERS, TEXTS, Kind, kind_of
 from undercroft.sql.errors import ValueFault
+from undercroft.sql.scalars import RANGES
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
@@ -49,6 +49,31 @@ def one_of_its_words(type_: TypeEngine[Any], read: Convert) -> Convert:
         return word
 
     return _and_then(read, check)
+
+
+def stored_check(type_: TypeEngine[Any]) -> Callable[[Any], object] | None:
+    """What a value that the app's own code gives a column must be, in PostgreSQL's words; None where anything goes.
+
+    It raises `ValueFault`: 22001 for a text that is too long, 22003 for a number out of range.
+    """
+    kind = kind_of(type_)
+    if kind in INTEGERS:
+        return _in_range(kind)
+    if kind is Kind.NUMERIC and getattr(type_, "precision", None) is not None:
+        fit = _digits(type_.precision, type_.scale or 0)  # type: ignore[attr-defined]  # just asked
+        return lambda value: fit(value if isinstance(value, Decimal) else Decimal(str(value)))
+    length = getattr(_bare(type_), "length", None) if kind in TEXTS and kind is not Kind.ENUM else None
+    return None if length is None else lambda value: _length(length)(value) if isinstance(value, str) else None
+
+
+def _in_range(kind: Kind) -> Callable[[Any], None]:
+    limit = RANGES[kind]
+
+    def check(value: Any) -> None:
+        if isinstance(value, int) and not -limit <= value < limit:
+            raise ValueFault(f"{kind.value} out of range", code="22003")
+
+    return check
 
 
 def _and_then(read: Convert, check: Callable[[Any], Any]) -> Convert:

@@ -18,6 +18,7 @@ from undercroft.access.guard import inner_rows, moved, typed
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import kind_of
 from undercroft.query.plan import Node, WritePlan
+from undercroft.sql.bounds import stored_check
 from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.made import Made
 from undercroft.sql.own_keys import OwnKeys, own_keys
@@ -60,12 +61,19 @@ class WriteProgram:
     """The body's values are texts (CSV, forms)."""
     blind: bool = False
     """Nothing comes back of the rows that are inserted, and the database itself judges them."""
+    late_keys: tuple[str, str] | None = None
+    """What puts off the lookup of foreign keys, and restores it."""
     count_on: Statement | None = None
     """What follows an insert whose rows brought keys that the database counts itself."""
     needed: tuple[str, ...] = ()
     """Columns that a row of the body must have a value for, since the database would make one up."""
     found: Callable[[], Statement] = field(repr=False, kw_only=True)
     broken: Callable[[], Statement | None] = field(repr=False, kw_only=True)
+
+    @property
+    def merges(self) -> bool:
+        """An upsert that changes the rows it meets."""
+        return self.conflict_key is not None and self.plan.resolution != "ignore"
 
     @property
     def writes_nothing(self) -> bool:
@@ -110,6 +118,7 @@ def write_program(
         own_keys=own_keys(plan, dialect, writer.key(plan.table.element)),
         text_rows=text_rows,
         needed=writer.needed,
+        late_keys=dialect.late_keys,
         count_on=writer.count_on(),
         blind=blind,
         found=cache(lambda: writer.compiled(writer.found())),
@@ -268,7 +277,8 @@ class _ProgramWriter:
     def _convert(self, column: sa.Column[Any]) -> Callable[[Any], object]:
         dialect = self.dialect.sqlalchemy
         read = self.dialect.row_value(kind_of(column.type), column.type, text_rows=self.text_rows)
-        made = processor_for(column.type, dialect, lambda value: value)
+        check = stored_check(column.type)
+        made = processor_for(column.type, dialect, lambda value: value if check is None else _checked(value, check))
         return lambda value: made(value.value) if type(value) is Made else read(value)
 
     def _defaults(self, given: Sequence[str]) -> dict[str, Any]:
@@ -356,6 +366,12 @@ def _call(function: Callable[[Any], Any], column: sa.Column[Any], dialect: Diale
         return process(value) if process is not None else value
 
     return fetch
+
+
+def _checked(value: Any, check: Callable[[Any], object]) -> Any:
+    if value is not None:
+        check(value)
+    return value
 
 
 def _of_all(fetch: Fetch, columns: Sequence[Fetch]) -> Callable[[Given], list[object]]:

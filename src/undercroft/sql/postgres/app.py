@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.array import ARRAY
@@ -18,7 +18,7 @@ from undercroft.query.ask import Aggregate
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import bounded, one_of_its_words
-from undercroft.sql.codecs import from_json, from_text, json_encoder
+from undercroft.sql.codecs import from_json, from_text, json_encoder, read_text
 from undercroft.sql.conversions import cast_target, check_aggregate, check_cast, sum_kind
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import no_operator
@@ -28,7 +28,8 @@ from undercroft.sql.postgres.filters import OPERATORS, refuse_unless_boolean, sl
 from undercroft.sql.postgres.texts import array_of, plain_text
 from undercroft.sql.postgres.values import Named, as_text, csv_of
 from undercroft.sql.regex import common_regex
-from undercroft.sql.search.lexemes import known_language
+from undercroft.sql.search.lexemes import known_language, lexizer
+from undercroft.sql.search.queries import Style, read_query
 from undercroft.sql.statement import Handed, processor_for
 from undercroft.sql.text import text_literal
 
@@ -56,6 +57,8 @@ class AppPostgresDialect(PostgresDialect):
     def csv_value(self, scalar: Scalar) -> Expression:
         if scalar.kind is Kind.REAL:
             return csv_of(as_double(scalar).element)
+        if scalar.kind in JSONS:
+            return csv_of(as_text(scalar.element))  # as it is grouped by
         return csv_of(bare_json(scalar.element) if scalar.kind in _MOMENTS else scalar.element)
 
     def cast(self, scalar: Scalar, name: str) -> Scalar:
@@ -124,6 +127,16 @@ class AppPostgresDialect(PostgresDialect):
             raise no_operator(scalar.kind, "@@")
         named = replace(term, language=known_language(term.language))
         return super(AppPostgresDialect, self)._search(scalar, named)
+
+    def _words(self, term: Compare) -> Callable[[str], str]:
+        """Read by us first: PostgreSQL tells of a search that cannot be read only where there is a row to find."""
+        lexize = lexizer("simple")  # the stems are PostgreSQL's own
+
+        def read(text: str) -> str:
+            read_query(cast("Style", term.operator), read_text(text), lexize)
+            return text
+
+        return read
 
     def _is(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         refuse_unless_boolean(scalar, term)

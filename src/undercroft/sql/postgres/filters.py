@@ -77,13 +77,18 @@ class PostgresFilters(PostgresValues):
     def _search(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
         """Full-text search; what is no tsvector is made one, in the language that was asked for."""
         slot, text = slot_of(term), Named("text")
-        said = sa.cast(Handed("words", lambda given: given.values[slot]), text)
+        read = self._words(term)
+        said = sa.cast(Handed("words", lambda given: read(given.values[slot])), text)
         language = () if term.language is None else (sa.cast(sa.literal(term.language, sa.Text()), Named("regconfig")),)
         query: Expression = getattr(sa.func, QUERIES[term.operator])(*language, said)
         x = scalar.element
         if scalar.kind in TEXTS or scalar.kind in JSONS:
             x = sa.func.to_tsvector(*language, x)
         return comparison(x, "@@", query)
+
+    def _words(self, term: Compare) -> Callable[[str], str]:
+        """A search as the caller wrote it."""
+        return str
 
 
 def comparison(x: Expression, operator: str, value: Expression) -> sa.ColumnElement[bool]:

@@ -24,7 +24,7 @@ TOLD = "undercroft_told"
 
 READ_FROM_TEXT = INTEGERS | FLOATS | JSONS | {Kind.NUMERIC, Kind.BOOLEAN, Kind.UUID}
 """What a text becomes here. Dates and times are not among them: PostgreSQL reads more spellings of those than we do."""
-_SINGLE = struct.Struct("f")
+_SINGLE = struct.Struct("<f")
 
 
 def convert(text: str, source: Kind, target: Kind) -> object:
@@ -46,15 +46,11 @@ def convert(text: str, source: Kind, target: Kind) -> object:
 
 
 def _integer(text: str, source: Kind, target: Kind) -> int:
-    name = target.value
-    if text.lstrip("-").lower() in ("infinity", "inf", "nan"):
+    name, exact = target.value, Decimal(text)
+    if not exact.is_finite() or abs(exact) > RANGES[Kind.BIGINT]:
         raise ValueFault(f"{name} out of range", code="22003")
     # PostgreSQL rounds halves of floats to the even number, and those of decimals away from zero.
-    value = (
-        int(Decimal(text).quantize(Decimal(1), ROUND_HALF_EVEN if source in FLOATS else ROUND_HALF_UP))
-        if len(text) < 100
-        else RANGES[target]
-    )
+    value = int(exact.to_integral_value(ROUND_HALF_EVEN if source in FLOATS else ROUND_HALF_UP))
     if not -RANGES[target] <= value < RANGES[target]:
         raise ValueFault(f"{name} out of range", code="22003")
     return value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from undercroft.base.faults import Fault
@@ -114,7 +116,7 @@ class SqliteFilters(SqliteValues):
                 )
 
     def _like(self, scalar: Scalar, term: Compare) -> sa.ColumnElement[bool]:
-        x = sa.cast(scalar.element, sa.Text()) if scalar.kind not in (Kind.TEXT, Kind.VARCHAR) else scalar.element
+        x = self._as_text(scalar) if scalar.kind not in (Kind.TEXT, Kind.VARCHAR) else scalar.element
         slot, cased = _slot(term), term.operator == "like"
         matches = x.op("GLOB", is_comparison=True)
         if not term.quantifier:
@@ -175,7 +177,7 @@ class SqliteFilters(SqliteValues):
             read = _hex_of(read)
 
         def encode(given: Given) -> str:
-            members = [None if item is None else read(item) for item in split(given.values[slot])]
+            members = [None if item is None else _jsonable(read(item)) for item in split(given.values[slot])]
             return json_encoder.encode(members).decode()
 
         return Handed("list", encode)
@@ -183,7 +185,16 @@ class SqliteFilters(SqliteValues):
 
 def _member(scalar: Scalar, x: Expression) -> Expression:
     """What is compared with the members of a list in JSON: bytes as hex digits, which have the order of the bytes."""
-    return sa.func.hex(x, type_=sa.Text()) if scalar.kind is Kind.BYTES else x
+    if scalar.kind is not Kind.BYTES:
+        return x
+    return sa.case((x.is_not(sa.null()), sa.func.hex(x, type_=sa.Text())))  # hex() of NULL is an empty text
+
+
+def _jsonable(value: Any) -> Any:
+    """JSON has no infinity; SQLite reads this number as one."""
+    if isinstance(value, float) and math.isinf(value):
+        return msgspec.Raw(b"9e999" if value > 0 else b"-9e999")
+    return value
 
 
 def _hex_of(read: Callable[[str], Any]) -> Callable[[str], str]:

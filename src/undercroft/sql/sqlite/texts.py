@@ -41,16 +41,20 @@ def float_of(x: Expression) -> Expression:
     is_whole = sa.and_(x == whole, size < sa.literal_column("1e15"))
     # 9e999 is SQLite's way to write infinity.
     endless = sa.case((x > sa.literal_column("0"), text_literal('"Infinity"')), else_=text_literal('"-Infinity"'))
-    short, long = (sa.func.printf(text_literal(form), x, type_=sa.Text()) for form in ("%.15g", "%!.16g"))
-    longest = sa.func.printf(text_literal("%!.17g"), x)  # older releases of SQLite quote 15 digits only
+    short, long, longest, wide, widest = (
+        sa.func.printf(text_literal(form), x, type_=sa.Text())
+        for form in ("%.15g", "%!.16g", "%!.17g", "%!.15e", "%!.16e")
+    )
+    exact = sa.case((sa.cast(long, sa.REAL()) == x, long), else_=longest)  # older releases quote 15 digits only
+    # From here on PostgreSQL writes an exponent, and those forms do not yet.
+    vast = sa.case((sa.cast(wide, sa.REAL()) == x, wide), else_=widest)
     return sa.case(
         (x.is_(sa.null()), text_literal("null")),
         (is_whole, sa.cast(whole, sa.Text())),
         (size == sa.literal_column("9e999"), endless),
         (sa.cast(short, sa.REAL()) == x, short),
-        else_=sa.func.replace(
-            sa.case((sa.cast(long, sa.REAL()) == x, long), else_=longest), text_literal(".0e"), text_literal("e")
-        ),
+        (size >= sa.literal_column("1e15"), vast),
+        else_=sa.func.replace(exact, text_literal(".0e"), text_literal("e")),
     )
 
 

@@ -121,7 +121,7 @@ class SqliteValues:
                 else_=text_literal("f"),
             )
         if scalar.kind in (*INTEGERS, Kind.NUMERIC, *FLOATS):
-            return sa.func.coalesce(sa.func.nullif(self.json_value(scalar), text_literal("null")), text_literal(""))
+            return sa.func.coalesce(self._as_text(scalar), text_literal(""))
         bare = self._text(scalar)
         if scalar.kind in (Kind.BYTES, Kind.OTHER):
             bare = sa.case((sa.func.typeof(bare) == text_literal("blob"), hex_of(bare)), else_=bare)
@@ -160,7 +160,7 @@ class SqliteValues:
             return Scalar(self._as_text(scalar), target)
         if (source in TEXTS or source is Kind.OTHER) and target not in READ_FROM_TEXT:
             raise not_supported(f"the cast from {source.value} to {target.value}", self.name)
-        if source in INTEGERS and target in FLOATS:
+        if source in INTEGERS and target is Kind.DOUBLE:
             return Scalar(sa.cast(scalar.element, sa.REAL()), target)
         if source is Kind.INTEGER and target is Kind.BOOLEAN:
             return Scalar(sa.cast(_truth(scalar.element), sa.Integer()), target)
@@ -177,7 +177,9 @@ class SqliteValues:
             return sa.func.trim(text, text_literal('"'), type_=sa.Text()) if scalar.kind in FLOATS else text
         if scalar.kind is Kind.BYTES:
             return sa.case((scalar.element.is_not(sa.null()), hex_of(scalar.element)))
-        return sa.cast(self._text(scalar), sa.Text())
+        bare = sa.cast(self._text(scalar), sa.Text())
+        # Joined with nothing it is a bare text: what a JSON function gave would not be quoted.
+        return bare.concat(text_literal("")) if scalar.kind in JSONS else bare
 
     def aggregate(self, function: Aggregate, scalar: Scalar | None) -> Scalar:
         if function == "count":
