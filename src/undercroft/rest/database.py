@@ -200,7 +200,9 @@ class DatabaseRoom:
             (shaped.key, columns),
             self._schema(shaped),
             # The key for a Location is read here, whatever form the caller asked for.
-            Rendering() if preferences.returning == "headers-only" else self._rendering(decision),
+            Rendering()
+            if preferences.returning == "headers-only"
+            else self._rendering(decision)._replace(most_rows=None),
             ask,
             decision.plan,
             empty=empty,

@@ -124,6 +124,14 @@ def test_a_default_fills_what_is_missing(served: Served) -> None:
     assert reply.json() == [{"c": "#000000"}]
 
 
+def test_what_a_write_shows_is_what_it_counts(served: Served) -> None:
+    reply = served.ask("PATCH", "/books?select=id,authors!inner(name)&authors.name=eq.A", body={"pages": 1}, **SHOWN)
+    assert (reply.header("content-range"), len(reply.json())) == ("0-1/*", 2)
+    bounded: dict[str, Any] = {"prefer": "return=representation", "given": {**BACK, "db-max-rows": 1}}
+    reply = served.ask("PATCH", "/books?select=id", body={"pages": 1}, **bounded)
+    assert (reply.header("content-range"), len(reply.json())) == ("0-2/*", 3)
+
+
 def test_rows_of_which_nothing_is_said(served: Served) -> None:
     for body, rows in (({}, 1), ([{}], 1), ([{}, {}, {}], 3)):
         reply = served.post("/auto?select=t,n", body, prefer="return=representation, count=exact", given=BACK)

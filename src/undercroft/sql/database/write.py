@@ -58,7 +58,8 @@ class _Writer:
         node = read_from(self.plan.node, source.alias(cast("sa.Alias", self.plan.node.source).name))
         header, line = reads.line(node)
         rows = reads.rows(node, [line.label("j")], grouped=True).subquery("r")
-        shown: Any = sa.select(reads.body(rows.c.j, header), total, inserted, *chosen_columns())
+        # What the answer shows is what counts: an embed that must have rows leaves out some of those written.
+        shown: Any = sa.select(reads.body(rows.c.j, header), sa.func.count(), inserted, *chosen_columns())
         return cast("sa.Select[Any]", shown.select_from(rows))
 
     def _mutation(self) -> Any:
