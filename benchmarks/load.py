@@ -26,7 +26,8 @@ class Load:
 
     def command(self, url: str) -> list[str]:
         headers = [f"-H{name}: {value}" for name, value in self.headers.items()]
-        how = ["wrk", "-t1", f"-c{self.connections}", f"-d{self.seconds}s", "-s", str(SCRIPT)]
+        # An answer may be late on a machine with other work, and is still an answer.
+        how = ["wrk", "-t1", f"-c{self.connections}", f"-d{self.seconds}s", "--timeout", "60s", "-s", str(SCRIPT)]
         return [*how, *headers, url, "--", *self.words]
 
     def shown(self, url: str) -> str:

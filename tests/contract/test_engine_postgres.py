@@ -167,6 +167,21 @@ async def test_what_runs_before_goes_along(engine: PostgresEngine) -> None:
     assert caught.value.code == "22012"
 
 
+@pytest.mark.parametrize("local", [None, Local(read_only=True), Local(read_only=True, isolation="SERIALIZABLE")])
+async def test_a_read_writes_nothing_and_fails_as_a_whole(engine: PostgresEngine, local: Local | None) -> None:
+    await run(engine, "CREATE TABLE untouched (id integer)")
+    with pytest.raises(DatabaseFault) as caught:
+        await engine.read("INSERT INTO untouched VALUES (1) RETURNING id", (), local)
+    assert caught.value.code == "25006"
+    assert await engine.read("SELECT count(*) FROM untouched", (), local) == (0,)
+    loud = Local(read_only=True, settings=(("my.word", "it's"),), before=("SELECT set_config('my.other', 'x', true)",))
+    assert await engine.read("SELECT current_setting('my.word')", (), loud) == ("it's",)
+    with pytest.raises(DatabaseFault):
+        await engine.read("SELECT 1 / 0", (), loud)
+    told = "SELECT coalesce(current_setting('my.word', true), '') || coalesce(current_setting('my.other', true), '')"
+    assert await engine.read(told, (), local) == ("",)
+
+
 async def test_every_answer_is_its_callers_own(engine: PostgresEngine, rounds: Callable[[int, int], int]) -> None:
     """Many callers, a few connections, waits cut off at any moment: nobody ever gets what another one asked."""
     chance = random.Random(11)
