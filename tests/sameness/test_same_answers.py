@@ -30,7 +30,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iter
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_same_requests_have_the_same_answers(pair: Pair, seed: int, rounds: Callable[[int, int], int]) -> None:
     asker = Asker(random.Random(seed))
-    number = rounds(500, 20_000) // len(SEEDS)
+    number = rounds(400, 20_000) // len(SEEDS)
     before = dict(pair.statuses)
     for index in range(number):
         difference = pair.ask(asker.next())
