@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, Column, Enum, Interval, MetaData, String, Table, literal
+from sqlalchemy import CheckConstraint, Column, ColumnElement, Enum, Interval, MetaData, String, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
@@ -53,9 +53,7 @@ def _free_checks(table: Table, dialect: Dialect) -> None:
         table.constraints.discard(check)
         if rule is not None and not rule(dialect.statement_compiler(dialect, None)):
             continue  # this dialect would not have written it
-        text = str(
-            check.sqltext.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False})
-        )
+        text = _text_of(check.sqltext, dialect, include_table=False)
         name = dialect.identifier_preparer.format_constraint(check) if check.name is not None else None
         table.append_constraint(CheckConstraint(text, name=conv(name.strip('"')) if name else None))
 
@@ -102,6 +100,12 @@ def scalar_default(column: Column[Any], dialect: Dialect) -> str | None:
     if isinstance(default.arg, bool):
         return str(default.arg).lower()  # as every engine reads it
     try:
-        return str(literal(default.arg, column.type).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        return _text_of(literal(default.arg, column.type), dialect)
     except CompileError:
         return None
+
+
+def _text_of(expression: ColumnElement[Any], dialect: Dialect, **options: bool) -> str:
+    """An expression as SQL text: as it is, without the doubled % by which drivers know their own from the text's."""
+    text = str(expression.compile(dialect=dialect, compile_kwargs={"literal_binds": True, **options}))
+    return text.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else text

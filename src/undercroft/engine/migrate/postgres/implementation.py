@@ -60,6 +60,10 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
         size = self._run(f"SELECT pg_catalog.pg_table_size({literal(table)}::regclass)")[0][0]
         return bool(size > self._ground.big_bytes)
 
+    def render_ddl_sql_expr(self, expr: Any, is_server_default: bool = False, is_index: bool = False, **kw: Any) -> str:
+        """As it is, not as the driver wants it: it is written into a file, and said to the driver again later."""
+        return _as_it_is(super().render_ddl_sql_expr(expr, is_server_default, is_index, **kw))
+
     # --- tables and columns ---------------------------------------------------------------------------------------
 
     def create_table(self, table: Table, **kw: Any) -> None:
@@ -156,7 +160,7 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
             super().create_index(index, **kw)
             return
         index.dialect_options["postgresql"]["concurrently"] = True
-        text = str(CreateIndex(index).compile(dialect=self.dialect)).replace("%%", "%")
+        text = _as_it_is(str(CreateIndex(index).compile(dialect=self.dialect)))
         plain = undotted(name)[1]
         self._put_off(f"index {name}", index_step(text, named(dotted(table.schema, table.name)), plain))
 
@@ -180,6 +184,11 @@ class FaithfulPostgres(ByFacts, PostgresqlImpl):
         const.dialect_options["postgresql"]["not_valid"] = True
         super().add_constraint(const, **kw)
         self._put_off(f"constraint {name} of {table}", validate_step(table, name))
+
+
+def _as_it_is(text: str) -> str:
+    """A text without the signs by which SQLAlchemy tells the driver that a % is none of its own."""
+    return text.replace("%%", "%")
 
 
 def _implicit(fact: ColumnFact, wanted: str) -> bool:
