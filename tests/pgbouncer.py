@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -39,7 +40,7 @@ def pooled(url: str, *, size: int = 3, **settings: str) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         until = time.monotonic() + READY_SECONDS
-        while not (folder / ".s.PGSQL.6432").exists():
+        while not _listens(folder / ".s.PGSQL.6432"):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError((folder.parent / f"{folder.name}.log").read_text())
             time.sleep(0.02)
@@ -50,3 +51,8 @@ def pooled(url: str, *, size: int = 3, **settings: str) -> Iterator[str]:
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
         (folder.parent / f"{folder.name}.log").unlink(missing_ok=True)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
