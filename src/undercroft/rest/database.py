@@ -10,8 +10,6 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
-import msgspec
-
 from undercroft.base.faults import Fault
 from undercroft.catalog.types import Catalog, Handler
 from undercroft.engine.errors import DatabaseFault
@@ -22,18 +20,18 @@ from undercroft.pipeline.impersonation import Circumstances
 from undercroft.pipeline.write import WriteBounds
 from undercroft.query.ask import ReadAsk, WriteAsk
 from undercroft.query.errors import QueryFault, unknown_table
-from undercroft.rest.database_calls import ROWS, arguments_of, given_of, handed, media_name
+from undercroft.rest.database_calls import arguments_of, given_of, handed
+from undercroft.rest.database_requests import DatabaseReader, Timezones, check_content, is_whole, payload_of
 from undercroft.rest.database_root import DatabaseRoot
-from undercroft.rest.errors import BodyFault, MethodFault
+from undercroft.rest.errors import MethodFault
 from undercroft.rest.parts.accepts import Decision, Handlers, decide
 from undercroft.rest.parts.asks import Parsed, Renamed, not_embedded
 from undercroft.rest.parts.headers import with_chosen
 from undercroft.rest.parts.media import Media
-from undercroft.rest.parts.payload import read_payload
-from undercroft.rest.parts.places import row_location
+from undercroft.rest.parts.places import written_location
 from undercroft.rest.parts.prefer import Preferences
 from undercroft.rest.parts.prepared import ReadHead
-from undercroft.rest.request import Frame, Heads, Reader, RestRequest
+from undercroft.rest.request import Frame, RestRequest
 from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function, challenge, fault_headers
 from undercroft.rest.routes import RestSettings
 from undercroft.sql.rows import Rendering
@@ -44,19 +42,6 @@ _BODIES = {"json": "array", "object": "object", "csv": "csv"}
 _OF_FUNCTIONS = frozenset({"PGRST111", "PGRST112", "PGRST121"})
 """Faults of what the database's functions have said."""
 _NONE: Mapping[str, Handler] = MappingProxyType({})
-
-
-class DatabaseReader(Reader):
-    """Reads requests and leaves undecided what only the resource can say: the answer's type, and the body's."""
-
-    def _media(self, accept: bytes | None, *, root: bool) -> Media:
-        return Media("json", accept.decode("latin-1") if accept else "")
-
-    def _heads(self, method: str, headers: Any) -> Heads:
-        prefer, accept, content, span, profile = Reader._heads(self, method, headers)
-        if content is not None and media_name(content) not in ROWS:
-            content = None
-        return prefer, accept, content, span, profile
 
 
 class DatabaseRoom:
@@ -82,7 +67,7 @@ class DatabaseRoom:
         self._fault_body = fault_body
         self._legacy_names = legacy_names
         self._anon_role = anon_role
-        self._reader = DatabaseReader(settings.limits, settings.schemas, _Timezones(pipeline))
+        self._reader = DatabaseReader(settings.limits, settings.schemas, Timezones(pipeline))
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
         self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
 
@@ -162,7 +147,7 @@ class DatabaseRoom:
         """`name`: the table, or function, for which the database may have handlers; `shown`: its rows are wanted."""
         handlers = self._catalog(shaped).handlers
         # A handler takes rows of a table as they are, or any that can be put together.
-        own = handlers.get(name, _NONE) if _is_whole(shaped) else _NONE
+        own = handlers.get(name, _NONE) if is_whole(shaped) else _NONE
         decision = decide(shaped.accept.text, Handlers(own, handlers.get("", _NONE)), plans=self._plans)
         return decision if shown else decision._replace(handler=None)
 
@@ -185,10 +170,10 @@ class DatabaseRoom:
     # --- writing ---
 
     async def _write(self, shaped: RestRequest, request: Request) -> Answer:
-        self._check_content(request)
+        check_content(request)
         preferences = shaped.preferences
         decision = self._decided(shaped, shaped.table, shown=preferences.returning == "representation")
-        columns, payload, empty = await self._payload(shaped, request)
+        columns, payload, empty = await payload_of(shaped, request, self._settings.limits)
         parsed: list[Parsed] = []
 
         def ask() -> WriteAsk:
@@ -222,18 +207,6 @@ class DatabaseRoom:
             return self._plan(decision, found)
         return self._answer(request, self._written_head(shaped, preferences, decision.media, found), found)
 
-    async def _payload(self, shaped: RestRequest, request: Request) -> tuple[tuple[str, ...], str, bool]:
-        """The columns of the body, the body as the text of a JSON list, and whether it has no row."""
-        if shaped.verb == "delete":
-            return (), "[]", False
-        body = await request.body()
-        uneven = "columns" in shaped.key[5::2]
-        payload = read_payload(shaped.content, body, self._settings.limits, uneven=uneven)
-        if shaped.content != "json":
-            return payload.columns, msgspec.json.encode(payload.rows).decode(), not payload.rows
-        text = body.decode() if payload.rows else "[]"
-        return payload.columns, f"[{text}]" if payload.single else text, not payload.rows
-
     def _bounds(self, shaped: RestRequest, media: Media) -> WriteBounds:
         bounds = [most for most in (shaped.preferences.most_affected, self._settings.most_affected) if most is not None]
         return WriteBounds(
@@ -253,7 +226,7 @@ class DatabaseRoom:
         match shaped.verb:
             case "write":
                 location = (
-                    _location(shaped.table, found.body)
+                    written_location(shaped.table, found.body)
                     if preferences.returning == "headers-only" and affected == 1
                     else None
                 )
@@ -387,12 +360,6 @@ class DatabaseRoom:
         timezone = shaped.preferences.timezone
         return Circumstances(request.method, path, request.headers, self._schema(shaped), timezone)
 
-    def _check_content(self, request: Request) -> None:
-        """Raises BodyFault (PGRST102) for a body that is no rows."""
-        header = request.header(b"content-type")
-        if header is not None and media_name(header) not in ROWS:
-            raise BodyFault(f"Content-Type not acceptable: {header.decode('latin-1')}")
-
     def _answer(self, request: Request, head: Head, found: Answered) -> Answer:
         self._mark(request, "response")
         headers = with_chosen(head.headers, found.chosen.headers) if found.chosen.headers else head.headers
@@ -414,35 +381,5 @@ class ReadyRead(NamedTuple):
     timezone: str | None
 
 
-class _Timezones:
-    """The time zones that the database knows, whenever they are asked for."""
-
-    def __init__(self, pipeline: DatabasePipeline) -> None:
-        self._pipeline = pipeline
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._pipeline.serving.timezones
-
-
-def _is_whole(shaped: RestRequest) -> bool:
-    """All columns are asked for, and nothing else."""
-    key = shaped.key
-    return all(text == "*" for name, text in zip(key[5::2], key[6::2], strict=True) if name == "select")
-
-
 def _encoded(body: str | bytes | None) -> bytes:
     return body.encode() if isinstance(body, str) else body or b""
-
-
-def _location(table: str, body: str | bytes | None) -> bytes | None:
-    """The address of the one row of an insert, from its key."""
-    rows = msgspec.json.decode(body or "[]")
-    if len(rows) != 1 or not rows[0]:
-        return None
-    return row_location(table, [(name, _as_text(value)) for name, value in rows[0].items()])
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Literal, cast
 
-import msgspec
-
 from undercroft.engine.types import Row
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.call import Call, Caller
@@ -22,7 +20,7 @@ from undercroft.rest.parts.asks import Parsed, Renamed
 from undercroft.rest.parts.limits import Limits
 from undercroft.rest.parts.media import Media
 from undercroft.rest.parts.payload import Payload, read_json, read_payload
-from undercroft.rest.parts.places import row_location
+from undercroft.rest.parts.places import written_location
 from undercroft.rest.parts.prefer import Preferences
 from undercroft.rest.parts.prepared import PreparedRead
 from undercroft.rest.request import Frame, Reader, RestRequest
@@ -197,7 +195,9 @@ class RestRoom:
         match shaped.verb:
             case "write":
                 location = (
-                    _location(shaped.table, body) if preferences.returning == "headers-only" and affected == 1 else None
+                    written_location(shaped.table, body)
+                    if preferences.returning == "headers-only" and affected == 1
+                    else None
                 )
                 return self._writer.insert(
                     media, preferences, affected, inserted, schema=shaped.schema, location=location, renamed=renamed
@@ -326,17 +326,3 @@ class RestRoom:
     def _mark(self, request: Request, stage: str) -> None:
         if request.marks is not None:
             request.marks.append((stage, perf_counter()))
-
-
-def _location(table: str, body: str | None) -> bytes | None:
-    """The address of the one row of an insert, from its key."""
-    rows = msgspec.json.decode(body or "[]")
-    if len(rows) != 1 or not rows[0]:
-        return None
-    return row_location(table, [(name, _as_text(value)) for name, value in rows[0].items()])
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,18 @@ def row_location(table: str, key: Sequence[tuple[str, str | None]]) -> bytes:
         f"{quote(name, safe='')}={'is.null' if text is None else 'eq.' + quote(text, safe='')}" for name, text in key
     ]
     return f"/{quote(table, safe='')}?{'&'.join(parts)}".encode()
+
+
+def written_location(table: str, body: str | bytes | None) -> bytes | None:
+    """The address of the one row that a write gave back, of which `body` is the key as a JSON list; else None."""
+    rows = msgspec.json.decode(body or "[]")
+    if len(rows) != 1 or not rows[0]:
+        return None
+    return row_location(table, [(name, _as_text(value)) for name, value in rows[0].items()])
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _name(piece: tuple[bytes, bytes, bytes]) -> bytes:
