@@ -301,7 +301,8 @@ class Asker:
     def _cast(self, kind: Kinds | None = None) -> str:
         if kind is None or self._is_odd():
             return "::" + self._chance.choice(CASTS if self._is_odd() else ("text",))
-        name = self._chance.choice(FITTING.get(kind, ("text",)))
+        # Two casts that fail in one row are told of in each engine's own order.
+        name = self._chance.choice(FITTING.get(kind, ("text",)) if self._paged else ("text",))
         if name in NARROW:
             # What does not fit is refused where it is met: on which page, each engine has its own way.
             self._paged = False
