@@ -157,7 +157,10 @@ class Served:
         from undercroft.engine.postgres.standing import read_standing
 
         api, timezones = self._settings.api, self._settings.postgrest.timezones
-        return read_standing(self._url, api.schemas, api.extra_search_path, timezones=timezones)
+        standing = read_standing(self._url, api.schemas, api.extra_search_path, timezones=timezones)
+        for lack in lacks(standing, self._settings):
+            self.log.warning("the database is not ready for its callers", lack=lack)
+        return standing
 
     def _identity(self, settings: Settings) -> Identify:
         known = identity(self._keys, settings, self._clock)
@@ -213,6 +216,27 @@ def with_database_s_own(settings: Settings, url: str) -> Settings:
     pre_config = settings.postgrest.pre_config
     said = read_configuration(url, IN_DATABASE, quoted(pre_config) if pre_config else None)
     return overlaid(settings, {IN_DATABASE[name]: value for name, value in said.items()}) if said else settings
+
+
+def lacks(standing: Standing, settings: Settings) -> list[str]:
+    """What the settings name and the database does not have, with what to do."""
+    api = settings.api
+    found = [
+        f"there is no schema {schema}: create it, or name others as {_named('db-schemas', '[api] schemas', settings)}"
+        for schema in api.schemas
+        if schema not in standing.schemas
+    ]
+    if api.anon_role and api.anon_role not in standing.impersonable:
+        found.append(
+            f"nobody without a token is let in: the connecting role cannot become {api.anon_role}. "
+            f"CREATE ROLE {api.anon_role} NOLOGIN; GRANT {api.anon_role} TO the connecting role; "
+            f"or name another as {_named('db-anon-role', '[api] anon_role', settings)}"
+        )
+    return found
+
+
+def _named(theirs: str, ours: str, settings: Settings) -> str:
+    return theirs if settings.postgrest.stand_in else ours
 
 
 def serving(standing: Standing, settings: Settings) -> Serving:

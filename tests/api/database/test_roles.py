@@ -5,12 +5,17 @@ Protocol: PostgREST 14, "authentication", "transactions", "schemas", "preference
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.api.database.place import Served
+from undercroft.app.served import lacks
+from undercroft.base.settings.postgrest import load_postgrest
+from undercroft.engine.postgres.standing import read_standing
 
 pytestmark = pytest.mark.needs("postgres")
 BACK = {"db-tx-end": "rollback"}
@@ -188,3 +193,18 @@ def test_what_is_told_beside(served: Served) -> None:
         assert set(reply.json()) == {"code", "message"}
     assert reply.header("content-range") == "*/3"
     assert served.get("/letterz").json()["hint"] == "Perhaps you meant the table 'api.letters'"
+
+
+def test_what_the_settings_name_and_the_database_lacks_is_told(served: Served, tmp_path: Path) -> None:
+    def told(**given: str) -> list[str]:
+        file = tmp_path / "postgrest.json"
+        file.write_text(json.dumps(served.settings(given)))
+        settings = load_postgrest(file, {})
+        assert settings.database.url is not None
+        return lacks(read_standing(settings.database.url.reveal(), settings.api.schemas, ()), settings)
+
+    assert told() == []
+    schema, role = told(**{"db-schemas": "api, no_such_schema", "db-anon-role": "no_such_role"})
+    assert "no_such_schema" in schema
+    assert "CREATE ROLE no_such_role NOLOGIN" in role
+    assert "db-anon-role" in role

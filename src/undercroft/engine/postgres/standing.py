@@ -28,6 +28,11 @@ AND split_part(c.setting, '=', 1) NOT LIKE 'pgrst.%'
 AND (s.name IS NULL OR s.context = 'user' OR {allowed})
 """
 _ALLOWED = "pg_catalog.has_parameter_privilege(current_user, s.name, 'SET')"
+_KNOWN = """
+SELECT
+  ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(current_user, oid, 'MEMBER')),
+  ARRAY(SELECT nspname::text FROM pg_catalog.pg_namespace)
+"""
 _CONNECT_SECONDS = 10
 _FIRST_WITH_GRANTS = 150_000
 """PostgreSQL 15 came with grants on settings."""
@@ -41,6 +46,10 @@ class Standing:
     roles: tuple[tuple[str, str, str], ...]
     """(role, setting, value) for every setting of a role that the connecting one may take over."""
     timezones: frozenset[str]
+    impersonable: frozenset[str]
+    """Roles that the connecting one may become."""
+    schemas: frozenset[str]
+    """All there are."""
 
 
 def read_standing(url: str, schemas: Sequence[str], search_path: Sequence[str], *, timezones: bool = True) -> Standing:
@@ -51,6 +60,7 @@ def read_standing(url: str, schemas: Sequence[str], search_path: Sequence[str], 
             allowed = _ALLOWED if connection.info.server_version >= _FIRST_WITH_GRANTS else "false"
             roles = connection.execute(_ROLES.format(allowed=allowed).encode()).fetchall()
             zones = connection.execute("SELECT name FROM pg_catalog.pg_timezone_names").fetchall() if timezones else []
+            impersonable, known = connection.execute(_KNOWN).fetchone() or ((), ())
             cursor = psycopg.RawCursor(connection)
 
             def one(text: str, args: Sequence[object]) -> Sequence[Any]:
@@ -59,7 +69,8 @@ def read_standing(url: str, schemas: Sequence[str], search_path: Sequence[str], 
             catalogs = reflect(one, schemas, search_path)
     except psycopg.Error as error:
         raise _unreadable(error) from error
-    return Standing(catalogs, tuple(roles), frozenset(name for (name,) in zones))
+    names = frozenset(name for (name,) in zones)
+    return Standing(catalogs, tuple(roles), names, frozenset(impersonable), frozenset(known))
 
 
 def read_configuration(url: str, names: Iterable[str], pre_config: str | None) -> dict[str, str]:
