@@ -14,7 +14,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -162,17 +162,27 @@ class Place:
 
     def plant(self, rows: Mapping[Any, Sequence[Mapping[str, Any]]]) -> None:
         """Rows of mapped classes, put into a PostgreSQL beside the app; what is counted goes on behind them."""
-        assert self._url is not None, "on SQLite rows are put in before the start"
-        engine = sa.create_engine(self._url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=sa.NullPool)
-        with engine.begin() as connection:
+        with self._beside() as connection:
             for model, found in rows.items():
-                table = model.__table__
                 for row in found:
-                    connection.execute(table.insert().values(row))
+                    connection.execute(model.__table__.insert().values(row))
+        self.count_on()
+
+    def count_on(self) -> None:
+        """Have a PostgreSQL count on behind the keys that rows brought along, as SQLite does by itself."""
+        if self._url is None:
+            return
+        with self._beside() as connection:
+            for table in self.app.metadata.sorted_tables:
                 counted = table.autoincrement_column
-                if counted is not None:
-                    sequence = sa.func.pg_get_serial_sequence(table.name, counted.name)
+                if counted is not None and isinstance(counted.type, sa.Integer):
+                    sequence = sa.func.pg_get_serial_sequence(table.fullname, counted.name)
                     connection.execute(sa.select(sa.func.setval(sequence, sa.func.max(counted))).select_from(table))
+
+    def _beside(self) -> AbstractContextManager[sa.Connection]:
+        assert self._url is not None, "on SQLite rows are put in before the start"
+        url = self._url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return sa.create_engine(url, poolclass=sa.NullPool).begin()
 
     def _on_postgres(self, url: str) -> House:
         """The app as its settings say, with its tables made at the start."""

@@ -139,9 +139,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Itera
     with Place(made(), tmp_path_factory.mktemp("sessions"), server=server) as place:
         place.sql(
             "insert into notes (id, title, public, owner, parent_id) values "
-            "(1, 'mine', 0, ?1, null), (2, 'hers', 0, ?2, 1), (3, 'told', 1, ?2, 1), (4, 'mine too', 0, ?1, 2)",
-            str(ADA),
-            str(BEN),
+            "(1, 'mine', false, ?, null), (2, 'hers', false, ?, 1), (3, 'told', true, ?, 1), "
+            "(4, 'mine too', false, ?, 2)",
+            *map(str, (ADA, BEN, BEN, ADA)),
         )
         place.sql(
             "insert into remarks values (1, 1, 'by me', ?), (2, 1, 'by him', ?), (3, 3, 'his', ?)",
@@ -149,10 +149,11 @@ def place(tmp_path_factory: pytest.TempPathFactory, server: str | None) -> Itera
             str(BEN),
             str(BEN),
         )
-        place.sql("insert into tags values ('open', 1), ('shut', 0)")
+        place.sql("insert into tags values ('open', true), ('shut', false)")
         place.sql("insert into note_tags values (1, 'open'), (1, 'shut'), (3, 'open'), (2, 'open')")
         place.sql("insert into replies values (1, 1), (2, 3), (3, 1), (4, 2)")
         place.sql("insert into closed values (1, 'zqx7_s_closed')")
+        place.count_on()
         yield place
 
 

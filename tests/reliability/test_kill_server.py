@@ -45,7 +45,7 @@ APP = textwrap.dedent(
 EARLY = textwrap.dedent(
     """
 
-    async def answer_before_the_commit(self, work, *, rollback=False):
+    async def answer_before_the_commit(self, work, *, rollback=False, local=None):
         import asyncio
 
         from undercroft.pipeline.write import Written

@@ -152,6 +152,7 @@ def _value(operand: Tree, kind: str, row: Row, world: World) -> Any:
             raise AssertionError(operand)
 
 
+HUES = {"red", "green", "blue"}
 TRUE, FALSE = {"t", "true", "yes", "y", "on", "1"}, {"f", "false", "no", "n", "off", "0"}
 
 
@@ -180,6 +181,8 @@ def as_kind(value: Any, kind: str) -> Any:
             case "decimal":
                 exact = Decimal(text.strip())
                 return round(exact, 2) if exact.is_finite() else None
+            case "hue":
+                return text if text in HUES else None
             case _:
                 return None if "\0" in text else text
     except (ValueError, InvalidOperation):
