@@ -23,7 +23,7 @@ run: setup-run   ## seed and serve the example
 	$(BIN)/python -m $(EXAMPLE) $(ARGS)
 
 test: setup compat ## all tests; names what this machine could not run
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: setup     ## style, types, import rules: what CI runs before the tests
 	$(BIN)/ruff check $(PATHS)

@@ -417,7 +417,8 @@ def test_what_is_added_is_filled_and_checked(place: Place) -> None:
         return note.id, note.owner, note.public
 
     assert act(place, work) == (5, ADA, False)
-    assert place.sql("select title, owner from notes where id = 5") == [("new", str(ADA))]
+    ((title, owner),) = place.sql("select title, owner from notes where id = 5")
+    assert (title, str(owner)) == ("new", str(ADA))
 
 
 def test_a_default_that_nobody_can_fill_is_refused(place: Place) -> None:
