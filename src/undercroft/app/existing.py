@@ -12,6 +12,7 @@ from undercroft.access.actor import ANON, AUTHENTICATED
 from undercroft.access.policy import Command, Policy
 from undercroft.app.application import App
 from undercroft.app.databases import is_served, sqlite_settings
+from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine
 from undercroft.engine.reflect import reflect_file
@@ -21,9 +22,14 @@ def database_app(settings: Settings) -> App:
     """An app without a file: the database that `[database] url` names, by reflection.
 
     A file is closed to everybody but `service_role`, unless `[api] anon` is "read"; a PostgreSQL decides for itself,
-    and is read when the app is built. Raises `SetupFault` where there is no such file.
+    and is read when the app is built. Raises `SetupFault` where there is no such file, and for `anon` of a PostgreSQL.
     """
     if is_served(settings):
+        if settings.api.anon == "read":
+            raise SetupFault(
+                '[api] anon = "read" (--anon read) is for files: a PostgreSQL database decides for itself',
+                hint=f"GRANT SELECT ON ALL TABLES IN SCHEMA {settings.api.schemas[0]} TO {settings.api.anon_role or ANON};",
+            )
         base = type("Base", (DeclarativeBase,), {})
         return App(base, title="Undercroft", settings=settings, existing=True)
     engine = SQLiteEngine(sqlite_settings(settings))

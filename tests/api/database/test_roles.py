@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from tests.api.database.place import Served
+from undercroft.app import database_app
 from undercroft.app.served import lacks
+from undercroft.base.faults import SetupFault
+from undercroft.base.settings import Settings
 from undercroft.base.settings.postgrest import load_postgrest
 from undercroft.engine.postgres.standing import read_standing
 
@@ -208,3 +211,10 @@ def test_what_the_settings_name_and_the_database_lacks_is_told(served: Served, t
     assert "no_such_schema" in schema
     assert "CREATE ROLE no_such_role NOLOGIN" in role
     assert "db-anon-role" in role
+
+
+def test_who_may_read_a_database_with_grants_is_said_by_grants() -> None:
+    given = {"UNDERCROFT_DATABASE_URL": "postgresql://nobody@localhost/none", "UNDERCROFT_API_ANON": "read"}
+    with pytest.raises(SetupFault, match="decides for itself") as refused:
+        database_app(Settings.load(None, given))
+    assert refused.value.hint == "GRANT SELECT ON ALL TABLES IN SCHEMA public TO anon;"
