@@ -26,9 +26,10 @@ def database_app(settings: Settings) -> App:
     """
     if is_served(settings):
         if settings.api.anon == "read":
+            schema = settings.api.schemas[0]
             raise SetupFault(
                 '[api] anon = "read" (--anon read) is for files: a PostgreSQL database decides for itself',
-                hint=f"GRANT SELECT ON ALL TABLES IN SCHEMA {settings.api.schemas[0]} TO {settings.api.anon_role or ANON};",
+                hint=f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {settings.api.anon_role or ANON};",
             )
         base = type("Base", (DeclarativeBase,), {})
         return App(base, title="Undercroft", settings=settings, existing=True)
