@@ -76,7 +76,7 @@ class Library:
             return await write(lambda cursor: work(Noting(cursor, said)), rollback=rollback)
 
         engine.read_now = read_now
-        engine.write = noted  # type: ignore[method-assign]  # noted on its way
+        engine.write = noted  # type: ignore[method-assign, assignment]  # noted on its way
 
     def outcome(self, case: Case) -> Case:
         """What a case's request becomes, stage by stage."""

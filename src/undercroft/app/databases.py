@@ -11,7 +11,6 @@ from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
 from undercroft.engine.reflect import any_text
-from undercroft.engine.types import Engine
 from undercroft.sql.codecs import json_encoder
 from undercroft.sql.dialect import Dialect
 from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
@@ -23,7 +22,7 @@ DATABASE_FILE = "data.db"
 class Database:
     """An engine that is not started yet, and what the house needs beside it."""
 
-    engine: Engine
+    engine: SQLiteEngine
     dialect: Dialect
     check: Callable[[], Awaitable[object]]
     """Asks the least that only a working database answers; raises a `Fault`."""

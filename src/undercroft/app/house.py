@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
-from undercroft.engine.types import Engine
+from undercroft.engine import SQLiteEngine
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.door import Door, raw_path
@@ -21,7 +21,7 @@ class House:
 
     settings: Settings
     keys: Keys
-    engine: Engine
+    engine: SQLiteEngine
     pipeline: Pipeline
     caller: Caller
     door: Door

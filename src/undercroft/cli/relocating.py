@@ -6,15 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undercroft.base.faults import SetupFault
 from undercroft.cli.options import Common, open_app, read_settings
 from undercroft.cli.telling import paint, say, say_json, warn
 
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
-
     from undercroft.engine.move import Moved, OnProgress, PostgresSide, Progress, SqliteSide
 
 
@@ -54,7 +52,7 @@ def side_of(url: str, data: Path, schemas: Sequence[str]) -> SqliteSide | Postgr
     )
 
 
-def _preparing(goal: SqliteSide | PostgresSide, models: MetaData, migrations: Path | None) -> Callable[[], object]:
+def _preparing(goal: SqliteSide | PostgresSide, models: Any, migrations: Path | None) -> Callable[[], object]:
     """What makes the tables of the models on the target."""
     from undercroft.engine import migrate
     from undercroft.engine.move import SqliteSide
