@@ -485,6 +485,18 @@ def test_a_composite_key_with_hooks(told: Told) -> None:
     assert reply.json() == [{"a": 1, "b": "z", "v": 200}]
 
 
+def test_a_changed_key_is_judged_under_the_new_one(told: Told) -> None:
+    """The hook gives the row away, which the policy forbids: by its old key there would be nothing to judge."""
+    place, _ = told
+    place.ask(send("POST", "/rest/v1/notes", {"title": "A"}), ada)
+    before = place.contents()
+    refused = place.ask(send("PATCH", "/rest/v1/notes?id=eq.1", {"id": 50, "stars": 13}, FULL), ada)
+    assert (refused.status, refused.code) == (403, "42501")
+    assert place.contents() == before
+    moved = place.ask(send("PATCH", "/rest/v1/notes?id=eq.1&select=id,stars", {"id": 50, "stars": 2}, FULL), ada)
+    assert moved.json() == [{"id": 50, "stars": 2}]
+
+
 def test_an_empty_patch_runs_no_hook(told: Told) -> None:
     place, seen = told
     place.ask(send("POST", "/rest/v1/notes", {"title": "A"}), ada)

@@ -226,7 +226,11 @@ class SessionGuard:
     def _count(self, table: Table, instances: list[Any], clause: sa.ColumnElement[bool], *, was: bool) -> int:
         mapper = sa_inspect(type(instances[0]))
         primary = list(mapper.primary_key)
-        keys = [mapper.identity_key_from_instance(instance)[1] for instance in instances]
+        # Of what was there, the key under which it was loaded: a new one may be that of a row with other rights.
+        keys = [
+            sa_inspect(instance).identity if was else mapper.identity_key_from_instance(instance)[1]
+            for instance in instances
+        ]
         # Column by column: a list of values, or of tuples, would not get its values in the columns' own form.
         matches = [sa.and_(*(c == v for c, v in zip(primary, key, strict=True))) for key in keys]
         for inner in () if was else inner_rows(clause, table.element):
