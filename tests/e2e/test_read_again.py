@@ -50,6 +50,14 @@ def until(asked: Callable[[], Any], expected: Any, seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
+def test_the_greeting_promises_no_path_page_or_key_that_is_not_there(serve: Serve) -> None:
+    process, client = serve()
+    process.until(lambda: "in the place of a PostgREST" in process.text, "a greeting")
+    greeting = "".join(process.out)
+    assert [word for word in ("/rest/v1", "/docs", "keys") if word in greeting] == []
+    assert client.get("/docs").status_code == 404
+
+
 def test_what_the_database_tells_is_read_again(serve: Serve, postgres_url: str) -> None:
     process, client = serve()
     until(lambda: existing.value(postgres_url, LISTENERS), 1)

@@ -20,6 +20,10 @@ def greet(options: ServeOptions, opened: Opened, house: House, url: str) -> None
     for notice in opened.settings.notices:
         warn(notice)
     out, keys, terminal = sys.stdout, house.keys, sys.stdout.isatty()
+    title = f"{paint(opened.app.title, 'bold', out)} is served at {paint(url, 'cyan', out)}"
+    if opened.settings.postgrest.stand_in:  # the API has every path, and callers' tokens come from elsewhere
+        say(f"\n{title}, in the place of a PostgREST.\n")
+        return
     rows = [("REST", f"{url}/rest/v1")]
     if opened.settings.api.openapi != "disabled":
         rows.append(("Docs", f"{url}/docs"))
@@ -27,7 +31,6 @@ def greet(options: ServeOptions, opened: Opened, house: House, url: str) -> None
         rows.append(("anon key", keys.anon))
     if keys.fresh or terminal:
         rows.append(("service_role key", keys.service_role.reveal()))
-    title = f"{paint(opened.app.title, 'bold', out)} is served at {paint(url, 'cyan', out)}"
     say("\n".join(["", title, *columns(rows)]))
     if keys.fresh:
         where = opened.settings.database.data
