@@ -35,6 +35,7 @@ GRANT SELECT ON api.notes TO {prefix}careful;
 CREATE TABLE api.letters (id int PRIMARY KEY, note_id int REFERENCES api.notes, text text DEFAULT 'empty');
 INSERT INTO api.letters VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 3, 'c');
 GRANT ALL ON api.letters TO {prefix}anon, {prefix}member;
+GRANT SELECT ON api.letters TO {prefix}careful;
 CREATE TABLE api.dropbox (id int PRIMARY KEY, text text);
 GRANT INSERT ON api.dropbox TO {prefix}anon;
 CREATE TABLE api.closed (id int PRIMARY KEY);
@@ -242,3 +243,10 @@ CREATE FUNCTION api.everybody() RETURNS SETOF api.users LANGUAGE sql STABLE AS '
 -- in the place of PostGIS, whose function takes a row and makes a feature of it
 CREATE FUNCTION inner_parts.st_asgeojson(r record) RETURNS text LANGUAGE plpgsql STABLE AS
   $$ BEGIN RETURN json_build_object('type', 'Feature', 'properties', to_json(r)); END $$;
+-- what remembers its caller for the whole session, and what then knows of it
+CREATE FUNCTION inner_parts.remember_for_good() RETURNS void LANGUAGE sql AS
+  $$ SELECT set_config('app.caller', current_user, false) WHERE current_user NOT LIKE '%anon' $$;
+GRANT EXECUTE ON FUNCTION inner_parts.remember_for_good() TO PUBLIC;
+CREATE FUNCTION api.remembered(letter api.letters) RETURNS text LANGUAGE sql STABLE AS
+  $$ SELECT nullif(current_setting('app.caller', true), '') $$;
+GRANT EXECUTE ON FUNCTION api.remembered(api.letters) TO PUBLIC;

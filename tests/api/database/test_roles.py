@@ -111,6 +111,17 @@ def test_the_function_before(served: Served) -> None:
     assert served.get("/rpc/add?a=1", given=given, x_header="1").header("x-from-before") == "yes"
 
 
+@pytest.mark.parametrize("role", ["member", "careful"])  # the second has an isolation of its own
+def test_what_is_set_for_good_by_one_caller_is_not_there_for_the_next(served: Served, role: str) -> None:
+    given = {"db-pre-request": "inner_parts.remember_for_good", "db-pool": 1}
+    target = "/letters?select=remembered&limit=1"
+    for _ in range(2):
+        assert served.get(target, given=given, role=role).json() == [{"remembered": served.prefix + role}]
+        assert served.get(target, given=given).json() == [{"remembered": None}]
+    assert served.post("/letters", {"id": 77}, given=given | BACK, role="member").status == 201
+    assert served.get(target, given=given).json() == [{"remembered": None}]
+
+
 def test_grants_and_policies_of_the_database(served: Served) -> None:
     assert served.get("/notes").fault == (401, "42501")
     assert served.get("/notes", role="member").fault == (403, "42501")  # a column is not granted

@@ -124,13 +124,13 @@ class PostgresEngine:
         """A read with what holds for it, and which of the steps it is."""
         if self._connector.pooled or not (local is None or (local.read_only and local.isolation is None)):
             begin = opening(local, read_only=local is None or local.read_only, settings=self._each_time())
-            return [*begin, step, COMMIT], len(begin)
+            return [*begin, step, COMMIT, *self._restoring(local is not None)], len(begin)
         # What is sent up to one Sync is one transaction, and a connection is read-only by default: neither a beginning
         # nor an end has to be said.
         if local is None:
             return (step,), 0
         before = holding(local, ())
-        return [*before, step], len(before)
+        return [*before, step, *RESTORE], len(before)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
