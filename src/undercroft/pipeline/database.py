@@ -55,7 +55,7 @@ OPEN = Guard(Rules({}, {}, bypass=Everybody()), "")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Serving:
-    """What is known of the database, as a whole: it is replaced when the database changes."""
+    """What is known of the database, as a whole. When the database changes, a new pipeline is made."""
 
     catalogs: Mapping[str, Catalog]
     """By schema, in the order in which they were named; the first is the one that is served unasked."""
@@ -124,11 +124,6 @@ class DatabasePipeline:
 
     def __post_init__(self) -> None:
         self._prepared = ShapeCache(self.settings.cached_shapes)
-
-    def adopt(self, serving: Serving) -> None:
-        """Serve the database as it has become."""
-        self.serving = serving
-        self._prepared.clear()
 
     # --- preparing ---
 

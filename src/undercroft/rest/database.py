@@ -15,13 +15,13 @@ from undercroft.catalog.types import Catalog, Handler
 from undercroft.engine.errors import DatabaseFault
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.chosen import RaisedFault
-from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline, Prepared, Serving
+from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline, Prepared
 from undercroft.pipeline.impersonation import Circumstances
 from undercroft.pipeline.write import WriteBounds
 from undercroft.query.ask import ReadAsk, WriteAsk
 from undercroft.query.errors import QueryFault, unknown_table
 from undercroft.rest.database_calls import arguments_of, given_of, handed
-from undercroft.rest.database_requests import DatabaseReader, Timezones, check_content, is_whole, payload_of
+from undercroft.rest.database_requests import DatabaseReader, check_content, is_whole, payload_of
 from undercroft.rest.database_root import DatabaseRoot
 from undercroft.rest.errors import MethodFault
 from undercroft.rest.parts.accepts import Decision, Handlers, decide
@@ -58,7 +58,9 @@ class DatabaseRoom:
         legacy_names: bool = True,
         anon_role: str | None = None,
     ) -> None:
-        """`plans`: query plans may be asked for; `fault_body`: how errors are told; `legacy_names`: an embed with an
+        """A room for the database as the pipeline knows it; when it changes, another room is made.
+
+        `plans`: query plans may be asked for; `fault_body`: how errors are told; `legacy_names`: an embed with an
         alias may be named by its relation; `anon_role`: who has it, may try with a token."""
         self._pipeline = pipeline
         self._settings = settings
@@ -67,7 +69,7 @@ class DatabaseRoom:
         self._fault_body = fault_body
         self._legacy_names = legacy_names
         self._anon_role = anon_role
-        self._reader = DatabaseReader(settings.limits, settings.schemas, Timezones(pipeline))
+        self._reader = DatabaseReader(settings.limits, settings.schemas, pipeline.serving.timezones)
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
         self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
 
@@ -93,7 +95,7 @@ class DatabaseRoom:
         frame = None
         if isinstance(shaped, Frame):
             ready: ReadyRead | None = shaped.ready
-            if ready is not None and ready.serving is self._pipeline.serving:
+            if ready is not None:
                 return self._run(ready, *shaped.slots.fill(given), request)
             frame, shaped = shaped, shaped.request(given)
         if shaped.verb == "options":
@@ -110,7 +112,6 @@ class DatabaseRoom:
 
     async def _read(self, shaped: RestRequest, request: Request, frame: Frame | None) -> Answer:
         """The answer to a read; its frame, where that is known, keeps all that does not depend on the values."""
-        serving = self._pipeline.serving
         decision = self._decided(shaped, shaped.table)
         rendering = self._rendering(decision, head=request.method == "HEAD" and decision.plan is None)
         prepared = self._pipeline.prepare_read(
@@ -130,7 +131,7 @@ class DatabaseRoom:
         head = self._writer.reads(
             decision.media, shaped.preferences, shaped.rows, schema=shaped.schema, renamed=renamed
         )
-        ready = ReadyRead(serving, prepared, head, self._schema(shaped), shaped.preferences.timezone)
+        ready = ReadyRead(prepared, head, self._schema(shaped), shaped.preferences.timezone)
         if frame is not None:
             frame.ready = ready
         return await self._run(ready, shaped.values, shaped.place, request)
@@ -372,9 +373,8 @@ class DatabaseRoom:
 
 
 class ReadyRead(NamedTuple):
-    """All of a read that does not depend on its values, as long as the database is what it was."""
+    """All of a read that does not depend on its values."""
 
-    serving: Serving
     prepared: Prepared
     head: ReadHead
     schema: str

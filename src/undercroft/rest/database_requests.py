@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from undercroft.pipeline.database import DatabasePipeline
 from undercroft.rest.database_calls import ROWS, media_name
 from undercroft.rest.errors import BodyFault
 from undercroft.rest.parts.limits import Limits
@@ -28,16 +27,6 @@ class DatabaseReader(Reader):
         if content is not None and media_name(content) not in ROWS:
             content = None
         return prefer, accept, content, span, profile
-
-
-class Timezones:
-    """The time zones that the database knows, whenever they are asked for."""
-
-    def __init__(self, pipeline: DatabasePipeline) -> None:
-        self._pipeline = pipeline
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._pipeline.serving.timezones
 
 
 def is_whole(shaped: RestRequest) -> bool:
