@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from benchmarks.postgres.ground import Ground
-    from benchmarks.world import World
+    from benchmarks.server import Server
+    from benchmarks.world import Recorded, World
+    from examples.social.seed import Size
+
+
+class Place(Protocol):
+    """The example's rows on an engine, and the contestants that serve them there."""
+
+    @property
+    def size(self) -> Size: ...
+
+    def headers(self) -> dict[str, str]:
+        """What every request brings: the token of a user (HS256)."""
+        ...
+
+    def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> Recorded:
+        """What requests that differ in one value do to the database: they are sent through our own pipeline."""
+        ...
+
+    def ours(self) -> AbstractContextManager[Server]:
+        """The app, with its policies in the statements."""
+        ...
+
+    def ceiling(self, recorded: Recorded) -> AbstractContextManager[Server]:
+        """A bare application that runs this one statement."""
+        ...
+
+    def peer(self) -> AbstractContextManager[Server]:
+        """The usual stack, on the same rows."""
+        ...
+
+    def backends(self) -> Server | None:
+        """The processes of the database, to ask for their processor time, where it has any that we know."""
+        ...
 
 
 @dataclass(eq=False)

@@ -61,3 +61,8 @@ def middle(figures: Sequence[float]) -> Middle:
 def paired(ones: Sequence[float], others: Sequence[float]) -> Middle:
     """The ratio of two contestants, round by round: what disturbs the machine for a while disturbs both."""
     return middle([one / other for one, other in zip(ones, others, strict=True)])
+
+
+def percent_more(ratio: Middle) -> Middle:
+    """1.25 as 25 percent."""
+    return Middle(*((each - 1) * 100 for each in ratio))

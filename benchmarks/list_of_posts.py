@@ -1,4 +1,4 @@
-"""How near does a list come to what SQLite alone could do, and how far is it from the usual stack?
+"""How near does a list come to what the database alone could do, and how far is it from the usual stack?
 
 20 of 50,000 posts with their authors, filtered, ordered, under the example's policies, for a user with a token (HS256).
 """
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, Place
 from benchmarks.figures import Bar, Figure, paired
 from benchmarks.load import Contestant, Load, costs, in_turns, rates, told
 from benchmarks.world import API
@@ -26,29 +26,34 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*")
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    world, low, high = bench.world, str(bench.world.size.posts // 10), str(bench.world.size.posts)
-    headers = world.headers()
-    recorded = world.record([PATH + low, PATH + high], headers)
+    return compared(bench, bench.world, "list", Bar(0.70), "FastAPI + SQLAlchemy", Bar(15, unit=" ×"))
+
+
+def compared(bench: Bench, place: Place, what: str, nearness: Bar, usual_stack: str, lead: Bar) -> Iterator[Figure]:
+    """The question on an engine. `nearness` is the bar for the ceiling, `lead` the one for the usual stack."""
+    low, high = str(place.size.posts // 10), str(place.size.posts)
+    headers = place.headers()
+    recorded = place.record([PATH + low, PATH + high], headers)
     with ExitStack() as stack:
-        ours, ceiling, peer = map(stack.enter_context, (world.ours(), world.ceiling(recorded[0]), world.peer()))
+        ours, ceiling, peer = map(stack.enter_context, (place.ours(), place.ceiling(recorded), place.peer()))
         load = Load(("number", PATH, low, high), headers, seconds=bench.seconds)
         peer_load = Load(("number", PEER_PATH, low, high), headers, seconds=bench.seconds)
         contestants = [Contestant(ours, load), Contestant(ceiling, load), Contestant(peer, peer_load)]
         for value in (low, high):
             same_answers([each.server.get(each.load.words[1] + value, headers) for each in contestants])
-        found, bare, usual = in_turns(contestants, bench.rounds)
+        found, bare, usual = in_turns(contestants, bench.rounds, place.backends())
     by_cost = paired(costs(bare), costs(found)).figure
     yield Figure(
-        "list: 20 posts with authors, against the ceiling",
-        Bar(0.70),
+        f"{what}: 20 posts with authors, against the ceiling",
+        nearness,
         paired(rates(found), rates(bare)),
         f"{told(found)} against {told(bare)}; by processor time {by_cost:.2f}",
         (load.shown(ours.url),),
     )
     by_cost = paired(costs(usual), costs(found)).figure
     yield Figure(
-        "list: 20 posts with authors, against FastAPI + SQLAlchemy",
-        Bar(15, unit=" ×"),
+        f"{what}: 20 posts with authors, against {usual_stack}",
+        lead,
         paired(rates(found), rates(usual)),
         f"{told(found)} against {told(usual)}; by processor time {by_cost:.1f} ×",
         (peer_load.shown(peer.url),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Bar, Figure, Middle, paired
+from benchmarks.figures import Bar, Figure, paired, percent_more
 from benchmarks.list_of_posts import same_answers
 from benchmarks.load import Contestant, Load, costs, in_turns, rates, told
 from benchmarks.world import API
@@ -26,12 +26,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield Figure(
         "a policy on an indexed column, more time than without",
         Bar(15, least=False, unit=" %"),
-        _percent(paired(rates(bare), rates(guarded))),
+        percent_more(paired(rates(bare), rates(guarded))),
         f"{told(guarded)} against {told(bare)}; "
-        f"by processor time {_percent(paired(costs(guarded), costs(bare))).figure:.1f} %",
+        f"by processor time {percent_more(paired(costs(guarded), costs(bare))).figure:.1f} %",
         (load.shown(own.url),),
     )
-
-
-def _percent(ratio: Middle) -> Middle:
-    return Middle(*((each - 1) * 100 for each in ratio))

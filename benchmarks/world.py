@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ from undercroft.base.settings import Settings
 API = "/rest/v1"
 HOUR = 3600
 Serving = AbstractContextManager[Server]
+Seen = list[tuple[str, tuple[object, ...], str]]
+"""Statements that reached the driver: text, arguments, and the body that came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,12 @@ class World:
         told = {"PEER_DATABASE": f"sqlite+aiosqlite:///{copy}", "PEER_SECRET": self.secret()}
         return serving("FastAPI", "benchmarks.peers.fastapi_sqlalchemy:app", told)
 
-    def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> list[Recorded]:
+    def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> Recorded:
         """What requests that differ in one value do to the database: they are sent through our own pipeline."""
-        return asyncio.run(_record(self.house(), urls, headers))
+        return asyncio.run(record(self.house(), _note, urls, headers))
+
+    def backends(self) -> None:
+        """SQLite has no processes of its own."""
 
     def _copy(self, name: str) -> Path:
         target = self.folder / name
@@ -124,9 +129,28 @@ def fill_peer(path: Path, size: Size, number: int = 2026) -> None:
     engine.dispose()
 
 
-async def _record(house: House, urls: Sequence[str], headers: Mapping[str, str]) -> list[Recorded]:
+async def record(
+    house: House, note: Callable[[House, Seen], None], urls: Sequence[str], headers: Mapping[str, str]
+) -> Recorded:
+    """Send requests that differ in one value; `note` has the house write down every read on its way to the driver."""
     await house.start()
-    seen: list[tuple[str, tuple[object, ...], str]] = []
+    seen: Seen = []
+    note(house, seen)
+    transport = httpx2.ASGITransport(app=house.serve)
+    try:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://house") as client:
+            for url in urls:
+                (await client.get(url, headers=dict(headers))).raise_for_status()
+    finally:
+        await house.close()
+    text, first, body = seen[0]
+    places = {place for _, one, _ in seen for place, value in enumerate(one) if value != first[place]}
+    if len({text for text, _, _ in seen}) != 1 or len(places) != 1:
+        raise AssertionError(f"these requests differ in more than one value: {urls}")
+    return Recorded(text, first, body, places.pop())
+
+
+def _note(house: House, seen: Seen) -> None:
     read_now = house.engine.read_now
 
     def recording(text: str, arguments: Sequence[object]) -> Any:
@@ -137,14 +161,3 @@ async def _record(house: House, urls: Sequence[str], headers: Mapping[str, str])
         return row
 
     house.engine.read_now = recording  # type: ignore[method-assign]  # noted on its way
-    transport = httpx2.ASGITransport(app=house.serve)
-    try:
-        async with httpx2.AsyncClient(transport=transport, base_url="http://house") as client:
-            for url in urls:
-                (await client.get(url, headers=dict(headers))).raise_for_status()
-    finally:
-        await house.close()
-    places = {place for _, one, _ in seen for place, value in enumerate(one) if value != seen[0][1][place]}
-    if len({text for text, _, _ in seen}) != 1 or len(places) != 1:
-        raise AssertionError(f"these requests differ in more than one value: {urls}")
-    return [Recorded(*each, places.copy().pop()) for each in seen]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Bar, Figure, Middle, paired
+from benchmarks.figures import Bar, Figure, paired, percent_more
 from benchmarks.list_of_posts import PATH, same_answers
 from benchmarks.load import Contestant, Load, costs, in_turns, rates, told
 from benchmarks.one_row import PATH as ROW
@@ -35,8 +35,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
             yield Figure(
                 what,
                 bar,
-                Middle(*((each - 1) * 100 for each in paired(rates(compiled), rates(ruled)))),
+                percent_more(paired(rates(compiled), rates(ruled))),
                 f"{told(ruled)} against {told(compiled)}; by processor time "
-                f"{(paired(costs(ruled), costs(compiled)).figure - 1) * 100:.1f} %",
+                f"{percent_more(paired(costs(ruled), costs(compiled))).figure:.1f} %",
                 (load.shown(native.url),),
             )

@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
-import httpx2
 import psycopg
 
 from benchmarks.server import Server, serving
-from benchmarks.world import Recorded, token_of
+from benchmarks.world import Recorded, Seen, record, token_of
 from examples.social.app import app
 from examples.social.seed import Progress, Size, seed_once
 from tests import postgres
@@ -30,7 +29,6 @@ from undercroft.base.settings import Settings
 NATIVE = Path(__file__).with_name("native_rls.sql")
 LOGIN = "undercroft_bench"
 PASSWORD = "only for benchmarks"
-Serving = AbstractContextManager[Server]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class Ground:
 
     def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> Recorded:
         """What requests that differ in one value do to the database: they are sent through our own pipeline."""
-        return asyncio.run(_record(self._house(self.template), urls, headers))
+        return asyncio.run(record(self._house(self.template), _note, urls, headers))
 
     @contextmanager
     def empty(self) -> Iterator[str]:
@@ -156,9 +154,7 @@ def ground(folder: Path, size: Size, given: str | None, progress: Progress) -> I
         yield made
 
 
-async def _record(house: House, urls: Sequence[str], headers: Mapping[str, str]) -> Recorded:
-    await house.start()
-    seen: list[tuple[str, tuple[object, ...], str]] = []
+def _note(house: House, seen: Seen) -> None:
     read = house.engine.read
 
     async def recording(text: str, args: Sequence[object], local: Any = None) -> Any:
@@ -167,15 +163,3 @@ async def _record(house: House, urls: Sequence[str], headers: Mapping[str, str])
         return row
 
     house.engine.read = house.engine.read_slow = recording  # type: ignore[method-assign]  # noted on its way
-    transport = httpx2.ASGITransport(app=house.serve)
-    try:
-        async with httpx2.AsyncClient(transport=transport, base_url="http://house") as client:
-            for url in urls:
-                (await client.get(url, headers=dict(headers))).raise_for_status()
-    finally:
-        await house.close()
-    (text, first, body), *others = seen
-    places = {place for _, one, _ in others for place, value in enumerate(one) if value != first[place]}
-    if len({each[0] for each in seen}) != 1 or len(places) != 1:
-        raise AssertionError(f"these requests differ in more than one value: {urls}")
-    return Recorded(text, first, body, places.pop())
