@@ -18,12 +18,12 @@ from undercroft.engine.postgres.settings import PostgresSettings
 READ_ONLY = "default_transaction_read_only"
 _UNHEARD_MILLISECONDS = 15_000
 """What was sent and not acknowledged for so long went to a machine that is gone."""
-_PASSWORD_SCHEMES = ("postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
+_SCHEMES = ("postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
 
 
 def libpq_url(url: str) -> str:
     """A URL as libpq takes it: SQLAlchemy's naming of a driver left out."""
-    for scheme in _PASSWORD_SCHEMES:
+    for scheme in _SCHEMES:
         if url.startswith(scheme):
             return "postgresql://" + url.removeprefix(scheme)
     return url

@@ -26,7 +26,7 @@ from undercroft.engine.postgres.errors import (
     outcome_unknown,
 )
 from undercroft.engine.postgres.pool import Pool
-from undercroft.engine.postgres.session import SessionMaker
+from undercroft.engine.postgres.session import LentSessions
 from undercroft.engine.postgres.settings import PostgresSettings
 from undercroft.engine.postgres.transaction import PostgresTransaction
 from undercroft.engine.postgres.unit import PostgresCursor, holding, opening
@@ -51,7 +51,7 @@ class PostgresEngine:
         self.settings = settings
         self.stats = EngineStats()
         self.dialect = TextDialect(json_serializer or json.dumps)
-        self._sessions = SessionMaker(session_dialect(json_serializer))
+        self._sessions = LentSessions(session_dialect(json_serializer))
         self._connector = Connector(settings)
         self._pool: Pool | None = None
         self._holders: set[asyncio.Task[Any] | None] = set()

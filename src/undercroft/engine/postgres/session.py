@@ -12,47 +12,24 @@ from sqlalchemy.dialects.postgresql.psycopg import (
     AsyncAdapt_psycopg_cursor,
     PGDialectAsync_psycopg,
 )
-from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
-from sqlalchemy.pool import NullPool
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.engine.postgres.unit import PostgresCursor
+from undercroft.engine.sessions import SessionMaker
 
 
-class SessionMaker:
+class LentSessions(SessionMaker):
     """Makes sessions on lent connections; one per engine."""
 
     def __init__(self, dialect: PGDialectAsync_psycopg) -> None:
+        super().__init__(dialect, "postgresql+psycopg")
         self._dialect: Any = dialect
-        self._next: LentConnection | None = None
-        # What is written is nobody's business in a log: without this, SQLAlchemy's errors would repeat it.
-        self._engine = Engine(
-            NullPool(self._take, dialect=self._dialect), self._dialect, URL.create("postgresql+psycopg"),
-            hide_parameters=True,
-        )  # fmt: skip
-        self._async_engine = AsyncEngine(self._engine)
 
     def session(self, lent: Any, cursor: PostgresCursor) -> tuple[AsyncSession, Connection]:
-        """A session and the connection under it, to be closed after it.
-
-        Its `commit` and `rollback` end a savepoint, since the transaction alone decides how it ends.
-        """
+        """See `session_on`."""
         lent.wrapper._adapters = self._dialect._psycopg_adapters_map or lent.wrapper.adapters
-        self._next = LentConnection(self._dialect.dbapi, lent, cursor)
-        connection = Connection(self._engine)
-        connection.begin()
-        session = AsyncSession(
-            AsyncConnection(self._async_engine, connection),
-            join_transaction_mode="create_savepoint",
-            expire_on_commit=False,
-        )
-        return session, connection
-
-    def _take(self) -> Any:
-        taken, self._next = self._next, None
-        if taken is None:
-            raise RuntimeError("a session's connection cannot be opened again")
-        return taken
+        return self.session_on(LentConnection(self._dialect.dbapi, lent, cursor))
 
 
 class LentCursor(AsyncAdapt_psycopg_cursor):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.engine import Connection as SessionConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from undercroft.engine.errors import timed_out
 from undercroft.engine.postgres.connection import Connection
 from undercroft.engine.postgres.errors import fault_of_error
-from undercroft.engine.postgres.session import SessionMaker
+from undercroft.engine.postgres.session import LentSessions
 from undercroft.engine.postgres.unit import PostgresCursor
+from undercroft.engine.sessions import limited
 from undercroft.engine.types import Cursor, Row
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ class PostgresTransaction:
         self,
         connection: Connection,
         cursor: PostgresCursor,
-        sessions: SessionMaker,
+        sessions: LentSessions,
         *,
         read_only: bool,
         own_words: bool,
@@ -90,24 +89,21 @@ class PostgresTransaction:
     async def limited(self, seconds: float) -> AsyncIterator[None]:
         """The life of the transaction, at most so long. What its session holds is written at a good end, else lost.
 
-        Raises a timeout as a fault, and a session's error as the fault that it would be without a session.
+        Raises what `engine.sessions.limited` raises.
         """
-        limit = asyncio.timeout(seconds)
         try:
-            async with limit:
+            async with limited(seconds, self._finish, self._fault_of):
                 yield
-                if self._session is not None:
-                    await self._session.commit()
-                self._cursor.check()
-        except TimeoutError as error:
-            if limit.expired():  # else it is one of the logic's own
-                raise timed_out() from error
-            raise
-        except DBAPIError as error:
-            original: Any = error.orig
-            raise (error if original is None else fault_of_error(original, own_words=self._own_words)) from error
         finally:
             await self._close()
+
+    async def _finish(self) -> None:
+        if self._session is not None:
+            await self._session.commit()
+        self._cursor.check()
+
+    def _fault_of(self, error: BaseException) -> BaseException:
+        return fault_of_error(error, own_words=self._own_words)
 
     async def _close(self) -> None:
         self._cursor.over = True

@@ -20,7 +20,7 @@ from undercroft.engine.sqlite.library import Library, choose
 from undercroft.engine.sqlite.mark import HeldMark
 from undercroft.engine.sqlite.migration import migration_connection
 from undercroft.engine.sqlite.reader import InlineReader, ReaderPool
-from undercroft.engine.sqlite.session import SessionMaker
+from undercroft.engine.sqlite.session import LeasedSessions
 from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.sqlite.transaction import SQLiteTransaction
 from undercroft.engine.sqlite.unit import Member, Unit
@@ -43,7 +43,7 @@ class SQLiteEngine:
         self.dialect = UndercroftSQLiteDialect(self.library.module)
         self._prepare = prepare
         self._lock = FileLock(settings.path)
-        self._sessions = SessionMaker(self.dialect, settings)
+        self._sessions = LeasedSessions(self.dialect, settings)
         self._holder: asyncio.Task[Any] | None = None
         self._inline: InlineReader | None = None
         self._mark: HeldMark | None = None

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import MissingGreenlet
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
+from undercroft.engine.sessions import SessionMaker
 from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
 from undercroft.engine.sqlite.leased import Answer, Leased
 from undercroft.engine.sqlite.meter import allowance
@@ -24,37 +24,16 @@ _WITH = re.compile(r"\s*with\b", re.IGNORECASE)
 _WRITE = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
 
 
-class SessionMaker:
+class LeasedSessions(SessionMaker):
     """Makes sessions on leased connections; one per engine."""
 
     def __init__(self, dialect: UndercroftSQLiteDialect, settings: SQLiteSettings) -> None:
+        super().__init__(dialect, "sqlite")
         self._allowance = allowance(settings.read_budget_steps)
-        self._next: LeasedConnection | None = None
-        pool = NullPool(self._take, dialect=dialect)
-        # What is written is nobody's business in a log: without this, SQLAlchemy's errors would repeat it.
-        self._engine = Engine(pool, dialect, URL.create("sqlite"), hide_parameters=True)
-        self._async_engine = AsyncEngine(self._engine)
 
     def session(self, leased: Leased) -> tuple[AsyncSession, Connection]:
-        """A session and the connection under it, to be closed after it.
-
-        Its `commit` and `rollback` end a savepoint, since the lease alone decides about the transaction.
-        """
-        self._next = LeasedConnection(leased, self._allowance)
-        connection = Connection(self._engine)
-        connection.begin()
-        session = AsyncSession(
-            AsyncConnection(self._async_engine, connection),
-            join_transaction_mode="create_savepoint",
-            expire_on_commit=False,
-        )
-        return session, connection
-
-    def _take(self) -> Any:
-        taken, self._next = self._next, None
-        if taken is None:
-            raise RuntimeError("a session's connection cannot be opened again")
-        return taken
+        """See `session_on`."""
+        return self.session_on(LeasedConnection(leased, self._allowance))
 
 
 class LeasedConnection:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from undercroft.engine.errors import timed_out
+from undercroft.engine.sessions import limited
 from undercroft.engine.sqlite.leased import Leased, fault_of
-from undercroft.engine.sqlite.session import SessionMaker
+from undercroft.engine.sqlite.session import LeasedSessions
 from undercroft.engine.types import Cursor, Row
 
 T = TypeVar("T")
@@ -23,7 +22,7 @@ class SQLiteTransaction:
     """See `engine.types.Transaction`. Used on the loop's thread only."""
 
     def __init__(
-        self, leased: Leased, sessions: SessionMaker, callbacks: list[Callable[[], None]], *, read_only: bool
+        self, leased: Leased, sessions: LeasedSessions, callbacks: list[Callable[[], None]], *, read_only: bool
     ) -> None:
         self._leased = leased
         self._sessions = sessions
@@ -75,22 +74,17 @@ class SQLiteTransaction:
     async def limited(self, seconds: float) -> AsyncIterator[None]:
         """The life of the transaction, at most so long. What its session holds is written at a good end, else lost.
 
-        Raises a timeout as a fault, and a session's error as the fault that it would be without a session.
+        Raises what `engine.sessions.limited` raises.
         """
-        limit = asyncio.timeout(seconds)
         try:
-            async with limit:
+            async with limited(seconds, self._finish, fault_of):
                 yield
-                if self._session is not None and not self._leased.over:
-                    await self._session.commit()
-        except TimeoutError as error:
-            if limit.expired():  # else it is one of the logic's own
-                raise timed_out() from error
-            raise
-        except DBAPIError as error:
-            raise (error if error.orig is None else fault_of(error.orig)) from error
         finally:
             await self._close()
+
+    async def _finish(self) -> None:
+        if self._session is not None and not self._leased.over:
+            await self._session.commit()
 
     async def _close(self) -> None:
         if self._session is None or self._connection is None:
