@@ -266,6 +266,26 @@ def dumped(row: dict[str, Any]) -> str:
     return "{" + ",".join(members) + "}"
 
 
+@pytest.mark.parametrize("column", ["their_doc", "doc"])
+def test_json_without_nulls(place: Place, column: str) -> None:
+    stripped = ("accept", "application/vnd.pgrst.array+json;nulls=stripped")
+    sent = b'{"%s":{"a":null,"b":[null,{"c":null,"d":1.50}],"e":{"f":null}}}' % column.encode()
+    target = f"/rest/v1/things?select={column},twin:{column}::jsonb,flag"
+    reply = ask(place, Request("POST", target, (JSON, FULL, stripped), sent))
+    kept = b'{"b":[null,{"d":1.50}],"e":{}}'
+    assert (reply.status, reply.body) == (201, b'[{"%s":%s,"twin":%s}]' % (column.encode(), kept, kept))
+
+
+@pytest.mark.parametrize("column", ["their_doc", "doc"])
+def test_json_is_no_key_to_meet_a_row_by(place: Place, column: str) -> None:
+    merge = ("prefer", "resolution=merge-duplicates")
+    reply = ask(place, Request("POST", f"/rest/v1/things?on_conflict={column}", (JSON, merge), b'{"flag":true}'))
+    assert (reply.status, reply.code) == (400, "42P10")
+    body = b'{"%s":{}}' % column.encode()
+    reply = ask(place, Request("POST", f"/rest/v1/things?on_conflict={column}", (JSON, merge), body))
+    assert (reply.status, reply.code) == (400, "42P10")
+
+
 @settings(max_examples=60, deadline=None)
 @given(row=ROWS)
 def test_a_row_comes_back_as_it_was_sent(place: Place, row: dict[str, Any]) -> None:

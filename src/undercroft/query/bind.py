@@ -29,6 +29,7 @@ from undercroft.query.computed import rows_from
 from undercroft.query.errors import (
     QueryFault,
     ambiguous_relation,
+    no_such_key,
     unknown_column,
     unknown_payload_column,
     unknown_relation,
@@ -81,19 +82,27 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
     )
     if ask.verb == "replace":
         _check_replace(table, ask)
-    names = ask.on_conflict or table.primary_key if ask.verb in ("upsert", "replace") else ()
     return WritePlan(
         table=table,
         verb=ask.verb,
         columns=columns,
         targets=targets,
         node=binder.node(table, _shown(table, ask)),
-        conflict=tuple(_payload_column(table, name) for name in names),
+        conflict=_conflict(table, ask),
         resolution=ask.resolution,
         missing_default=ask.missing_default,
         returning=ask.returning is not None,
         count=ask.count,
     )
+
+
+def _conflict(table: Table, ask: WriteAsk) -> tuple[Column, ...]:
+    """The columns by which a row that is there already is known."""
+    names = ask.on_conflict or table.primary_key if ask.verb in ("upsert", "replace") else ()
+    columns = tuple(_payload_column(table, name) for name in names)
+    if any(column.kind is Kind.JSON for column in columns):  # which cannot be compared: no key has it
+        raise no_such_key()
+    return columns
 
 
 def _shown(table: Table, ask: WriteAsk) -> Ask:

@@ -41,6 +41,11 @@ def unknown_payload_column(table: Table, name: str) -> QueryFault:
     )
 
 
+def no_such_key() -> QueryFault:
+    """In the words of PostgreSQL, which says it of all other columns itself."""
+    return QueryFault("there is no unique or exclusion constraint matching the ON CONFLICT specification", code="42P10")
+
+
 def unknown_relation(catalog: Catalog, source: str, target: str, hint: str | None) -> QueryFault:
     related = {relation.target for relation in catalog.relations.get(source, ())}
     near = closest(target, related) if target not in related else None

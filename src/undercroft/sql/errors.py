@@ -27,7 +27,8 @@ def out_of_range(type_name: str, text: object) -> ValueFault:
 
 def not_supported(what: str, engine: str) -> NotSupported:
     return NotSupported(
-        f"{what} is not supported on {engine}", hint="PostgreSQL has it: see the page on engines in the documentation."
+        f"{what} is not supported on {engine}",
+        hint="PostgreSQL has it: see the page on differences in the documentation.",
     )
 
 

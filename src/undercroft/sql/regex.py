@@ -56,7 +56,9 @@ def _invalid(why: str) -> ValueFault:
 
 
 def _refused(what: str) -> NotSupported:
-    return NotSupported(f"{what} in regular expressions are not supported", hint="See the page on differences.")
+    return NotSupported(
+        f"{what} in regular expressions are not supported", hint="See the page on differences in the documentation."
+    )
 
 
 class _Reading:

@@ -1,5 +1,5 @@
-"""What SQLite must be taught of casts, and how it passes on why one was refused: of a function's exception it says only
-that there was one."""
+"""What SQLite must be taught of casts and of JSON without nulls, and how it passes on why a cast was refused: of a
+function's exception it says only that there was one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import Kind
 from undercroft.engine.errors import DatabaseFault
-from undercroft.sql.sqlite.converting import CAST, TOLD, convert
+from undercroft.sql.sqlite.converting import CAST, STRIPPED, TOLD, convert, without_nulls
 
 
 def teach_casts(connection: Any) -> None:
-    """Register both functions with a DB-API connection; only queries use them, never the schema."""
+    """Register them with a DB-API connection; only queries use them, never the schema."""
     cast, told = _caster()
+    connection.create_function(STRIPPED, 1, without_nulls, deterministic=True)
     connection.create_function(CAST, 3, cast, deterministic=True)
     connection.create_function(TOLD, 0, told)
 

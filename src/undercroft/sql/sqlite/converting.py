@@ -13,12 +13,17 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import Any
 
+import msgspec
+
 from undercroft.catalog.kinds import FLOATS, INTEGERS, JSONS, TEXTS, Kind
+from undercroft.sql.codecs import json_encoder
 from undercroft.sql.errors import ValueFault
 from undercroft.sql.scalars import RANGES, TEXT_READERS
 
 CAST = "undercroft_cast"
 """(text, from, to): a value of a type, spelled as that type spells it, as another type stores it."""
+STRIPPED = "undercroft_stripped"
+"""(JSON): the same without the null members of its objects."""
 TOLD = "undercroft_told"
 """(): what the last call of `CAST` refused, as a list in JSON (code, message, details, hint)."""
 
@@ -94,6 +99,28 @@ _WRITERS: dict[Kind, Callable[[Any], object]] = {
     Kind.TIMESTAMPTZ: _moment,
     Kind.INTERVAL: lambda value: _moment(datetime(1970, 1, 1) + value),  # noqa: DTZ001  # as SQLAlchemy stores them
 }
+
+
+def without_nulls(text: str | None) -> str | None:
+    """JSON as PostgreSQL's json_strip_nulls leaves it: no null members in objects at any depth, and no white space.
+
+    Digits of numbers stay as they are. None is SQL's NULL.
+    """
+    if text is None:
+        return None
+    try:
+        found = json.loads(text, parse_float=_raw, parse_int=_raw, object_pairs_hook=_present)
+        return json_encoder.encode(found).decode()
+    except (ValueError, RecursionError):
+        return text  # somebody stored by hand what is JSON to SQLite alone
+
+
+def _raw(digits: str) -> msgspec.Raw:
+    return msgspec.Raw(digits.encode())
+
+
+def _present(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in members if value is not None}
 
 
 def jsonb_text(text: str) -> str:

@@ -13,7 +13,7 @@ from undercroft.query.ask import Aggregate, JsonStep
 from undercroft.sql.conversions import cast_target, check_aggregate, check_cast, sum_kind
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
-from undercroft.sql.sqlite.converting import CAST, READ_FROM_TEXT
+from undercroft.sql.sqlite.converting import CAST, READ_FROM_TEXT, STRIPPED
 from undercroft.sql.sqlite.texts import (
     DECIMAL_SUM,
     csv_field_of,
@@ -128,10 +128,9 @@ class SqliteValues:
         return csv_field_of(sa.cast(bare, sa.Text()), scalar.element.is_(sa.null()))
 
     def without_nulls(self, json_text: Expression) -> Expression:
-        return sa.case(
-            (json_text.bool_op("GLOB")(text_literal("{*")), sa.func.json_patch(text_literal("{}"), json_text)),
-            else_=json_text,
-        )
+        text = text_literal("").concat(json_text)  # a number alone is stored as a number
+        stripped: Expression = getattr(sa.func, STRIPPED)(text, type_=sa.Text())
+        return stripped
 
     # --- paths, casts, aggregates ---
 
