@@ -10,6 +10,7 @@ from typing import Any
 from undercroft.app.blueprint import Blueprint
 from undercroft.app.walls import ensure_wall, refuse_without_postgres
 from undercroft.base.faults import SetupFault
+from undercroft.base.postgres_url import SCHEMES, check_url
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
 from undercroft.engine.reflect import any_text
@@ -81,9 +82,12 @@ def write_json(value: Any) -> str:
 
 
 def postgres_url(settings: Settings) -> str | None:
-    """The URL of a PostgreSQL, where `[database] url` names one."""
+    """The URL of a PostgreSQL, where `[database] url` names one. Raises `SetupFault` where it cannot be read."""
     url = settings.database.url.reveal() if settings.database.url else ""
-    return url if url.startswith(("postgresql://", "postgres://")) else None
+    if not url.startswith(SCHEMES):
+        return None
+    check_url(url)
+    return url
 
 
 def is_served(settings: Settings) -> bool:
@@ -91,10 +95,15 @@ def is_served(settings: Settings) -> bool:
     return settings.postgrest.stand_in or postgres_url(settings) is not None
 
 
+def place_of(settings: Settings) -> migrate.Site:
+    """The database that the settings name, as migrations reach it. Raises `SetupFault`."""
+    url = postgres_url(settings)
+    return migrate.place_at(url) if url else migrate.place_of(sqlite_settings(settings), settings.database.data)
+
+
 def bring_up(blueprint: Blueprint, settings: Settings) -> migrate.Applied:
     """The database as the models want it: applied while developing, insisted on elsewhere. Raises `SetupFault`."""
-    url = postgres_url(settings)
-    place = migrate.place_at(url) if url else migrate.place_of(sqlite_settings(settings), settings.database.data)
+    place = place_of(settings)
     bring = migrate.sync if blueprint.developing else migrate.ensure
     done = bring(blueprint.metadata, place, blueprint.migrations)
     if settings.database.rls:

@@ -17,7 +17,6 @@ from undercroft.cli.telling import paint, say, say_json, warn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from undercroft.base.settings import Settings
     from undercroft.engine.migrate import Applied, OnStep, Progress, Question, Rename, Site, Status, Step
     from undercroft.sql.rls import Wall
 
@@ -28,6 +27,7 @@ class Migrations:
     """One installation's models, revision files and database, and the answers that were given beforehand."""
 
     def __init__(self, opened: Opened, renames: Sequence[str] = (), *, ask: bool) -> None:
+        from undercroft.app import place_of
         from undercroft.engine import migrate
 
         if opened.app.existing:
@@ -74,17 +74,6 @@ class Migrations:
                 if not self._ask:
                     raise
                 self.answers += [answer_to(question) for question in fault.questions]
-
-
-def place_of(settings: Settings) -> Site:
-    """The database that the settings name, as migrations reach it. Raises `SetupFault`."""
-    from undercroft.app import sqlite_settings
-    from undercroft.engine import migrate
-
-    url = settings.database.url
-    if url is not None and url.reveal().startswith(("postgresql", "postgres:")):
-        return migrate.place_at(url)
-    return migrate.place_of(sqlite_settings(settings), settings.database.data)
 
 
 def answer_to(question: Question) -> Rename:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from undercroft.base.faults import SetupFault
+from undercroft.base.postgres_url import SCHEMES
 from undercroft.cli.options import Common, open_app, read_settings
 from undercroft.cli.telling import paint, say, say_json, warn
 
@@ -44,7 +45,7 @@ def side_of(url: str, data: Path, schemas: Sequence[str]) -> SqliteSide | Postgr
 
     if url.startswith("sqlite:///"):
         return SqliteSide(migrate.place_of(SQLiteSettings(Path(url.removeprefix("sqlite:///"))), data))
-    if url.startswith(("postgresql://", "postgres://")):
+    if url.startswith(SCHEMES):
         return PostgresSide(url, schemas or None)
     raise SetupFault(
         "a move goes between sqlite:///… and postgresql://… URLs",

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
@@ -191,3 +192,16 @@ def test_a_percent_sign_means_itself_where_files_are_made_on_postgresql(postgres
     migrate.make(metadata, site, files)
     migrate.up(site, files)
     assert migrate.check(metadata, site, files) == ()
+
+
+def test_of_several_hosts_the_one_that_answers_is_migrated(postgres_url: str, tmp_path: Path) -> None:
+    """By libpq's reading of the URL, as requests are served."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    given = {"port": "5432", **conninfo_to_dict(postgres_url)}
+    words = {**given, "host": f"/nowhere,{given['host']}", "port": f"1,{given['port']}"}
+    several = f"postgresql:///?{urlencode(words)}"
+    metadata = MetaData(naming_convention=CONVENTION)
+    Table("one", metadata, Column("id", Integer, primary_key=True))
+    migrate.ensure(metadata, migrate.place_at(several))
+    assert migrate.check(metadata, migrate.place_at(postgres_url)) == ()

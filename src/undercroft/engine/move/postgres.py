@@ -6,7 +6,6 @@ import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import sqlalchemy as sa
 from sqlalchemy import MetaData
@@ -15,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
 
 from undercroft.base.faults import SetupFault
+from undercroft.base.postgres_url import check_url, shown
 from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.move.errors import CannotMove, Unreachable
 from undercroft.engine.move.reflected import from_postgres
@@ -63,7 +63,8 @@ class PostgresSide:
         self._schemas = list(schemas) if schemas is not None else None
         self._open: psycopg.Connection[Any] | None = None
         self.dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's has no annotations
-        self.identity = self.name = without_password(url)
+        check_url(url)
+        self.identity = self.name = shown(url)
 
     # --- open ---
 
@@ -354,19 +355,8 @@ class PostgresSide:
             notes.append(f"{what} is left out: {_first_line(error)}")
 
 
-def without_password(url: str) -> str:
-    """A URL as it may be shown and noted."""
-    parts = urlsplit(url)
-    user = f"{parts.username}@" if parts.username else ""
-    _, _, place = parts.netloc.rpartition("@")
-    query = "&".join(
-        each for each in parts.query.split("&") if each and not each.startswith(("password", "sslpassword"))
-    )
-    return urlunsplit(("postgresql", user + place, parts.path, query, ""))
-
-
 def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-__all__ = ["PostgresSide", "without_password"]
+__all__ = ["PostgresSide"]

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.engine import URL, Dialect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from undercroft.base.faults import SetupFault
+from undercroft.base.postgres_url import check_url
 from undercroft.base.secret import Secret
 from undercroft.engine.migrate.errors import Busy, DataForbids, RevisionBroken
 from undercroft.engine.migrate.facts import Run
@@ -150,10 +151,10 @@ class PostgresPlace:
     def _connected(self, isolation_level: Any = "READ COMMITTED") -> Iterator[Connection]:
         try:
             engine = create_engine(
-                _driver_url(self.url.reveal()),
+                "postgresql+undercroft_migrations://",
+                creator=self._connect,
                 poolclass=NullPool,
                 isolation_level=isolation_level,
-                connect_args={"prepare_threshold": None, "application_name": "undercroft migrate"},
             )
         except ImportError as error:
             raise SetupFault(
@@ -166,6 +167,12 @@ class PostgresPlace:
             raise SetupFault(f"the database cannot be reached: {str(error.orig).strip()}") from error
         with connection:
             yield connection
+
+    def _connect(self) -> Any:
+        """By libpq's own reading of the URL: several hosts, services and the like are its matter."""
+        import psycopg
+
+        return psycopg.connect(self.url.reveal(), prepare_threshold=None, application_name="undercroft migrate")
 
     def _set_limits(self, connection: Connection) -> None:
         for name, seconds in (("lock_timeout", self.lock_seconds), ("statement_timeout", self.statement_seconds)):
@@ -220,15 +227,8 @@ class PostgresPlace:
 def place_at(url: str | Secret) -> PostgresPlace:
     """The database of a URL, `postgresql://…`. Raises `SetupFault`."""
     secret = url if isinstance(url, Secret) else Secret(url)
-    _driver_url(secret.reveal())
+    check_url(secret.reveal())
     return PostgresPlace(secret)
-
-
-def _driver_url(url: str) -> URL:
-    try:
-        return make_url(url).set(drivername="postgresql+undercroft_migrations")
-    except ArgumentError:
-        raise SetupFault("[database] url is no URL", hint="postgresql://user@host/database") from None
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
