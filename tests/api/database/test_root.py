@@ -80,6 +80,7 @@ def test_columns_of_every_type(served: Served) -> None:
     assert columns["n"] == {"type": "number", "format": "numeric", "default": 1.5}
     assert columns["a"] == {"type": "array", "items": {"type": "integer"}, "format": "integer[]"}
     assert columns["j"] == {"format": "json"}
+    assert columns["gen"] == {"type": "integer", "format": "int32"}
     assert columns["u"] == {"type": "string", "format": "uuid", "default": "gen_random_uuid()"}
     assert "default" not in columns["id"]
 
@@ -93,14 +94,22 @@ def test_functions(served: Served) -> None:
         ["(rpc) add"],
     )
     assert add["get"]["parameters"] == [
-        {"name": "a", "required": True, "in": "query", "type": "integer", "format": "integer"},
-        {"name": "b", "required": False, "in": "query", "type": "integer", "format": "integer"},
+        {"name": "a", "required": True, "in": "query", "type": "integer", "format": "int32"},
+        {"name": "b", "required": False, "in": "query", "type": "integer", "format": "int32"},
     ]
     body = add["post"]["parameters"][0]
     assert (body["name"], body["in"], body["schema"]["required"]) == ("args", "body", ["a"])
     assert set(paths["/rpc/remember"]) == {"post"}
     several = paths["/rpc/variadic_after"]["get"]["parameters"][1]
     assert (several["type"], several["collectionFormat"]) == ("array", "multi")
+    items = paths["/rpc/variadic_default"]["get"]["parameters"][0]["items"]
+    assert items == {"type": "integer", "format": "int32"}
+
+
+def test_a_function_without_arguments(served: Served) -> None:
+    path = described(served)["paths"]["/rpc/everybody"]
+    assert "parameters" not in path["get"]
+    assert path["post"]["parameters"][0]["schema"] == {"type": "object"}
 
 
 def test_none_at_all_or_a_function_s(served: Served) -> None:

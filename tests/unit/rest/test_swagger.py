@@ -53,6 +53,8 @@ def test_types() -> None:
     assert type_of("numeric(5,2)") == {"type": "number", "format": "numeric(5,2)"}
     assert type_of("integer[]") == {"type": "array", "items": {"type": "integer"}, "format": "integer[]"}
     assert type_of("jsonb") == {"format": "jsonb"}
+    whole = {name: type_of(name)["format"] for name in ("smallint", "integer", "bigint")}
+    assert whole == {"smallint": "int32", "integer": "int32", "bigint": "int64"}
 
 
 def test_functions_of_the_database() -> None:
@@ -70,7 +72,7 @@ def test_functions_of_the_database() -> None:
     assert (found["info"]["title"], found["info"]["description"]) == ("The club", "and more")
     path = found["paths"]["/rpc/add"]
     assert path["get"]["parameters"] == [
-        {"name": "a", "required": True, "in": "query", "type": "integer", "format": "integer"},
+        {"name": "a", "required": True, "in": "query", "type": "integer", "format": "int32"},
         {
             "name": "rest", "required": False, "in": "query", "type": "array", "collectionFormat": "multi",
             "items": {"type": "string", "format": "text"},

@@ -9,7 +9,7 @@ from typing import Any
 from undercroft.catalog.types import Routine
 from undercroft.models.functions import Function
 from undercroft.rest.parts.openapi_functions import UNKNOWN
-from undercroft.rest.parts.swagger_shared import CALLED, Part, references, said, type_of
+from undercroft.rest.parts.swagger_shared import CALLED, Part, format_of, references, said, type_of
 
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 
@@ -62,9 +62,10 @@ def _bare(schema: Any) -> Part:
 
 def function_path(function: Offered) -> Part:
     """POST with the arguments as an object, and GET where the function changes nothing."""
+    properties = {each.name: each.schema for each in function.taken}
     schema: Part = {
         "type": "object",
-        "properties": {each.name: each.schema for each in function.taken},
+        **({"properties": properties} if properties else {}),
         **({"description": function.doc} if function.doc else {}),
     }
     required = [each.name for each in function.taken if each.required]
@@ -82,7 +83,7 @@ def _operation(function: Offered, parameters: list[Part]) -> Part:
         "tags": [f"(rpc) {function.name}"],
         **said(function.doc),
         "produces": CALLED,
-        "parameters": parameters,
+        **({"parameters": parameters} if parameters else {}),
         "responses": {"200": {"description": "OK"}},
     }
 
@@ -91,7 +92,7 @@ def _in_query(taken: Taken) -> Part:
     parameter = {"name": taken.name, "required": taken.required, "in": "query"}
     if taken.variadic:
         items = {"type": "string", **taken.schema.get("items", {})}
-        items["format"] = taken.schema.get("format", "").removesuffix("[]")
+        items["format"] = format_of(taken.schema.get("format", "").removesuffix("[]"))
         return {**parameter, "type": "array", "items": items, "collectionFormat": "multi"}
     kind = taken.schema.get("type")
     if kind not in _SCALARS:  # what has parts is written as one text

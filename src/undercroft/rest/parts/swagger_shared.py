@@ -29,6 +29,8 @@ _TYPES = {
     "smallint": "integer", "integer": "integer", "bigint": "integer", "numeric": "number", "real": "number",
     "double precision": "number", "json": None, "jsonb": None,
 }  # fmt: skip
+_FORMATS = {"smallint": "int32", "integer": "int32", "bigint": "int64"}
+"""The formats that OpenAPI 2.0 knows; other types have PostgreSQL's name for theirs."""
 _RETURNS = ["return=representation", "return=minimal", "return=none"]
 _RESOLUTIONS = ["resolution=ignore-duplicates", "resolution=merge-duplicates"]
 
@@ -65,13 +67,18 @@ def references(names: Iterable[str]) -> list[Part]:
 
 
 def type_of(pg_type: str) -> Part:
-    """A type of PostgreSQL's, by its name: its `format` is that name, and values of JSON are of any type."""
+    """A type of PostgreSQL's, by its name: its `format` tells which it is, and values of JSON are of any type."""
     bare = re.sub(r"\(.*?\)", "", pg_type).strip()
     if bare.endswith("[]"):
         inner = _TYPES.get(bare.removesuffix("[]"), "string")
         return {"type": "array", "items": {"type": inner} if inner else {}, "format": pg_type}
     found = _TYPES.get(bare, "string")
-    return {"type": found, "format": pg_type} if found else {"format": pg_type}
+    return {**({"type": found} if found else {}), "format": format_of(pg_type)}
+
+
+def format_of(pg_type: str) -> str:
+    """The `format` of a type that is no array."""
+    return _FORMATS.get(pg_type, pg_type)
 
 
 def said(comment: str | None) -> Part:
