@@ -43,6 +43,8 @@ _VERBS: dict[str, Verb] = {
     "OPTIONS": "options",
 }
 _HEADERS = frozenset({b"prefer", b"accept", b"content-type", b"range", b"accept-profile", b"content-profile"})
+_WRITING = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+"""Methods whose schema Content-Profile names; of all others it is Accept-Profile."""
 _PATH = 256
 _ROLES = 16
 """Roles for which a frame remembers what it has become."""
@@ -156,7 +158,7 @@ class Reader:
 
     def _heads(self, method: str, headers: Iterable[tuple[bytes, bytes]]) -> Heads:
         prefer = accept = content = span = profile = None
-        reading = method in ("GET", "HEAD")
+        reading, writing = method in ("GET", "HEAD"), method in _WRITING
         for name, value in headers:
             if name not in _HEADERS:
                 continue
@@ -170,7 +172,7 @@ class Reader:
                 span = value if method == "GET" else None
             elif name == b"content-type":
                 content = None if reading else value
-            elif reading is (name == b"accept-profile"):
+            elif writing is (name == b"content-profile"):
                 profile = value
         return prefer, accept, content, span, profile
 

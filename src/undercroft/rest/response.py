@@ -84,8 +84,8 @@ class Writer:
         return ReadHead(fixed, self._warnings(renamed), rows.offset, single=single, spans=self._range)
 
     def profile(self, schema: str | None) -> tuple[Header, ...]:
-        """Which of several schemas it was."""
-        if len(self._schemas) < 2:
+        """Which of several schemas it was, or that it is the one that was asked for."""
+        if len(self._schemas) < 2 and schema is None:
             return ()
         return ((b"content-profile", (schema or self._schemas[0]).encode()),)
 

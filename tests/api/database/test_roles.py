@@ -153,6 +153,14 @@ def test_several_schemas(served: Served) -> None:
     written = served.post("/things", {"id": 5}, content_profile="other", prefer="return=representation", given=BACK)
     assert written.json() == [{"id": 5, "name": None}]
     assert served.post("/rpc/add", {"a": 1}, content_profile="other").fault == (404, "PGRST202")
+    assert served.ask("OPTIONS", "/things", accept_profile="other").status == 200
+    assert served.ask("OPTIONS", "/things", content_profile="other").fault == (404, "PGRST205")
+    assert served.ask("OPTIONS", "/letters", accept_profile="zzz").fault == (406, "PGRST106")
+    # Also where there is only one schema, the answer names the one that was asked for.
+    one = {"db-schemas": "other"}
+    assert served.get("/things", accept_profile="other", given=one).header("content-profile") == "other"
+    assert served.get("/things", given=one).header("content-profile") is None
+    assert served.get("/things", accept_profile="api", given=one).fault == (406, "PGRST106")
 
 
 @pytest.mark.parametrize(
