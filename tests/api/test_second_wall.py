@@ -294,6 +294,81 @@ def test_a_statement_without_a_role_sees_what_everybody_sees(place: OwnedPlace) 
     assert place.sql("SELECT count(*) FROM projects") == [(4,)]
 
 
+# ---------------------------------------------------------------- names
+
+
+class Named(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMES)
+
+
+class Team(Named):
+    __tablename__ = "team"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str | None]
+
+
+class TeamMember(Named):
+    __tablename__ = "team_members"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
+    user_id: Mapped[UUID] = mapped_column(Uuid())
+
+
+def alike() -> App:
+    """The names of a table and of its policy, put together, are those of another table and another policy."""
+    app = App(Named)
+
+    @app.policy(Team, "select", name="members_see")
+    def of_members(team: Any) -> Any:
+        return exists().where(TeamMember.team_id == team.id, TeamMember.user_id == auth.uid)
+
+    @app.policy(TeamMember, "select", name="see")
+    def all_of_a_team(member: Any) -> Any:
+        return exists().where(Team.id == member.id)
+
+    @app.policy(Team, "insert", "update", check=lambda team: exists().where(TeamMember.id == team.id), name="own")
+    def own(team: Any) -> Any:
+        return exists().where(TeamMember.id == team.id + 1)
+
+    @app.policy(Team, "delete", name="own_check")
+    def never(team: Any) -> Any:
+        return exists().where(TeamMember.id == team.id - 1)
+
+    app.policy(Team, "delete", name="own_check")(lambda team: exists().where(TeamMember.id == team.id + 2))
+    app.policy(Team, "delete", name="own_check_2")(lambda team: team.id.in_(select(TeamMember.team_id)))
+    return app
+
+
+def test_no_policy_takes_the_place_of_another(postgres_server: str, tmp_path: Path) -> None:
+    pieces = pieces_of(alike(), tmp_path)
+    assert len({piece.key for piece in pieces}) == len(pieces)
+    functions = [piece for piece in pieces if piece.key.startswith("function ")]
+    assert len(functions) == len(alike().policies) + 1, "one for each query, and one for the check"
+    with owned(postgres_server) as url, OwnedPlace(alike(), tmp_path, url) as place:
+        assert place.ask(send("POST", "/rest/v1/team", [{"id": 1}, {"id": 2}]), SERVICE).status == 201
+        assert place.ask(send("POST", "/rest/v1/team_members", {"team_id": 2, "user_id": BEA}), SERVICE).status == 201
+        assert place.ask(get("/rest/v1/team?select=id"), bea).json() == [{"id": 2}]
+        assert place.ask(get("/rest/v1/team?select=id"), ada).json() == []
+        assert place.ask(get("/rest/v1/team_members?select=id"), ada).json() == [{"id": 1}]
+
+
+def test_what_is_preset_otherwise_for_some_is_held_to_it(postgres_server: str, tmp_path: Path) -> None:
+    app = alike()
+    app.policy(Team, "insert", name="any")(lambda team: True)
+    app.preset(Team.kind, "plain")
+    app.preset(Team.kind, "with\na line", to="authenticated")
+    app.preset(Team.kind, "of nobody", to="anon")
+    with owned(postgres_server) as url, OwnedPlace(app, tmp_path, url) as place:
+        for who in (guest, ada, ANON):
+            assert place.ask(send("POST", "/rest/v1/team", {}), who).status == 201
+        assert place.sql("select kind from team order by id") == [("plain",), ("with\na line",), ("of nobody",)]
+        forged = "INSERT INTO team (kind) VALUES ('plain')"
+        as_owner(url, "SET ROLE undercroft_anybody", f"{forged} RETURNING NULL")
+        for role in ("authenticated", "anon"):
+            with pytest.raises(Exception, match="row-level security"):
+                as_owner(url, f"SET ROLE {role}", f"{forged} RETURNING NULL")
+
+
 # ---------------------------------------------------------------- starts
 
 

@@ -26,6 +26,7 @@ _LONGEST = 63
 """Bytes of a name, in PostgreSQL."""
 
 Clause = sa.ColumnElement[bool]
+Side = Literal["using", "check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,42 @@ class Asked:
     query: Any
 
 
-def function_name(rules: Rules, policy: Policy, side: Literal["using", "check"]) -> str:
-    """What the functions of a policy are called, before their number. It holds as long as the policy keeps its name."""
-    same = [each for each in rules.policies.get(policy.table, ()) if each.name == policy.name]
-    place = next((index for index, each in enumerate(same) if each is policy), 0)
+def function_name(rules: Rules, policy: Policy, side: Side) -> str:
+    """What the functions of a policy are called, before their number. It holds as long as the policy keeps its name.
+
+    Where another policy would give the same name (`team_members` and `see`, `team` and `members_see`), each has a part
+    of a digest.
+    """
+    name = _plain_name(rules, policy, side)
+    sharing = (
+        (each, other)
+        for table, policies in rules.policies.items()
+        if name.startswith(f"{table}_")
+        for each in policies
+        for other in _sides(each)
+        if _plain_name(rules, each, other) == name
+    )
+    if all(each is policy and other == side for each, other in sharing):
+        return name
+    digest = hashlib.sha256(repr((policy.table, policy.name, _place(rules, policy), side)).encode()).hexdigest()[:8]
+    return f"{name}_{digest}"
+
+
+def _plain_name(rules: Rules, policy: Policy, side: Side) -> str:
+    place = _place(rules, policy)
     own = f"_{place + 1}" if place else ""
-    half = "_check" if side == "check" and policy.check is not policy.using else ""
+    half = "_check" if side == "check" else ""
     return f"{policy.table}_{policy.name}{own}{half}"
+
+
+def _place(rules: Rules, policy: Policy) -> int:
+    """Which one it is among the table's policies of its name."""
+    same = [each for each in rules.policies.get(policy.table, ()) if each.name == policy.name]
+    return next((index for index, each in enumerate(same) if each is policy), 0)
+
+
+def _sides(policy: Policy) -> tuple[Side, ...]:
+    return ("using",) if policy.check is policy.using else ("using", "check")
 
 
 def as_functions(clause: Clause, source: sa.FromClause, name: str) -> tuple[Clause, tuple[Asked, ...]]:

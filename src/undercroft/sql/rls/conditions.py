@@ -106,7 +106,7 @@ def _plain(element: Any, dialect: Dialect) -> str:
             return claim_text(bind)
         return "NULL" if value is None else literal(cast("str", value))
 
-    return " ".join(_filled(text, said).split("\n"))
+    return _filled(" ".join(text.split("\n")), said)
 
 
 def _filled(text: str, said: Callable[[int], str]) -> str:

@@ -8,6 +8,7 @@ same as long as the policies keep theirs, so that what has changed can be told f
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from undercroft.access.actor import ANON, AUTHENTICATED
 from undercroft.access.asked import FUNCTIONS, Asked, as_functions, function_name
 from undercroft.access.claims import ClaimParameter
 from undercroft.access.guard import typed
-from undercroft.access.policy import Policy, Rules
+from undercroft.access.policy import ColumnRule, Policy, Rules
 from undercroft.access.single import clause_of
 from undercroft.base.faults import SetupFault
 from undercroft.sql.rls.conditions import ASKING, condition_text, function_text, signature, tables_of, value_text
@@ -69,7 +70,11 @@ def roles_of_rules(rules: Rules) -> tuple[str, ...]:
 def wall_of(catalog: Catalog, rules: Rules, dialect: Dialect) -> Wall:
     """The second wall of an app. Raises `SetupFault` for a policy that cannot be told to the database, by its name."""
     writer = _Writer(catalog, rules, dialect)
-    return Wall(tuple(writer.pieces()), tuple(writer.notes))
+    pieces = tuple(writer.pieces())
+    twice = next((key for key, times in Counter(piece.key for piece in pieces).items() if times > 1), None)
+    if twice is not None:  # one of them would take the other's place
+        raise SetupFault(f"row-level security cannot have two of one name: {twice}", hint="Rename a policy or a table.")
+    return Wall(pieces, tuple(writer.notes))
 
 
 class _Writer:
@@ -157,8 +162,10 @@ class _Writer:
         return Piece(f"function {asked.name}", function_text(asked, self.dialect), down, ("functions",))
 
     def _presets(self, table: Table) -> Iterator[Piece]:
-        for rule in self.rules.columns.get(table.name, ()):
-            for name in sorted(rule.columns) if rule.kind == "preset" else ():
+        rules = [rule for rule in self.rules.columns.get(table.name, ()) if rule.kind == "preset"]
+        known: Counter[str] = Counter()
+        for place, rule in enumerate(rules):
+            for name in sorted(rule.columns):
                 column = table.element.c[name]
                 if not isinstance(rule.value, (ClaimParameter, sa.BindParameter)):
                     self.notes.append(f"{table.name}.{name} is set by the app alone: its value is an expression")
@@ -167,11 +174,20 @@ class _Writer:
                 if not isinstance(value, ClaimParameter):
                     value = sa.literal(value.value, column.type)
                 held = f"{quoted(name)} IS NOT DISTINCT FROM {value_text(value, self.dialect)}"
-                roles = sorted(rule.roles - self.rules.bypass) if rule.roles else self.roles
                 for each in sorted(rule.commands & {"insert", "update"}):
-                    label, needs = f"preset {name} {each}", ("functions", *(f"role {role}" for role in roles))
-                    to = ", ".join(map(quoted, roles))
+                    later = [other for other in rules[place + 1 :] if name in other.columns and each in other.commands]
+                    roles = [role for role in self._held(rule) if not any(other.speaks_for(role) for other in later)]
+                    if not roles:
+                        continue
+                    known[f"{name} {each}"] += 1
+                    number = known[f"{name} {each}"]
+                    label = f"preset {name} {each}" + (f" {number}" if number > 1 else "")
+                    needs, to = ("functions", *(f"role {role}" for role in roles)), ", ".join(map(quoted, roles))
                     yield self._policy(table.element, label, each.upper(), to, None, held, needs, restrictive=True)
+
+    def _held(self, rule: ColumnRule) -> tuple[str, ...]:
+        """The roles to which a column rule applies."""
+        return tuple(sorted(rule.roles - self.rules.bypass)) if rule.roles else self.roles
 
     def _policy(
         self,
