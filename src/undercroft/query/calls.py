@@ -19,18 +19,22 @@ from undercroft.query.bind import bind_rows
 from undercroft.query.errors import QueryFault
 from undercroft.query.plan import Node
 
-BodyType = Literal["json", "text", "xml", "bytes"]
-"""What the body of a request is; None stands for a request without a body, and for a form."""
+BodyType = Literal["json", "rows", "text", "xml", "bytes"]
+"""What the body of a request is; "rows" are arguments by name that were not written in JSON. None stands for a request
+without a body, and for a form."""
 Form = Literal["texts", "json", "body"]
 """How arguments are given: as texts by name, as members of one JSON object, or as the whole body."""
 
 RESULT = "pgrst_scalar"
 """The name of a single value's column, as the header of CSV has it."""
+_LEAST_LIKE = 0.75
+"""How much of a name must agree for it to be told as a hint: a caller may find a slip, and no names by guessing."""
 CALLED = "called"
 """The name under which a statement knows what the function gave."""
 
 _TAKERS: dict[BodyType, tuple[str, ...]] = {
     "json": ("json", "jsonb"),
+    "rows": (),
     "text": ("text",),
     "xml": ("xml",),
     "bytes": ("bytea",),
@@ -70,7 +74,7 @@ def find_routine(
         raise _unknown_routine(catalog, name, given, body)
     if len(found) > 1:
         raise _several_routines(found)
-    return found[0], "body" if not by_name else "json" if body == "json" else "texts"
+    return found[0], "body" if not by_name else "json" if body in ("json", "rows") else "texts"
 
 
 def bind_call(
@@ -128,7 +132,7 @@ def _unknown_routine(catalog: Catalog, name: str, given: frozenset[str], body: B
     searched = by_name
     if body == "json":
         searched = f"{by_name} or with a single unnamed json/jsonb parameter"
-    elif body is not None:
+    elif body in ("text", "xml", "bytes"):
         shown, searched = "", f" with a single unnamed {_TAKERS[body][0]} parameter"
     near = _nearest(catalog, name, names)
     return QueryFault(
@@ -143,7 +147,7 @@ def _nearest(catalog: Catalog, name: str, names: Iterable[str]) -> str | None:
     """Another name where there is no function of this one; else the arguments that would fit best."""
     known = catalog.routines.get(name)
     if known is None:
-        return resembling(name, catalog.routines)
+        return resembling(name, catalog.routines, _LEAST_LIKE)
     lists = [_list_of(argument.name for argument in each.arguments) for each in known]
     near = resembling(_list_of(names), lists)
     return f"{name}{near}" if near else None

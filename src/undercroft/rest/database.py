@@ -126,7 +126,7 @@ class DatabaseRoom:
             circumstances = self._circumstances(shaped, request)
             found = await self._pipeline.read(prepared, shaped.values, request.actor, circumstances)
             self._mark(request, "transaction")
-            return self._plan(decision, found)
+            return self._plan(decision, shaped, found)
         renamed = self._renamed.get(shaped.key) or ()
         head = self._writer.reads(
             decision.media, shaped.preferences, shaped.rows, schema=shaped.schema, renamed=renamed
@@ -164,9 +164,10 @@ class DatabaseRoom:
             self._renamed.put(shaped.key, parsed.renamed)
         return parsed
 
-    def _plan(self, decision: Decision, found: Answered) -> Answer:
+    def _plan(self, decision: Decision, shaped: RestRequest, found: Answered) -> Answer:
         media = decision.media.text.encode() + b"; charset=utf-8"
-        return Answer(200, ((b"content-type", media),), _encoded(found.body))
+        headers = ((b"content-type", media), *self._writer.profile(shaped.schema))
+        return Answer(200, headers, _encoded(found.body))
 
     # --- writing ---
 
@@ -205,7 +206,7 @@ class DatabaseRoom:
         )
         self._mark(request, "transaction")
         if decision.plan is not None:
-            return self._plan(decision, found)
+            return self._plan(decision, shaped, found)
         return self._answer(request, self._written_head(shaped, preferences, decision.media, found), found)
 
     def _bounds(self, shaped: RestRequest, media: Media) -> WriteBounds:
@@ -293,7 +294,7 @@ class DatabaseRoom:
         )
         self._mark(request, "transaction")
         if decision.plan is not None:
-            return self._plan(decision, found)
+            return self._plan(decision, shaped, found)
         media = decision.media
         rows = found.rows if routine.many or media.kind != "object" else 1
         head = self._writer.read(media, preferences, shaped.rows, rows, found.total, schema=shaped.schema, kind="call")
@@ -342,9 +343,11 @@ class DatabaseRoom:
             schema, _, name = self._root.function.rpartition(".")
             meant = shaped._replace(schema=schema) if schema else shaped
             return await self._called(meant, request, CallGiven(name, ()), [])
+        self._mark(request, "plan")
         described = await self._root.describe(
             self._schema(shaped), shaped.accept.text, request.actor, self._circumstances(shaped, request)
         )
+        self._mark(request, "transaction")
         self._mark(request, "response")
         return Answer(200, (*self._writer.profile(shaped.schema), *described.headers), described.body)
 

@@ -59,10 +59,12 @@ async def arguments_of(shaped: RestRequest, request: Request, limits: Limits) ->
         read_payload("form", body, limits)  # for its limits
         pairs = read_form(body)
         return CallGiven(name, tuple(dict.fromkeys(key for key, _ in pairs))), pairs
+    columns = columns_of(shaped.key, limits)
     if shaped.content == "csv":
         rows = read_payload("csv", body, limits).rows
-        body = msgspec.json.encode(rows[0] if rows else {})
-    return _of_json(name, body, columns_of(shaped.key, limits), limits)
+        given, text = _of_json(name, msgspec.json.encode(rows[0] if rows else {}), columns, limits)
+        return given._replace(body="rows"), text
+    return _of_json(name, body, columns, limits)
 
 
 def _of_json(name: str, body: bytes, columns: tuple[str, ...] | None, limits: Limits) -> tuple[CallGiven, Any]:

@@ -134,6 +134,12 @@ def test_a_function_that_is_not_there(served: Served) -> None:
         f"Searched for the function api.addd with parameter a, {missing}",
         "Perhaps you meant to call the function api.add",
     )
+    assert told("POST", "add", "zz\nx", content_type="text/csv")[1] == (
+        f"Searched for the function api.add with parameter zz, {missing}"
+    )
+    assert told("POST", "length_of", "zz\nx", content_type="text/csv")[2] is None  # a list of arguments is no JSON
+    assert told("GET", "letter_of?note=1")[2] == "Perhaps you meant to call the function api.letters_of"
+    assert told("GET", "nope")[2] is None  # names of functions are not found by guessing
     assert told("POST", "add", "x", content_type="text/plain")[:2] == (
         "Could not find the function api.add in the schema cache",
         f"Searched for the function api.add with a single unnamed text parameter, {missing}",

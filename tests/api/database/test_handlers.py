@@ -123,7 +123,8 @@ def test_plans(served: Served) -> None:
     reply = served.get("/letters?id=eq.1", accept=plan, given=allowed)
     assert reply.header("content-type") == f'{plan}+text; for="application/json"; charset=utf-8'
     assert "letters_pkey" in reply.text
-    wanted = f'{plan}+json; for="text/csv"; options=analyze|verbose|nonsense'
+    assert reply.header("content-profile") == "api"
+    wanted = f'{plan}+json; for="text/csv"; options=verbose|nonsense|analyze'
     reply = served.get("/letters", accept=wanted, given=allowed)
     assert reply.header("content-type") == f'{plan}+json; for="text/csv"; options=analyze|verbose; charset=utf-8'
     assert "Actual Total Time" in reply.json()[0]["Plan"]

@@ -203,6 +203,8 @@ def test_what_is_told_beside(served: Served) -> None:
         "transaction",
         "response",
     ]
+    timing = served.get("/", given={"server-timing-enabled": True}).header("server-timing") or ""
+    assert [part.split(";")[0] for part in timing.split(", ")] == ["jwt", "parse", "plan", "transaction", "response"]
     given = {"server-trace-header": "X-Request-Id"}
     assert served.get("/letters", given=given, x_request_id="me").header("x-request-id") == "me"
     minimal = {"client-error-verbosity": "minimal"}

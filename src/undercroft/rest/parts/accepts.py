@@ -90,7 +90,8 @@ def _plan(each: Wanted, form: str, handlers: Handlers) -> Decision | None:
     decided = _decided(about, handlers, plans=False)
     if decided is None:
         return None
-    options = [word for word in each.parameters.get("options", "").split("|") if word in OPTIONS]
+    asked = each.parameters.get("options", "").split("|")
+    options = [word for word in OPTIONS if word in asked]
     text = f'{_VENDOR}plan+{form}; for="{decided.media.text}"'
     if options:
         text += f"; options={'|'.join(options)}"
