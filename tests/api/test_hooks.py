@@ -325,6 +325,19 @@ def test_hooks_are_given_python_values_whatever_the_body(told: Told) -> None:
         assert (reply.status, reply.code) == (400, code)
 
 
+@pytest.mark.parametrize(
+    ("sent", "doubled"), [("0.1234567890123456789", "0.2469135780246913578"), ("1E+5", "200000"), ("1.50", "3.00")]
+)
+def test_hooks_keep_every_digit(told: Told, sent: str, doubled: str) -> None:
+    place, _ = told
+    headers = (("content-type", "application/json"), FULL)
+    body = b'{"price":%s}' % sent.encode()
+    kept = b'[{"price":%s}]' % doubled.encode()
+    assert place.ask(Request("POST", "/rest/v1/typed?select=price", headers, body), ada).body == kept
+    place.sql("insert into typed (id) values (7)")
+    assert place.ask(Request("PATCH", "/rest/v1/typed?select=price&id=eq.7", headers, body), ada).body == kept
+
+
 def test_what_an_after_hook_changes_is_stored_and_shown(told: Told) -> None:
     place, _ = told
     reply = place.ask(send("POST", "/rest/v1/notes?select=title,body", {"title": "decorate"}, FULL), ada)

@@ -145,6 +145,7 @@ class TextDialect(postgres.PGDialect):
     """The dialect by which statements for PostgreSQL are compiled. `write_json` is what JSON columns are written by."""
 
     supports_statement_cache = True
+    supports_native_decimal = True  # what is read by hooks is a Decimal already; SQLAlchemy would cut its digits
     bind_typing = BindTyping.RENDER_CASTS
     statement_compiler = TextCompiler
     colspecs = {**postgres.colspecs, **TEXT_TYPES}  # noqa: RUF012  # SQLAlchemy reads it off the class
