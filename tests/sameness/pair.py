@@ -87,7 +87,7 @@ class Pair:
     def _number_on(self, table: str) -> None:
         """A sequence counts also what was undone, and does not see keys that came with their rows; SQLite takes the
         greatest key and one."""
-        self.postgres.sql(f"select setval('{table}_id_seq', (select max(id) from {table}))")
+        self.postgres.sql(f"select setval('{table}_id_seq', coalesce(max(id), 0) + 1, false) from {table}")
 
     def differing_tables(self) -> list[str]:
         """The tables that are not the same."""
