@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -179,12 +180,21 @@ def root_of(pipeline: DatabasePipeline, settings: Settings, prefix: bytes) -> Da
     address = f"http://{f'[{host}]' if ':' in host else host}:{api.port}{prefix.decode() or '/'}"
     return DatabaseRoot(
         pipeline,
-        api.external_url or address,
+        with_port(api.external_url or address),
         shown=api.openapi != "disabled",
         everything=postgrest.ignore_privileges,
         secured=postgrest.security_active,
         function=postgrest.root_spec,
     )
+
+
+def with_port(address: str) -> str:
+    """The address with the port that its scheme stands for, where it names none: PostgREST's clients are told it."""
+    parts = urlsplit(address)
+    port = {"http": 80, "https": 443}.get(parts.scheme)
+    if port is None or parts.port is not None or not parts.hostname:
+        return address
+    return parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
 
 
 def postgres_settings(settings: Settings) -> PostgresSettings:

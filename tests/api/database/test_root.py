@@ -52,6 +52,9 @@ def test_its_head(served: Served) -> None:
     given = {"openapi-server-proxy-uri": "https://x.org:8080/api", "openapi-security-active": True}
     found = described(served, given=given)
     assert (found["host"], found["basePath"], found["schemes"]) == ("x.org:8080", "/api", ["https"])
+    for proxy, shown in (("https://x.org", "x.org:443"), ("http://x.org/", "x.org:80"), ("https://[::1]", "[::1]:443")):
+        found_there = described(served, given={"openapi-server-proxy-uri": proxy})
+        assert (found_there["host"], found_there["basePath"]) == (shown, "/")
     assert found["securityDefinitions"]["JWT"]["name"] == "Authorization"
     assert found["security"] == [{"JWT": []}]
 
