@@ -125,7 +125,8 @@ class Door:
         headers = [*answer.headers]
         if not request.preflight:
             headers += self._cors_of(given.get(b"origin"))
-        if answer.status != 204:
+        # Of a read that was asked for by HEAD no body is made, and how long it would be is not known (RFC 9110, 8.6).
+        if answer.body or (answer.status != 204 and request.method != "HEAD"):
             headers.append((b"content-length", b"%d" % len(answer.body)))
         trace_header = self._settings.trace_header
         if trace_header is not None and trace_header in given:

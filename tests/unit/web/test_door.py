@@ -76,6 +76,12 @@ async def test_the_answer_to_head_has_the_length_and_no_body() -> None:
     assert (status, body, headers[b"content-length"]) == (200, b"", b"4")
 
 
+async def test_the_answer_to_head_claims_no_length_where_no_body_was_made() -> None:
+    headed, asked = [await Entrance(answers(Answer(200, ()))).ask(method) for method in ("HEAD", "GET")]
+    assert b"content-length" not in headed[1]
+    assert asked[1][b"content-length"] == b"0"
+
+
 async def test_no_content_has_no_length() -> None:
     _, headers, body = await Entrance(answers(Answer(204, ()))).ask()
     assert b"content-length" not in headers
