@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.api.scenario import ANON, SERVICE, Persona, Place, Reply, Request, Scenario, get, send
-from tests.security.world import AUDITOR, BEA, BEA_ID, CARL_ID, STRANGER, rows
+from tests.security.world import AUDITOR, BEA, BEA_ID, CARL_ID, STRANGER, make_app, rows
 
 UNDO = ("prefer", "tx=rollback, return=representation")
 SHOW = ("prefer", "return=representation")
@@ -187,6 +190,58 @@ def test_b2_hooked_and_plain_writes_agree(fresh: Place) -> None:
     assert ids(fresh.ask(send("PATCH", "/rest/v1/remarks?id=not.is.null", {"text": "x"}, UNDO), BEA)) == [10, 900]
     assert ids(fresh.ask(send("DELETE", "/rest/v1/remarks?id=not.is.null", None, UNDO), BEA)) == [10, 900]
     fresh.house.pipeline.hooks = hooks
+
+
+GUESSES: dict[str, tuple[Any, Any]] = {
+    "title": ("zqx7_cs_title30", "nothing of the kind"), "rating": (5, 9999), "mood": ("calm", "calm"),
+    "seen_at": ("2026-03-31T12:00:00Z", "1999-01-01T00:00:00Z"), "team_id": (2, 3), "owner_id": (CARL_ID, BEA_ID),
+    "is_public": (False, True), "parent_id": (50, 7),
+}  # fmt: skip
+"""By column: a value of rows that Bea does not see, and one of none."""
+
+
+@pytest.mark.parametrize("column", list(GUESSES))
+@pytest.mark.parametrize("both", [False, True], ids=["alone", "beside a key"])
+def test_b2_an_upsert_tells_nobody_which_values_others_have(fresh: Place, column: str, both: bool) -> None:
+    """Of columns that are no key the answer is the same whatever stands in rows that the caller does not see."""
+    merge, target = ("prefer", "resolution=merge-duplicates"), f"{column},slug" if both else column
+    replies = []
+    for value in GUESSES[column]:
+        row = {"title": "x", "slug": "note-30", "owner_id": BEA_ID, column: value}
+        replies.append(fresh.ask(send("POST", f"/rest/v1/notes?on_conflict={target}", row, merge), BEA))
+    assert [(reply.status, reply.code) for reply in replies] == [(400, "42P10")] * 2
+    assert replies[0].body == replies[1].body
+
+
+@pytest.mark.needs("postgres")
+def test_b2_nobody_takes_over_a_row_that_appears_meanwhile(postgres_server: str, tmp_path: Path) -> None:
+    """An upsert finds no row of its key, waits for one that somebody else is writing, and meets it."""
+    import psycopg
+
+    waiting = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
+    mine = {"id": 77, "title": "taken", "owner_id": BEA_ID}
+    with Place(make_app(), tmp_path, server=postgres_server) as place:
+        upsert = send("POST", "/rest/v1/notes", mine, ("prefer", "resolution=merge-duplicates"))
+        with psycopg.connect(place.environment["UNDERCROFT_DATABASE_URL"]) as theirs, ThreadPoolExecutor(1) as beside:
+            theirs.execute(
+                "insert into notes (id, title, is_public, owner_id) values (77, 'theirs', false, %s)", [CARL_ID]
+            )
+
+            def commit_once_somebody_waits() -> None:
+                until = time.monotonic() + 20
+                while place.sql(waiting) == [(0,)] and time.monotonic() < until:
+                    time.sleep(0.01)
+                theirs.commit()
+
+            done = beside.submit(commit_once_somebody_waits)
+            reply = place.ask(upsert, BEA)
+            done.result()
+        assert (reply.status, reply.code) == (403, "42501")
+        assert place.sql("select title, owner_id::text from notes where id = 77") == [("theirs", CARL_ID)]
+        own = [{"id": 78, "title": "a", "owner_id": BEA_ID}, {"id": 79, "title": "b", "owner_id": BEA_ID}]
+        for _ in range(2):
+            merge = ("prefer", "resolution=merge-duplicates")
+            assert place.ask(send("POST", "/rest/v1/notes", own, merge), BEA).status in (200, 201)
 
 
 # ---------------------------------------------------------------- the rows that were meant

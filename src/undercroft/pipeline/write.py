@@ -82,6 +82,9 @@ def change(cursor: Cursor, program: WriteProgram, request: WriteRequest) -> Writ
     keys = _written(cursor, program, request, carried)
     if program.merges and len(set(keys)) < len(keys):
         raise twice_in_payload()
+    if program.merges and program.plan.using is not None and len(keys) < len(request.rows):
+        # Rows that were not there yet when `existing` was asked, and are not the caller's to update.
+        raise row_refused(program.plan.table.name)
     check_size(len(keys), request.bounds)
     carried[KEYS] = program.key_list(keys)
     if program.count_on is not None and keys:
@@ -133,6 +136,8 @@ def _meet_existing(cursor: Cursor, program: WriteProgram, request: WriteRequest,
     """Which rows an upsert will find there; each of them must be one that the caller may update."""
     if program.existing is None or program.conflict_key is None:
         return 0
+    if program.key_known is not None:
+        cursor.all(program.key_known.text, program.key_known.arguments(request.given()))
     carried[KEYS] = program.key_list([program.conflict_key(row) for row in request.rows])
     count, refused, keys = cursor.one(program.existing.text, program.existing.arguments(request.given(carried=carried)))
     carried[EXISTING] = keys

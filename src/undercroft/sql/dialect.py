@@ -156,8 +156,12 @@ class Dialect(Protocol):
         conflict: Sequence[sa.Column[Any]],
         updates: Sequence[str] | None,
         presets: Mapping[str, Expression],
+        using: sa.ColumnElement[bool] | None = None,
     ) -> sa.Insert:
-        """The insert with its answer to duplicate keys: update these columns and presets, or (None) leave the row."""
+        """The insert with its answer to duplicate keys: update these columns and presets, or (None) leave the row.
+
+        Where rows may appear while the statement runs, those of which `using` does not hold are left as they are.
+        """
         ...
 
 

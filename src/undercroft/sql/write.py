@@ -37,7 +37,8 @@ as `KEYS`."""
 class WriteProgram:
     """The statements of one write, compiled.
 
-    `existing` gives (number of rows an upsert meets, those among them that the caller may not update, their conflict
+    `key_known` changes nothing, and is refused where the conflict columns are no key of the table; `existing` gives
+    (number of rows an upsert meets, those among them that the caller may not update, their conflict
     columns). `mutation(columns)` gives (row key, 1 when the policies' checks hold or 0) for each row written;
     `together(columns)` is the same for all rows of an insert at once, None where each is a statement of its own.
     `foresee(columns)` counts, before an update, the rows that would break a check which asks the table itself.
@@ -49,6 +50,7 @@ class WriteProgram:
     plan: WritePlan
     mutation: Callable[[tuple[str, ...]], Statement]
     together: Callable[[tuple[str, ...]], Statement | None] = lambda columns: None
+    key_known: Statement | None = None
     existing: Statement | None = None
     foresee: Callable[[tuple[str, ...]], Statement] | None = None
     verify: Statement | None = None
@@ -108,6 +110,7 @@ def write_program(
         plan=plan,
         mutation=mutation,
         together=cache(lambda columns: writer.together(columns, None if rich else writer.check)),
+        key_known=writer.compiled(writer.key_known()) if upserts and not writer.is_declared_key else None,
         existing=writer.compiled(writer.existing()) if upserts else None,
         foresee=cache(lambda columns: writer.compiled(writer.foresee(columns))) if foreseen else None,
         verify=writer.compiled(writer.verify()) if rich and not foreseen and not blind else None,
@@ -225,7 +228,8 @@ class _ProgramWriter:
                 [name for name in columns if name not in {element.name for element in elements}] if merges else None
             )
             presets = {p.column.name: p.value for p in self.plan.presets if p.at_update}
-            insert = self.dialect.upsert(insert, elements, updates, presets) if elements or not merges else insert
+            if elements or not merges:
+                insert = self.dialect.upsert(insert, elements, updates, presets, self.plan.using)
         return insert
 
     def _values(self, columns: tuple[str, ...]) -> dict[str, Any]:
@@ -296,6 +300,19 @@ class _ProgramWriter:
             else:
                 found[column.name] = sa.literal(default.arg, column.type)
         return found
+
+    @property
+    def is_declared_key(self) -> bool:
+        """The conflict columns are the table's primary key, or unique by what is known of it."""
+        table, columns = self.plan.table, {column.name for column in self.plan.conflict}
+        return any(columns == {*key} for key in (table.primary_key, *table.unique))
+
+    def key_known(self) -> sa.Insert:
+        """An insert of no row. Of columns that are no key nobody is told which values rows of others have."""
+        name = next(column.name for column in (*self.plan.columns, *self.plan.conflict))
+        none = sa.select(sa.null()).where(sa.false())
+        insert = sa.insert(self.plan.table.element).from_select([name], none, include_defaults=False)
+        return self.dialect.upsert(insert, [column.element for column in self.plan.conflict], None, {})
 
     def existing(self) -> sa.Select[Any]:
         table = self.plan.table.element

@@ -130,6 +130,7 @@ class PostgresDialect(PostgresFilters):
         conflict: Sequence[sa.Column[Any]],
         updates: Sequence[str] | None,
         presets: Mapping[str, Expression],
+        using: sa.ColumnElement[bool] | None = None,
     ) -> sa.Insert:
         statement = cast("Any", postgres_insert(insert.table))
         if insert.select is not None:
@@ -142,7 +143,8 @@ class PostgresDialect(PostgresFilters):
             # Nothing to change, yet the row counts as written.
             updates = [conflict[0].name]
         changes = {name: statement.excluded[name] for name in updates} | dict(presets)
-        return cast("sa.Insert", statement.on_conflict_do_update(index_elements=list(conflict), set_=changes))
+        updated = statement.on_conflict_do_update(index_elements=list(conflict), set_=changes, where=using)
+        return cast("sa.Insert", updated)
 
 
 class RowKey(sa.Cast[str]):

@@ -123,15 +123,20 @@ class SqliteDialect(SqliteFilters):
         conflict: Sequence[sa.Column[Any]],
         updates: Sequence[str] | None,
         presets: Mapping[str, Expression],
+        using: sa.ColumnElement[bool] | None = None,  # nobody else writes meanwhile
     ) -> sa.Insert:
         values: Mapping[Any, Any] = insert._values or {}
-        if not values:
+        if not values and insert.select is None:
             # SQLite has no ON CONFLICT after DEFAULT VALUES: the row's number is asked for by name.
             numbered = cast("sa.Table", insert.table).autoincrement_column
             if numbered is None:
                 return insert
             values = {numbered.name: sa.null()}
-        statement = sqlite_insert(insert.table).values(values)
+        statement = sqlite_insert(insert.table)
+        if insert.select is not None:
+            statement = statement.from_select(insert._select_names or [], insert.select, include_defaults=False)
+        else:
+            statement = statement.values(values)
         if updates is None:
             return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
         if not updates and not presets:
