@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from undercroft.base.faults import SetupFault
 from undercroft.cli.listener import close_listener, listen
 from undercroft.cli.options import ServeOptions, read_settings
-from undercroft.cli.telling import WRONG, tell_fault
+from undercroft.cli.telling import WRONG, tell_fault, warn
+
+if TYPE_CHECKING:
+    from undercroft.base.settings import Settings
 
 
 def serve(options: ServeOptions) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status: 0, or 2 where app, settings or address are wrong (and told)."""
     try:
         settings = read_settings(options)
+        wait_for_database(settings)
         listener = listen(settings)
     except SetupFault as fault:
         tell_fault(fault)
@@ -33,3 +39,20 @@ def serve(options: ServeOptions) -> int:
         return WRONG
     finally:
         close_listener(listener, settings)
+
+
+def wait_for_database(settings: Settings) -> None:
+    """A server of PostgreSQL's may come up after ours, and nothing listens until then."""
+    from undercroft.app.databases import is_served
+
+    if not is_served(settings):
+        return
+    try:
+        from undercroft.engine.postgres.waiting import wait_until_there
+    except ImportError:
+        return  # whoever needs the driver says what to install
+
+    def tell(reason: str, seconds: float) -> None:
+        warn(f"the database cannot be reached, trying again in {seconds:.0f} s (Ctrl-C to stop): {reason}")
+
+    wait_until_there(settings.database.url.reveal() if settings.database.url else "postgresql://", tell)

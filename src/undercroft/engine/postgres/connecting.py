@@ -16,6 +16,7 @@ from undercroft.engine.postgres.hosts import Fence, Found, each_host, newest_of,
 from undercroft.engine.postgres.settings import PostgresSettings
 
 READ_ONLY = "default_transaction_read_only"
+_CONNECT_SECONDS = 10
 _UNHEARD_MILLISECONDS = 15_000
 """What was sent and not acknowledged for so long went to a machine that is gone."""
 _SCHEMES = ("postgresql+psycopg://", "postgresql+asyncpg://", "postgres://")
@@ -27,6 +28,15 @@ def libpq_url(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql://" + url.removeprefix(scheme)
     return url
+
+
+def connect_once(url: str) -> psycopg.Connection[Any]:
+    """A connection that blocks, for what is asked once. Raises `psycopg.Error`.
+
+    Nothing is prepared on it: behind a pooler it would be found again by somebody else.
+    """
+    given = {"connect_timeout": _CONNECT_SECONDS, **conninfo.conninfo_to_dict(libpq_url(url))}
+    return psycopg.connect(**given, prepare_threshold=None)  # type: ignore[arg-type]
 
 
 class Connector:

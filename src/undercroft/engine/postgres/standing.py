@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import conninfo
 
 from undercroft.base.faults import SetupFault
 from undercroft.catalog.types import Catalog
-from undercroft.engine.postgres.connecting import libpq_url
+from undercroft.engine.postgres.connecting import connect_once
 from undercroft.engine.postgres.reflect import reflect
 
 _ROLES = """
@@ -33,7 +32,6 @@ SELECT
   ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(current_user, oid, 'MEMBER')),
   ARRAY(SELECT nspname::text FROM pg_catalog.pg_namespace)
 """
-_CONNECT_SECONDS = 10
 _FIRST_WITH_GRANTS = 150_000
 """PostgreSQL 15 came with grants on settings."""
 
@@ -55,7 +53,7 @@ class Standing:
 def read_standing(url: str, schemas: Sequence[str], search_path: Sequence[str], *, timezones: bool = True) -> Standing:
     """Read it, in one snapshot. It blocks. Raises `SetupFault` where the database cannot be reached or read."""
     try:
-        with _connected(url) as connection:
+        with connect_once(url) as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             allowed = _ALLOWED if connection.info.server_version >= _FIRST_WITH_GRANTS else "false"
             roles = connection.execute(_ROLES.format(allowed=allowed).encode()).fetchall()
@@ -80,7 +78,7 @@ def read_configuration(url: str, names: Iterable[str], pre_config: str | None) -
     """
     asked = list(names)
     try:
-        with _connected(url) as connection:
+        with connect_once(url) as connection:
             if pre_config is not None:
                 connection.execute(f"SELECT {pre_config}()".encode())
             columns = ", ".join(["current_setting('pgrst.' || %s, true)"] * len(asked))
@@ -89,12 +87,6 @@ def read_configuration(url: str, names: Iterable[str], pre_config: str | None) -
     except psycopg.Error as error:
         raise _unreadable(error) from error
     return {name: value for name, value in zip(asked, row, strict=True) if value}
-
-
-def _connected(url: str) -> psycopg.Connection[Any]:
-    """Nothing is prepared: behind a pooler it would be found again by somebody else."""
-    given = {"connect_timeout": _CONNECT_SECONDS, **conninfo.conninfo_to_dict(libpq_url(url))}
-    return psycopg.connect(**given, prepare_threshold=None)  # type: ignore[arg-type]
 
 
 def _unreadable(error: psycopg.Error) -> SetupFault:
