@@ -51,7 +51,7 @@ def swagger(
         "swagger": "2.0",
         "info": {
             "title": title or first or "PostgREST API",
-            "description": rest.strip("\n") or DESCRIPTION,
+            "description": DESCRIPTION if catalog.comment is None else rest.lstrip("\n"),
             "version": VERSION,
         },
         **({"host": address.netloc, "schemes": [address.scheme]} if address.netloc else {}),

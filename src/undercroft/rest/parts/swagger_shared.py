@@ -86,5 +86,5 @@ def said(comment: str | None) -> Part:
     if not comment:
         return {}
     first, _, rest = comment.partition("\n")
-    described = rest.strip("\n")
+    described = rest.lstrip("\n")
     return {"summary": first, **({"description": described} if described else {})}
