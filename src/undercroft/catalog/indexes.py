@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
+
+_ORDERS = frozenset({operators.asc_op, operators.desc_op, operators.nulls_first_op, operators.nulls_last_op})
+"""What may follow a column in an index, and says only how its values are put in order."""
 
 
 def index_keys(table: sa.Table) -> Iterator[tuple[str, ...]]:
@@ -33,13 +37,21 @@ def finds_by_any(table: sa.Table, columns: Iterable[str]) -> bool:
     return any(finds(table, (column,)) for column in columns)
 
 
+def whole_key(index: sa.Index) -> tuple[str, ...] | None:
+    """The columns of an index of all rows; None where it has expressions, or speaks of a part of the table."""
+    columns = tuple(_plain_columns(index))
+    return None if _is_partial(index) or len(columns) < len(index.expressions) else columns
+
+
 def _is_partial(index: sa.Index) -> bool:
     return any(options.get("where") is not None for options in index.dialect_options.values())
 
 
 def _plain_columns(index: sa.Index) -> Iterator[str]:
     for expression in index.expressions:
-        column = expression.element if isinstance(expression, sa.UnaryExpression) else expression
+        column: object = expression
+        while isinstance(column, sa.UnaryExpression) and column.modifier in _ORDERS:
+            column = column.element
         if not isinstance(column, sa.Column):
             return
         yield column.name

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import inspect as sa_inspect
 
 from undercroft.base.faults import SetupFault
+from undercroft.catalog.indexes import whole_key
 from undercroft.catalog.kinds import INTEGERS, kind_of
 from undercroft.catalog.relations import ForeignKey, find_relations
 from undercroft.catalog.types import Catalog, Column, Table
@@ -61,11 +62,7 @@ def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_r
     unique = [
         tuple(c.name for c in item.columns) for item in table.constraints if isinstance(item, sa.UniqueConstraint)
     ]
-    unique += [
-        tuple(c.name for c in index.columns)
-        for index in table.indexes
-        if index.unique and not any(option.get("where") is not None for option in index.dialect_options.values())
-    ]
+    unique += [key for index in table.indexes if index.unique and (key := whole_key(index)) is not None]
     is_view = bool(table.info.get("is_view"))
     return Table(
         name=table.name,

@@ -147,6 +147,41 @@ def test_pairs_lead_from_the_source_to_the_target() -> None:
     assert through.to_one is False
 
 
+@pytest.mark.parametrize(
+    ("index", "unique"),
+    [
+        (lambda c: [c.box], True),
+        (lambda c: [c.box.desc()], True),
+        (lambda c: [c.box.desc().nulls_last()], True),
+        (lambda c: [sa.func.lower(c.name), c.box], False),
+        (lambda c: [c.box, sa.func.lower(c.name)], False),
+        (lambda c: [sa.func.abs(c.box)], False),
+        (lambda c: [c.box % 10], False),
+        (lambda c: [-c.box], False),
+    ],
+    ids=[
+        "plain",
+        "desc",
+        "nulls last",
+        "expression before",
+        "expression behind",
+        "function",
+        "sum",
+        "minus",
+        "collate",
+    ],
+)
+def test_an_index_of_expressions_says_of_no_column_that_it_is_unique(index: Any, unique: bool) -> None:
+    """Where it did, a list of rows would be taken for the one row that there can be."""
+    metadata = sa.MetaData()
+    sa.Table("boxes", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    things = sa.Table("things", metadata, sa.Column("box", sa.ForeignKey("boxes.id")), sa.Column("name", sa.Text))
+    sa.Index("things_key", *index(things.c), unique=True)
+    catalog = read_catalog(metadata)
+    assert catalog.tables["things"].unique == ((("box",),) if unique else ())
+    assert [each.kind for each in catalog.relations["boxes"]] == ["o2o" if unique else "o2m"]
+
+
 def test_the_order_is_the_same_at_every_start() -> None:
     orders = {
         tuple(str(each) for each in read_catalog(Base.metadata, mappers=mappers_of(Base)).relations["desks"])
