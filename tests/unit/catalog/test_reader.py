@@ -168,7 +168,6 @@ def test_pairs_lead_from_the_source_to_the_target() -> None:
         "function",
         "sum",
         "minus",
-        "collate",
     ],
 )
 def test_an_index_of_expressions_says_of_no_column_that_it_is_unique(index: Any, unique: bool) -> None:
