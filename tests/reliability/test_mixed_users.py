@@ -41,6 +41,8 @@ pytestmark = pytest.mark.needs("postgres")
 
 SECRET = Secret("a secret of thirty-two letters, at least")
 CLIENTS, POOL, PEOPLE = 24, 5, 12
+KINDS = range(9)
+"""The first and the last leave something behind in their session."""
 BUSY = {503, 504}
 """What a machine that has too much else to do may tell: come again, and time is up."""
 
@@ -72,6 +74,7 @@ CREATE FUNCTION leaves(mine text) RETURNS json LANGUAGE plpgsql AS $$
         RETURN found;
     END
 $$;
+CREATE FUNCTION stays(note notes) RETURNS text LANGUAGE sql AS $$SELECT set_config('my.left', me(), false)$$;
 """
 
 
@@ -98,7 +101,7 @@ class World:
     people: list[Person]
     ask: Callable[[int, Person, str], Asked]
     clean: Callable[[], bool]
-    kinds: Sequence[int] = range(8)
+    kinds: Sequence[int] = ()
     done: int = 0
     told: Counter[int] = field(default_factory=Counter)
     cut: int = 0
@@ -130,6 +133,9 @@ def ask_served(kind: int, who: Person, word: str) -> Asked:
             return Asked(send("POST", "/rpc/leaves", {"mine": word}, header), lambda reply: reply.json() == expected)
         case 6:
             return Asked(get("/notes?select=owner", header), lambda reply: reply.json() == _owners(who))
+        case 8:
+            stays = [{**each, "stays": who.sub} for each in _owners(who)]
+            return Asked(get("/notes?select=owner,stays", header), lambda reply: reply.json() == stays)
         case _:
             patch = send("PATCH", "/notes", {"word": word}, header, ("prefer", "return=representation"))
             return Asked(
@@ -382,7 +388,7 @@ async def ask_both(databases: Sequence[str], data: Path, requests: int, through:
         worlds = (served, app)
         while sum(world.done for world in worlds) < requests:
             for world in worlds:
-                world.kinds = range(8) if through is None else range(1, 8)
+                world.kinds = KINDS if through is None else KINDS[1:-1]
                 await ask_for_a_while(world, min(requests // 2, 10_000), chance)
                 assert world.wrong == []
         for world in worlds:
