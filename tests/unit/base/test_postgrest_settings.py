@@ -8,7 +8,7 @@ import pytest
 
 from undercroft.base.secret import Secret
 from undercroft.base.settings import Settings, SettingsFault, load_postgrest
-from undercroft.base.settings.postgrest import COUNTERPARTS, overlaid
+from undercroft.base.settings.postgrest import COUNTERPARTS, from_postgrest, overlaid
 from undercroft.base.settings.postgrest_file import read_conf, read_variables
 
 FILE = r"""
@@ -133,6 +133,16 @@ def test_what_has_no_meaning_here_is_named() -> None:
 def test_the_admin_server_has_a_port_of_its_own() -> None:
     settings = load_postgrest(None, {"PGRST_ADMIN_SERVER_PORT": "3001", "PGRST_ADMIN_SERVER_HOST": "*4"})
     assert (settings.postgrest.admin_port, settings.postgrest.admin_host) == (3001, "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["nope", "//x.org", "ftp://x.org", "https://", "https://u:p@x.org", "https://x.org?q=1", "https://x.org:zz"],
+)
+def test_an_address_that_is_none(proxy: str) -> None:
+    with pytest.raises(SettingsFault, match="openapi-server-proxy-uri: no address of a server"):
+        from_postgrest({"openapi-server-proxy-uri": proxy})
+    assert from_postgrest({"openapi-server-proxy-uri": "https://x.org:8443/api"}).api.external_url is not None
 
 
 def test_every_counterpart_is_a_setting() -> None:

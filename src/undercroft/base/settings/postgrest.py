@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from undercroft.base.settings.postgrest_file import APP_SETTINGS, read_conf, read_variables
 from undercroft.base.settings.problems import Problem, SettingsFault
@@ -208,6 +209,10 @@ def _found(mapping: Mapping[str, Any]) -> tuple[Any, ...]:
                 found.places[path] = name
         elif value not in (None, "", [], {}, False):
             left_out.append(name)
+    proxy = mapping.get("openapi-server-proxy-uri")
+    if proxy and not _is_address(str(proxy)):
+        hint = "write it as in https://example.com:8443/basePath"
+        found.problems.append(Problem("openapi-server-proxy-uri", "no address of a server", hint))
     if app_settings:
         found.values["postgrest", "app_settings"] = app_settings
         found.places["postgrest", "app_settings"] = "app.settings"
@@ -216,6 +221,16 @@ def _found(mapping: Mapping[str, Any]) -> tuple[Any, ...]:
         found.problems.append(Problem("jwt-secret", "a secret is not read from a file", hint))
     lines = [f"PostgREST settings without a counterpart, left out: {', '.join(sorted(left_out))}"] if left_out else []
     return found, *lines
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is a whole URL of a server: its scheme, its host, a path at most."""
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and not (parts.username or parts.password or parts.query or parts.fragment)
 
 
 def _translated(name: str, path: Name, value: Any) -> tuple[Name | None, Any]:
