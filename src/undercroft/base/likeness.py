@@ -1,5 +1,5 @@
-"""Which name somebody may have meant, for hints in the manner of PostgREST: names that share letters in a row, and then
-by how many letters they differ.
+"""Which name somebody may have meant, for hints in the manner of PostgREST (names that share letters in a row, and then
+by how many letters they differ) and of PostgreSQL (columns that differ by few letters).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ _LEAST = 0.33
 """The least share of letters that must agree."""
 _MOST = 50
 """So many of the likeliest are compared letter by letter."""
+_MOST_LETTERS = 3
+"""By so many letters a column may differ from the one that is meant: PostgreSQL's MAX_FUZZY_DISTANCE."""
 
 
 def resembling(name: str, candidates: Iterable[str], least: float = _LEAST) -> str | None:
@@ -41,14 +43,33 @@ def _likeness(one: Counter[str], other: Counter[str]) -> float:
     return dot / sqrt(sum(count**2 for count in one.values()) * sum(count**2 for count in other.values()))
 
 
+def misspelt(name: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """The column that PostgreSQL would take `name` for, or both of two that are equally near; none where more are."""
+    nearest, found = _MOST_LETTERS + 1, list[str]()
+    for column in columns:
+        letters = distance(column, name)
+        if letters > nearest or letters > len(name.encode()) // 2:
+            continue
+        if letters < nearest:
+            nearest, found = letters, [column]
+        elif len(found) == 2:
+            nearest, found = letters - 1, []  # too many of them: only a nearer one will do
+        elif letters <= _MOST_LETTERS:
+            found.append(column)
+    return tuple(found)
+
+
 def _agreement(one: str, other: str) -> float:
-    """1 less the share of letters that must be changed (Levenshtein's distance)."""
+    """1 less the share of letters that must be changed."""
     longest = max(len(one), len(other))
-    if not longest:
-        return 1.0
+    return 1 - distance(one, other) / longest if longest else 1.0
+
+
+def distance(one: str, other: str) -> int:
+    """How many letters must be changed, put in or left out (Levenshtein)."""
     row = list(range(len(other) + 1))
     for place, char in enumerate(one, 1):
         corner, row[0] = row[0], place
         for column, each in enumerate(other, 1):
             corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (char != each))
-    return 1 - row[-1] / longest
+    return row[-1]

@@ -224,3 +224,5 @@ class Catalog:
     """The database's own functions by name, with all that share it."""
     handlers: Mapping[str, Mapping[str, Handler]] = field(default_factory=dict)
     """By the name of a table or function, and then by media type; those for rows of every kind stand under ""."""
+    hides_nothing: bool = False
+    """It is the same for every role, so that a hint may name anything in it."""

@@ -29,6 +29,7 @@ from undercroft.query.computed import rows_from
 from undercroft.query.errors import (
     QueryFault,
     ambiguous_relation,
+    bad_embed_filter,
     no_such_key,
     unknown_column,
     unknown_payload_column,
@@ -197,11 +198,14 @@ class _Scope:
 
     table: Table
     embeds: tuple[Embed, ...]
+    depth: int = 0
+    """How many embeds stand around it."""
 
     def column(self, name: str) -> Column:
         column = self.table.columns.get(name) or self.table.computed.get(name)
         if column is None:
-            raise unknown_column(self.table, name)
+            spoken = f"{self.table.name}_{self.depth}" if self.depth else self.table.name
+            raise unknown_column(self.table, name, spoken)
         return column
 
     def field(self, field: Field) -> Bound:
@@ -222,10 +226,10 @@ class _Scope:
     def condition(self, term: Condition) -> BoundCondition:
         if isinstance(term, Logic):
             return Tree(term.operator, tuple(self.condition(inner) for inner in term.terms), term.negated)
-        embed = (
-            self.embed(term.field.name) if _asks_for_rows(term) and term.field.name not in self.table.columns else None
-        )
+        embed = None if term.field.json or term.field.name in self.table.columns else self.embed(term.field.name)
         if embed is not None:
+            if not _asks_for_rows(term):
+                raise bad_embed_filter(term.field.name)
             return EmbedExists(embed, empty=(term.is_value == "null") != term.negated)
         return Compare(
             self.field(term.field),
@@ -257,7 +261,7 @@ class _Scope:
                 details=f"'{self.table.name}' and '{term.relation}' do not form "
                 "a many-to-one or one-to-one relationship",
             )
-        inner = _Scope(embed.node.table, tuple(embed.node.embeds()))
+        inner = _Scope(embed.node.table, tuple(embed.node.embeds()), self.depth + 1)
         return Order(inner.field(term.field), direction, nulls, embed)
 
 
@@ -267,7 +271,7 @@ def _has_paths(column: Column) -> bool:
 
 
 def _asks_for_rows(term: Filter) -> bool:
-    return term.operator == "is" and term.is_value in ("null", "not_null") and not term.field.json
+    return term.operator == "is" and term.is_value in ("null", "not_null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +282,11 @@ class _Binder:
     def scope(self, table: Table, source: sa.FromClause, embeds: tuple[Embed, ...]) -> _Scope:
         return _Scope(table, embeds)
 
-    def node(self, table: Table, ask: Ask, source: sa.FromClause | None = None) -> Node:
+    def node(self, table: Table, ask: Ask, source: sa.FromClause | None = None, depth: int = 0) -> Node:
         if source is None:
             source = table.element.alias(f"t{next(self.numbers)}")
-        outputs = tuple(self._outputs(table, ask, source))
-        scope = _Scope(table, tuple(output for output in outputs if isinstance(output, Embed)))
+        outputs = tuple(self._outputs(table, ask, source, depth))
+        scope = _Scope(table, tuple(output for output in outputs if isinstance(output, Embed)), depth)
         return Node(
             table=table,
             source=source,
@@ -293,8 +297,8 @@ class _Binder:
             offset=ask.offset,
         )
 
-    def _outputs(self, table: Table, ask: Ask, source: sa.FromClause) -> Iterator[Output | Embed]:
-        scope = _Scope(table, ())
+    def _outputs(self, table: Table, ask: Ask, source: sa.FromClause, depth: int) -> Iterator[Output | Embed]:
+        scope = _Scope(table, (), depth)
         for item in ask.select:
             match item:
                 case SelectStar():
@@ -302,15 +306,15 @@ class _Binder:
                 case SelectField():
                     yield _output(item, scope)
                 case EmbedAsk():
-                    yield self._embed(table, item, source)
+                    yield self._embed(table, item, source, depth + 1)
 
-    def _embed(self, table: Table, ask: EmbedAsk, source: sa.FromClause) -> Embed:
+    def _embed(self, table: Table, ask: EmbedAsk, source: sa.FromClause, depth: int) -> Embed:
         relation = find_relation(self.catalog, table.name, ask.relation, ask.hint)
         target = self.catalog.tables[relation.target]
         rows = None
         if relation.function is not None:
             rows = rows_from(relation.function, table, target, source, f"t{next(self.numbers)}")
-        node = self.node(target, ask.ask, rows)
+        node = self.node(target, ask.ask, rows, depth)
         join: JoinKind = ask.join or "left"
         junction = None
         if relation.junction:

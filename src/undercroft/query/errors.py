@@ -7,6 +7,7 @@ not in it.
 from __future__ import annotations
 
 from undercroft.base.faults import Fault, closest
+from undercroft.base.likeness import misspelt, resembling
 from undercroft.catalog.types import Catalog, Relation, Table
 
 
@@ -25,12 +26,21 @@ def unknown_table(name: str, catalog: Catalog) -> QueryFault:
     )
 
 
-def unknown_column(table: Table, name: str) -> QueryFault:
-    near = closest(name, table.columns)
+def unknown_column(table: Table, name: str, spoken: str) -> QueryFault:
+    """In the words of PostgreSQL; `spoken` is what a statement of PostgREST calls the table in this place."""
+    near = " or the column ".join(f'"{spoken}.{column}"' for column in misspelt(name, table.columns))
     return QueryFault(
-        f"column {table.name}.{name} does not exist",
+        f"column {spoken}.{name} does not exist",
         code="42703",
-        hint=f'Perhaps you meant to reference the column "{table.name}.{near}".' if near else None,
+        hint=f"Perhaps you meant to reference the column {near}." if near else None,
+    )
+
+
+def bad_embed_filter(name: str) -> QueryFault:
+    return QueryFault(
+        f"Bad operator on the '{name}' embedded resource",
+        code="PGRST120",
+        details="Only is null or not is null filters are allowed on embedded resources",
     )
 
 
@@ -47,8 +57,6 @@ def no_such_key() -> QueryFault:
 
 
 def unknown_relation(catalog: Catalog, source: str, target: str, hint: str | None) -> QueryFault:
-    related = {relation.target for relation in catalog.relations.get(source, ())}
-    near = closest(target, related) if target not in related else None
     using = f" using the hint '{hint}'" if hint else ""
     return QueryFault(
         f"Could not find a relationship between '{source}' and '{target}' in the schema cache",
@@ -57,8 +65,24 @@ def unknown_relation(catalog: Catalog, source: str, target: str, hint: str | Non
             f"Searched for a foreign key relationship between '{source}' and '{target}'{using}"
             f" in the schema '{catalog.schema}', but no matches were found."
         ),
-        hint=f"Perhaps you meant '{near}' instead of '{target}'." if near else None,
+        hint=_related_hint(catalog, source, target),
     )
+
+
+def _related_hint(catalog: Catalog, source: str, target: str) -> str | None:
+    """Another target where the source has any; else another source. None where only the way between them is missing.
+
+    Where something is hidden, only a slip of a name is told: of less likeness, a hint would tell two names apart that
+    are both unknown to the caller.
+    """
+    related = [relation.target for relation in catalog.relations.get(source, ())]
+    likest = resembling if catalog.hides_nothing else closest
+    meant, near = target, None
+    if not related and catalog.hides_nothing:
+        meant, near = source, likest(source, (name for name, found in catalog.relations.items() if found))
+    elif target.lower() not in map(str.lower, related):
+        near = likest(target, related)
+    return f"Perhaps you meant '{near}' instead of '{meant}'." if near else None
 
 
 def ambiguous_relation(source: str, target: str, found: tuple[Relation, ...]) -> QueryFault:

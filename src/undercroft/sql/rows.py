@@ -249,6 +249,11 @@ class ReadWriter:
             select = select.offset(self.dialect.offset(node.offset)) if node.offset is not None else select
         return select.correlate(*self._sources(correlate)) if correlate is not None else select
 
+    def unseen(self, node: Node) -> sa.Select[Any]:
+        """The node's rows, of which nothing is shown; groups are as many as with their values."""
+        mark: Expression = sa.func.count() if self.aggregates(node) else sa.literal_column("1")
+        return self.rows(node, [mark.label("j")], grouped=True)
+
     def _sources(self, node: Node) -> list[sa.FromClause]:
         """Every alias that a row of the node consists of: its own, and those spread into it."""
         return [node.source, *(spread.node.source for _, spread in self._spread_ones(node))]

@@ -39,6 +39,8 @@ SHOWN: dict[str, Any] = {"prefer": "return=representation", "given": BACK}
         ("users?select=first,sent!inner(body)&sent.body=eq.hi", [{"first": "Ann", "sent": [{"body": "hi"}]}]),
         ("users?select=x:first_sent(body,author_of(first,first_sent(body)))&id=eq.1",
          [{"x": {"body": "hi", "author_of": {"first": "Ann", "first_sent": {"body": "hi"}}}}]),
+        ("users?select=first,latest(body)&order=id",
+         [{"first": "Ann", "latest": {"body": "hi"}}, {"first": "Bob", "latest": {"body": "ho"}}]),
         ("users?select=first,...first_sent(body),...o2o(extra)&order=id",
          [{"first": "Ann", "body": "hi", "extra": "e"}, {"first": "Bob", "body": "ho", "extra": None}]),
         # one to one, several keys
@@ -188,3 +190,59 @@ def test_an_embed_s_name_without_the_legacy(served: Served) -> None:
     reply = served.get(target)
     assert (reply.status, "deprecated" in (reply.header("warning") or "")) == (200, True)
     assert served.get(target, given={"url-use-legacy-target-names": False}).fault == (400, "PGRST108")
+
+
+@pytest.mark.parametrize(
+    ("target", "message", "hint"),
+    [
+        ("users?select=frist", "users.frist", "users.first"), ("users?frist=eq.x", "users.frist", "users.first"),
+        ("users?select=msgs!sender(bodi)", "msgs_1.bodi", "msgs_1.body"),
+        ("users?select=x:sent(id)&sent.order=bodi", "msgs_1.bodi", "msgs_1.body"),
+        ("authors?select=books(tags(tt))", "tags_2.tt", "tags_2.t"), ("users?select=zzzzzz", "users.zzzzzz", None),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_not_there_is_told_as_postgresql_tells_it(
+    served: Served, target: str, message: str, hint: str | None
+) -> None:
+    fault = served.get(f"/{target}").json()
+    assert (fault["code"], fault["message"]) == ("42703", f"column {message} does not exist")
+    assert fault["hint"] == (hint and f'Perhaps you meant to reference the column "{hint}".')
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("authors?select=book(*)", "Perhaps you meant 'books' instead of 'book'."),
+        ("authors?select=Bookz(*)", "Perhaps you meant 'books' instead of 'Bookz'."),
+        ("authors?select=books!nope(*)", None),
+        ("authors?select=qqqqqq(*)", None),
+        # what is related to nothing was perhaps not meant itself
+        ("loud?select=letters(*)", None),
+        ("kept?select=letters(*)", "Perhaps you meant 'refpart' instead of 'kept'."),
+    ],
+)
+def test_which_relation_may_have_been_meant(served: Served, target: str, hint: str | None) -> None:
+    fault = served.get(f"/{target}").json()
+    assert (fault["code"], fault["hint"]) == ("PGRST200", hint)
+
+
+def test_an_embed_is_there_or_is_not(served: Served) -> None:
+    for condition in ("books=eq.1", "or=(books.eq.1,id.eq.1)", "books=is.true"):
+        reply = served.get(f"/authors?select=id,books(id)&{condition}")
+        assert (reply.status, reply.json()) == (
+            400,
+            {
+                "code": "PGRST120",
+                "message": "Bad operator on the 'books' embedded resource",
+                "details": "Only is null or not is null filters are allowed on embedded resources",
+                "hint": None,
+            },
+        )
+
+
+def test_a_head_counts_groups(served: Served) -> None:
+    given: dict[str, Any] = {"given": {"db-aggregates-enabled": True}}
+    for target in ("books?select=pages.sum()", "books?select=author_id,count()", "rpc/all_letters?select=id.max()"):
+        shown, bare = served.get(f"/{target}", **given), served.ask("HEAD", f"/{target}", **given)
+        assert (bare.status, bare.header("content-range")) == (200, shown.header("content-range"))
+        assert shown.header("content-range") == f"0-{len(shown.json()) - 1}/*"

@@ -53,7 +53,7 @@ def _element(plan: CallPlan, dialect: Dialect, rendering: Rendering) -> sa.Selec
     total = writer.total(plan.node) if plan.count else sa.null()
     called = _call(plan).cte(CALLED)
     if rendering.body == "none" or plan.routine.is_void:
-        rows = writer.rows(plan.node, [sa.literal_column("1").label("j")]).subquery("r")
+        rows = writer.unseen(plan.node).subquery("r")
         shown: Any = sa.select(sa.null(), sa.func.count(), total, *chosen_columns())
     else:
         header, line = _line(plan, writer)
