@@ -168,6 +168,17 @@ def test_tables_of_others_are_left_alone(place: Place) -> None:
     assert "theirs_on_posts" in names
 
 
+def test_a_table_whose_name_begins_as_a_search_index_does_is_seen_and_what_belongs_to_the_index_is_not(
+    place: Place,
+) -> None:
+    metadata = models()
+    Table("found_tags", metadata, Column("id", Integer, primary_key=True))
+    migrate.sync(metadata, place)
+    rows(place, "CREATE VIRTUAL TABLE found USING fts5 (text)")
+    assert migrate.sync(metadata, place).steps == ()
+    assert migrate.status(metadata, place).left_alone == ()
+
+
 # ---------------------------------------------------------------- renames
 
 

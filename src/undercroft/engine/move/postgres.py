@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import MetaData
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.named_types import CreateEnumType
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
+from sqlalchemy.types import TypeEngine
 
 from undercroft.base.faults import SetupFault
 from undercroft.base.postgres_url import check_url, shown
 from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.move.errors import CannotMove, Unreachable
-from undercroft.engine.move.reflected import from_postgres
-from undercroft.engine.move.types import OURS, Mark, Positioned, Shape, TextRow
+from undercroft.engine.move.from_postgres import from_postgres
+from undercroft.engine.move.types import ONLY_POSTGRES, OURS, WORDS, Mark, Positioned, Shape, TextRow, Words
 from undercroft.sql.rls import OWNER
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ class PostgresSide:
         self.url = url
         self._schemas = list(schemas) if schemas is not None else None
         self._open: psycopg.Connection[Any] | None = None
-        self.dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's has no annotations
+        # Nothing is bound by its statements, so that a % in a name or a text stands for itself.
+        self.dialect = postgresql.psycopg.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # SQLAlchemy's has no annotations
         check_url(url)
         self.identity = self.name = shown(url)
 
@@ -143,7 +146,7 @@ class PostgresSide:
         return {name for (name,) in self._run(_TABLES)}
 
     def count(self, shape: Shape) -> int:
-        return int(self._run(f"SELECT count(*) FROM {self._named(shape)}")[0][0])  # noqa: S608  # quoted
+        return int(self._run(f"SELECT count(*) FROM {self._rows_of(shape)}")[0][0])  # noqa: S608  # quoted
 
     def is_empty(self, shape: Shape) -> bool:
         return not self._run(f"SELECT 1 FROM {self._named(shape)} LIMIT 1")  # noqa: S608  # quoted
@@ -162,6 +165,12 @@ class PostgresSide:
     def _named(self, shape: Shape) -> str:
         return self._table(shape.table)
 
+    def _rows_of(self, shape: Shape) -> str:
+        """Without the rows of tables that inherit from it, which are moved by themselves; with those of its parts."""
+        named = self._named(shape)
+        parted = self._run("SELECT 1 FROM pg_class WHERE oid = %s::regclass AND relkind = 'p'", (named,))
+        return named if parted else f"ONLY {named}"
+
     def _table(self, table: sa.Table) -> str:
         return self.dialect.identifier_preparer.format_table(table)
 
@@ -174,10 +183,10 @@ class PostgresSide:
     # --- rows out ---
 
     def scan(self, shape: Shape) -> Generator[TextRow, None, None]:
-        yield from self._copied(f"SELECT {self._columns(shape)} FROM {self._named(shape)}", shape)  # noqa: S608
+        yield from self._copied(f"SELECT {self._columns(shape)} FROM {self._rows_of(shape)}", shape)  # noqa: S608
 
     def rows(self, shape: Shape, after: tuple[str, ...] | None) -> Generator[Positioned, None, None]:
-        text = f"SELECT {self._columns(shape)} FROM {self._named(shape)}"  # noqa: S608  # quoted
+        text = f"SELECT {self._columns(shape)} FROM {self._rows_of(shape)}"  # noqa: S608  # quoted
         if not shape.key:
             for row in self._copied(text, shape):
                 yield None, row
@@ -327,20 +336,62 @@ class PostgresSide:
         for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
             self._run(f"CREATE SCHEMA IF NOT EXISTS {self._quoted(schema)}")
         for table in metadata.tables.values():
-            checks = [each for each in table.constraints if isinstance(each, sa.CheckConstraint)]
-            table.constraints -= set(checks)
-            self._run(self._ddl(CreateTable(table, include_foreign_key_constraints=[])))
-            for check in sorted(checks, key=lambda each: (str(each.name), str(each.sqltext))):
-                named = f"CONSTRAINT {self._quoted(check.name)} " if isinstance(check.name, str) else ""
-                statement = f"ALTER TABLE {self._table(table)} ADD {named}CHECK ({check.sqltext})"
-                self._try(statement, f"{table.fullname}: the CHECK {check.sqltext}", notes)
-            for index in sorted(table.indexes, key=lambda each: str(each.name)):
-                self._try(self._ddl(CreateIndex(index)), f"the index {index.name}", notes)
-            for key in sorted(table.foreign_key_constraints, key=lambda each: tuple(each.column_keys)):
-                if key.name is None:
-                    key.name = f"{table.name}_{'_'.join(key.column_keys)}_fkey"
-                self._later(self._ddl(AddConstraint(key)))
+            self._make_table(table, notes)
+        for what, statement in metadata.info.get(ONLY_POSTGRES, ()):
+            self._try(statement, what, notes)
         return notes
+
+    def _make_table(self, table: sa.Table, notes: list[str]) -> None:
+        checks = [each for each in table.constraints if isinstance(each, sa.CheckConstraint)]
+        table.constraints -= set(checks)
+        for column in table.columns:
+            self._make_type(column.type)
+        self._must(CreateTable(table, include_foreign_key_constraints=[]), f"the table {table.fullname}")
+        for column in table.columns:
+            words: Words | None = column.info.get(WORDS)
+            if words is not None:
+                text = f"ALTER TABLE {self._table(table)} ALTER COLUMN {self._quoted(column.name)} SET DEFAULT "
+                what = f"{table.fullname}.{column.name}: the default {words.here}"
+                self._try_words(text, words.postgresql, what, notes)
+        for check in sorted(checks, key=lambda each: (str(each.name), str(each.sqltext))):
+            words = check.info[WORDS]
+            if words.postgresql is not None:
+                named = f"CONSTRAINT {self._quoted(check.name)} " if isinstance(check.name, str) else ""
+                statement = f"ALTER TABLE {self._table(table)} ADD {named}CHECK ({words.postgresql})"
+                self._try(statement, f"{table.fullname}: the CHECK {words.here}", notes)
+        for index in sorted(table.indexes, key=lambda each: str(each.name)):
+            self._try(self._ddl(CreateIndex(index)), f"the index {index.name}", notes)
+        for key in sorted(table.foreign_key_constraints, key=lambda each: tuple(each.column_keys)):
+            if key.name is None:
+                key.name = f"{table.name}_{'_'.join(key.column_keys)}_fkey"
+            self._later(self._ddl(AddConstraint(key)))
+
+    def _make_type(self, type_: TypeEngine[Any]) -> None:
+        """The type of an enumeration, which a column may have as a list, too."""
+        enum = getattr(type_, "item_type", type_)
+        if not isinstance(enum, postgresql.ENUM):
+            return
+        preparer: Any = self.dialect.identifier_preparer
+        named = preparer.format_type(enum)
+        if self._run("SELECT to_regtype(%s)", (named,))[0][0] is None:
+            self._must(CreateEnumType(enum), f"the type {enum.name}")
+
+    def _must(self, element: ExecutableDDLElement, what: str) -> None:
+        import psycopg
+
+        try:
+            self._run(self._ddl(element))
+        except (psycopg.ProgrammingError, psycopg.NotSupportedError, psycopg.DataError) as error:
+            raise CannotMove(
+                f"{what} cannot be made in {self.name}: {_first_line(error)}",
+                hint="Nothing was made there. What it needs, such as an extension, has to be there before the move.",
+            ) from error
+
+    def _try_words(self, text: str, words: str | None, what: str, notes: list[str]) -> None:
+        if words is None:
+            notes.append(f"{what} is left out")
+        else:
+            self._try(text + words, what, notes)
 
     def _ddl(self, element: ExecutableDDLElement) -> str:
         return str(element.compile(dialect=self.dialect))

@@ -1,4 +1,4 @@
-"""Somebody's schema as tables that either engine can make: columns, keys, constraints, indexes; and what has no place.
+"""A file's schema as tables that either engine can make: columns, keys, constraints, indexes; and what has no place.
 
 Only a move without an app file needs it: with one, the models say what the tables are.
 """
@@ -6,26 +6,26 @@ Only a move without an app file needs it: with one, the models say what the tabl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import MetaData
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.types import TypeEngine
 
 from undercroft.catalog.kinds import INTEGERS, Kind, kind_of
 from undercroft.engine.migrate.ddltext import ForeignText
-from undercroft.engine.migrate.facts import ColumnFact, Run, TableFact, quoted, read_facts, with_referred
+from undercroft.engine.migrate.facts import ColumnFact, IndexFact, Run, TableFact, quoted, read_facts, with_referred
 from undercroft.engine.move.declared import Declared
-from undercroft.engine.move.expressions import check_for_sqlite, default_for_postgres, default_for_sqlite
+from undercroft.engine.move.expressions import default_for_postgres, default_on_sqlite
+from undercroft.engine.move.types import WORDS, Words
 from undercroft.engine.sqlite.dialect import undotted
 
 _LENGTH = re.compile(r"\(\s*(\d+)\s*\)")
 _DIGITS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
-_EXACT_DIGITS = 15
 
-_WORDS = {
+DECLARED = {
     Kind.BOOLEAN: "BOOLEAN", Kind.SMALLINT: "SMALLINT", Kind.INTEGER: "INT4", Kind.BIGINT: "BIGINT",
     Kind.REAL: "FLOAT4", Kind.DOUBLE: "DOUBLE PRECISION", Kind.TEXT: "TEXT", Kind.UUID: "UUID", Kind.DATE: "DATE",
     Kind.TIME: "TIME", Kind.TIMESTAMP: "TIMESTAMP", Kind.TIMESTAMPTZ: "TIMESTAMPTZ", Kind.INTERVAL: "DURATION_TEXT",
@@ -48,9 +48,6 @@ _TYPES: tuple[tuple[tuple[str, ...], Callable[[], TypeEngine[Any]]], ...] = (
 _BY_WORDS = {word: make for words, make in _TYPES for word in words}
 
 
-# ---------------------------------------------------------------- from SQLite
-
-
 def from_sqlite(run: Run) -> tuple[MetaData, list[str]]:
     """The tables of an SQLite file. Columns get the type that their declaration names and their values allow."""
     metadata = MetaData()
@@ -62,8 +59,8 @@ def from_sqlite(run: Run) -> tuple[MetaData, list[str]]:
         schema, bare = undotted(name)
         table = metadata.tables[f"{schema}.{bare}" if schema else bare]
         for foreign in fact.foreigns:
-            if foreign.table in facts:
-                table.append_constraint(_foreign(foreign))
+            if (key := _foreign(metadata, foreign)) is not None:
+                table.append_constraint(key)
             else:
                 notes.append(f"{name}: the foreign key to {foreign.table} leads nowhere, and is left out")
     rows = run(
@@ -81,38 +78,65 @@ def _table_of(metadata: MetaData, run: Run, name: str, fact: TableFact, notes: l
         for column in fact.columns
         if column.generated is not None
     ]
-    table = sa.Table(bare, metadata, *columns, schema=schema)
+    counting = "autoincrement" in fact.options
+    table = sa.Table(bare, metadata, *columns, schema=schema, sqlite_autoincrement=counting)
     if fact.key:
         table.append_constraint(sa.PrimaryKeyConstraint(*fact.key, name=fact.key_name))
     for unique in fact.uniques:
-        table.append_constraint(sa.UniqueConstraint(*unique.columns, name=unique.name))
+        if all(column in table.c for column in unique.columns):
+            table.append_constraint(sa.UniqueConstraint(*unique.columns, name=unique.name))
+        else:
+            notes.append(f"{name}: UNIQUE ({', '.join(unique.columns)}) is left out, as a column of it is")
     for check in fact.checks:
-        table.append_constraint(sa.CheckConstraint(check.text, name=check.name))
+        words = {WORDS: Words(check.text, check.text, check.text)}
+        table.append_constraint(sa.CheckConstraint(sa.literal_column(check.text), name=check.name, info=words))
+    if "strict" in fact.options:
+        notes.append(f"{name}: its STRICT is left out")
+    if fact.on_conflict:
+        notes.append(f"{name}: its ON CONFLICT clauses are left out")
     for index in fact.indexes:
         where = re.search(r"\)\s*WHERE\s+(.*)$", index.sql, re.IGNORECASE | re.DOTALL)
         if None in index.columns:
             notes.append(f"the index {index.name} stands on an expression, and is left out")
             continue
-        options: dict[str, Any] = {"postgresql_where": sa.text(where[1])} if where else {}
-        names = [table.c[str(column)] for column in index.columns]
+        if not all(str(column) in table.c for column in index.columns):
+            notes.append(f"the index {index.name} is left out, as a column of it is")
+            continue
+        condition: sa.ColumnElement[Any] | None = sa.literal_column(where[1]) if where else None
+        options: dict[str, Any] = {"postgresql_where": condition, "sqlite_where": condition} if where else {}
+        names = _index_columns(run, table, index, notes)
         sa.Index(undotted(index.name)[1] if schema else index.name, *names, unique=index.unique, **options)
+
+
+def _index_columns(run: Run, table: sa.Table, index: IndexFact, notes: list[str]) -> list[sa.ColumnElement[Any]]:
+    """With their direction; a collation of its own has no place elsewhere."""
+    found: list[sa.ColumnElement[Any]] = []
+    for _, _, name, descending, collation, is_key in run(f"PRAGMA index_xinfo({quoted(index.name)})"):
+        if not is_key:
+            continue
+        found.append(table.c[name].desc() if descending else table.c[name])
+        if collation.upper() != "BINARY":
+            notes.append(f"the index {index.name} compares {name} letter by letter now, without COLLATE {collation}")
+    return found
 
 
 def _column_of(run: Run, table: str, fact: TableFact, column: ColumnFact, notes: list[str]) -> sa.Column[Any]:
     type_ = _type_of(run, table, column, notes)
     kind = kind_of(type_)
     alone = fact.key == (column.name,) and kind in INTEGERS and "without rowid" not in fact.options
-    default = None
+    numbered = alone and column.type.upper() == "INTEGER"
+    words = {}
     if column.default is not None:
-        default = default_for_postgres(column.default, kind)
-        if default is None:
-            notes.append(f"{table}.{column.name}: the default {column.default} is left out")
+        here = column.default
+        words[WORDS] = Words(here, default_on_sqlite(here), default_for_postgres(here, kind))
+    if column.collation and column.collation.upper() != "BINARY":
+        notes.append(f"{table}.{column.name} compares letter by letter now, without COLLATE {column.collation}")
     return sa.Column(
         column.name,
-        type_,
-        *([sa.DefaultClause(sa.literal_column(default))] if default is not None else []),
+        type_.with_variant(Declared("INTEGER"), "sqlite") if numbered else type_,
         nullable=not (column.not_null or column.key),
-        autoincrement=alone and column.type.upper() == "INTEGER",
+        autoincrement=numbered,
+        info=words,
     )
 
 
@@ -120,7 +144,7 @@ def _type_of(run: Run, table: str, column: ColumnFact, notes: list[str]) -> Type
     words = column.type.upper().strip()
     if words in _BY_WORDS:
         return _BY_WORDS[words]()
-    if words == _WORDS[Kind.INTERVAL]:
+    if words == DECLARED[Kind.INTERVAL]:
         return sa.Interval().with_variant(Declared(words), "sqlite")
     if words.startswith("DECIMAL_TEXT"):
         digits = _DIGITS.search(words)
@@ -129,7 +153,9 @@ def _type_of(run: Run, table: str, column: ColumnFact, notes: list[str]) -> Type
         return sa.BigInteger()
     if "CHAR" in words and (length := _LENGTH.search(words)):
         return _text_of(run, table, column, int(length[1]), notes)
-    if any(word in words for word in ("CHAR", "CLOB", "TEXT")) or not words:
+    if not words or words == "ANY":
+        notes.append(f"{table}.{column.name} has no type, and becomes text")
+    if any(word in words for word in ("CHAR", "CLOB", "TEXT")) or words in ("", "ANY"):
         return sa.Text()
     if "BLOB" in words:
         return sa.LargeBinary()
@@ -165,12 +191,20 @@ def _numeric_of(run: Run, table: str, column: ColumnFact, notes: list[str]) -> T
     return sa.Numeric(precision, scale)
 
 
-def _foreign(foreign: ForeignText) -> sa.ForeignKeyConstraint:
+def _foreign(metadata: MetaData, foreign: ForeignText) -> sa.ForeignKeyConstraint | None:
+    """As SQLite finds what is referred to: whatever the case of its letters. None where there is no such thing."""
     schema, bare = undotted(foreign.table)
-    target = f"{schema}.{bare}" if schema else bare
+    full = (f"{schema}.{bare}" if schema else bare).lower()
+    target = next((table for key, table in metadata.tables.items() if key.lower() == full), None)
+    if target is None:
+        return None
+    columns = {column.name.lower(): column for column in target.c}
+    referred = foreign.referred or tuple(column.name for column in target.primary_key.columns)
+    if not all(name.lower() in columns for name in referred):
+        return None
     return sa.ForeignKeyConstraint(
         list(foreign.columns),
-        [f"{target}.{name}" for name in foreign.referred],
+        [columns[name.lower()] for name in referred],
         name=foreign.name,
         ondelete=foreign.on_delete,
         onupdate=foreign.on_update,
@@ -180,132 +214,4 @@ def _foreign(foreign: ForeignText) -> sa.ForeignKeyConstraint:
     )
 
 
-# ---------------------------------------------------------------- from PostgreSQL
-
-
-_PARTS = "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relispartition"
-_LEFT = """
-SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END,
-       c.oid::regclass::text
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-UNION ALL
-SELECT 'trigger', tgname || ' of ' || tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal
-UNION ALL
-SELECT 'policy', polname || ' of ' || polrelid::regclass::text FROM pg_policy
-UNION ALL
-SELECT 'function', p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
-ORDER BY 1, 2
-"""
-
-
-def from_postgres(connection: Connection, schemas: Iterable[str]) -> tuple[MetaData, list[str]]:
-    """The tables of a PostgreSQL database in these schemas, with SQLite's words for their columns."""
-    seen, out = MetaData(), MetaData()
-    notes: list[str] = []
-    default = connection.dialect.default_schema_name
-    for schema in schemas:
-        seen.reflect(connection, schema=None if schema == default else schema, resolve_fks=True)
-    parts = {name.replace('"', "") for (name,) in connection.exec_driver_sql(_PARTS)}
-    for table in seen.tables.values():
-        if table.fullname not in parts:
-            _copied(table, out, notes)
-    for kind, name in connection.exec_driver_sql(_LEFT):
-        notes.append(f"the {kind} {name} is left behind")
-    return out, notes
-
-
-def _copied(table: sa.Table, out: MetaData, notes: list[str]) -> None:
-    columns = [_portable(table, column, notes) for column in table.columns if column.computed is None]
-    notes += [
-        f"{table.fullname}.{column.name} is computed by PostgreSQL ({column.computed.sqltext}), and is left out"
-        for column in table.columns
-        if column.computed is not None
-    ]
-    copy = sa.Table(table.name, out, *columns, schema=table.schema)
-    for constraint in table.constraints:
-        names = [column.name for column in getattr(constraint, "columns", ())]
-        if not all(name in copy.c for name in names):
-            continue
-        if isinstance(constraint, sa.PrimaryKeyConstraint) and names:
-            copy.append_constraint(
-                sa.PrimaryKeyConstraint(*names, name=str(constraint.name) if constraint.name else None)
-            )
-        elif isinstance(constraint, sa.UniqueConstraint):
-            copy.append_constraint(sa.UniqueConstraint(*names, name=constraint.name))
-        elif isinstance(constraint, sa.ForeignKeyConstraint):
-            copy.append_constraint(_same_key(constraint))
-        elif isinstance(constraint, sa.CheckConstraint):
-            copy.append_constraint(sa.CheckConstraint(check_for_sqlite(str(constraint.sqltext)), name=constraint.name))
-    for column in table.columns:
-        if isinstance(column.type, sa.Enum):
-            labels = ", ".join("'" + label.replace("'", "''") + "'" for label in column.type.enums)
-            copy.append_constraint(sa.CheckConstraint(f'"{column.name}" IN ({labels})'))
-    for index in table.indexes:
-        _index(index, copy, notes)
-
-
-def _same_key(key: sa.ForeignKeyConstraint) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        key.column_keys,
-        [each.target_fullname for each in key.elements],
-        name=key.name,
-        ondelete=key.ondelete,
-        onupdate=key.onupdate,
-        deferrable=key.deferrable,
-        initially=key.initially,
-    )
-
-
-def _index(index: sa.Index, copy: sa.Table, notes: list[str]) -> None:
-    names = [str(getattr(each, "name", "")) for each in index.expressions]
-    method = index.dialect_options["postgresql"].get("using") or "btree"
-    if method != "btree" or not all(name in copy.c for name in names):
-        notes.append(f"the index {index.name} is left out")
-        return
-    where = index.dialect_options["postgresql"].get("where")
-    options: dict[str, Any] = {"sqlite_where": sa.text(check_for_sqlite(str(where)))} if where is not None else {}
-    sa.Index(index.name, *(copy.c[name] for name in names), unique=bool(index.unique), **options)
-
-
-def _portable(table: sa.Table, column: sa.Column[Any], notes: list[str]) -> sa.Column[Any]:
-    type_: TypeEngine[Any] = sa.Interval() if isinstance(column.type, pg.INTERVAL) else column.type
-    kind, place = kind_of(type_), f"{table.fullname}.{column.name}"
-    alone = [each.name for each in table.primary_key.columns] == [column.name] and kind in INTEGERS
-    default = None
-    server: Any = column.server_default
-    text = str(server.arg) if isinstance(server, sa.DefaultClause) else None
-    if text is not None and "nextval(" not in text:
-        default = default_for_sqlite(text, kind)
-        if default is None:
-            notes.append(f"{place}: the default {text} is left out")
-    elif (text is not None or column.identity is not None) and not alone:
-        notes.append(f"{place} was numbered by PostgreSQL; SQLite numbers single keys only")
-    return sa.Column(
-        column.name,
-        _typed(type_, kind, place, notes, alone=alone),
-        *([sa.DefaultClause(sa.literal_column(default))] if default is not None else []),
-        nullable=column.nullable,
-        autoincrement=alone,
-    )
-
-
-def _typed(type_: TypeEngine[Any], kind: Kind, place: str, notes: list[str], *, alone: bool) -> TypeEngine[Any]:
-    if alone:
-        return type_.with_variant(Declared("INTEGER"), "sqlite")
-    if kind is Kind.NUMERIC:
-        precision, scale = getattr(type_, "precision", None), getattr(type_, "scale", None)
-        digits = f"({precision}, {scale or 0})" if precision else ""
-        exact = not precision or precision > _EXACT_DIGITS
-        return type_.with_variant(Declared(f"{'DECIMAL_TEXT' if exact else 'NUMERIC'}{digits}", exact=exact), "sqlite")
-    if kind is Kind.VARCHAR or (kind is Kind.TEXT and getattr(type_, "length", None)):
-        length = getattr(type_, "length", None)
-        return type_.with_variant(Declared(f"VARCHAR({length})" if length else "TEXT"), "sqlite")
-    if kind is Kind.OTHER:
-        notes.append(f"{place}: {type_} becomes text")
-    return type_.with_variant(Declared(_WORDS[kind]), "sqlite")
-
-
-__all__ = ["from_postgres", "from_sqlite"]
+__all__ = ["DECLARED", "from_sqlite"]

@@ -56,6 +56,7 @@ def move(origin: Origin, goal: Goal, order: Order) -> Moved:
     """
     started = time.monotonic()
     with origin.reading():
+        _refuse_half(origin)
         metadata, notes = (order.models, []) if order.models is not None else origin.schema()
         shapes = _shapes(metadata, origin, notes)
         with goal.writing():
@@ -73,6 +74,16 @@ def move(origin: Origin, goal: Goal, order: Order) -> Moved:
             done = _compare_all(origin, goal, shapes, sums, order.on_progress)
             goal.forget()
     return Moved(done, tuple(notes), found is not None and not order.restart, time.monotonic() - started)
+
+
+def _refuse_half(origin: Origin) -> None:
+    """What was filled in part is no source: what is missing in it would be missing for good."""
+    found = origin.journal()
+    if found is not None:
+        raise CannotMove(
+            f"{origin.name} holds part of a move from {found[0]} that was not finished",
+            hint="Finish that one first, by giving its command again.",
+        )
 
 
 def _shapes(metadata: MetaData, origin: Origin, notes: list[str]) -> list[Shape]:

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from undercroft.catalog.kinds import Kind, kind_of
 from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.migrate.facts import quoted, read_facts
 from undercroft.engine.migrate.place import Place, held
 from undercroft.engine.move.errors import CannotMove, Unreachable
 from undercroft.engine.move.reflected import from_sqlite
-from undercroft.engine.move.types import OURS, Mark, Positioned, Shape, TextRow
+from undercroft.engine.move.types import ONLY_POSTGRES, OURS, WORDS, Mark, Positioned, Shape, TextRow, Words
 from undercroft.engine.move.values import NoPlace, reader, writer
 from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect, dotted, undotted
 
@@ -220,7 +221,10 @@ class SqliteSide:
                     _refuse(shape, writers, row)
                 raise
             except self.place.library.module.Error as error:
-                raise CannotMove(f"rows of {shape.title} do not fit: {error}") from error
+                raise CannotMove(
+                    f"rows of {shape.title} do not fit: {error}",
+                    hint="Change these values in the source, then run the same command again.",
+                ) from error
             self._mark(shape.title, mark)
 
     def _mark(self, title: str, mark: Mark) -> None:
@@ -247,9 +251,13 @@ class SqliteSide:
         return []
 
     def _count_on(self, table: str, last: int) -> None:
-        rows = self._run("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
-        if rows:
+        """Where the table numbers by AUTOINCREMENT; a table without rows is not in the list yet."""
+        if "autoincrement" not in read_facts(self._run)[table].options:
+            return
+        if self._run("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)):
             self._run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (last, table))
+        else:
+            self._run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
     def forget(self) -> None:
         with self._transaction():
@@ -264,6 +272,7 @@ class SqliteSide:
         for table in metadata.tables.values():
             for index in sorted(table.indexes, key=lambda each: str(each.name)):
                 self._try(str(CreateIndex(index).compile(dialect=self.dialect)), f"the index {index.name}", notes)
+        notes += [f"{what} is left out" for what, _ in metadata.info.get(ONLY_POSTGRES, ())]
         return notes
 
     def _table(self, table: sa.Table, notes: list[str]) -> None:
@@ -275,8 +284,31 @@ class SqliteSide:
             table.constraints.add(check)
             if not self._understands(table):
                 table.constraints.discard(check)
-                notes.append(f"{table.fullname}: the CHECK {check.sqltext} is left out, since SQLite does not know it")
-        self._run(self._ddl(table))
+                here = check.info[WORDS].here
+                notes.append(f"{table.fullname}: the CHECK {here} is left out, since SQLite does not know it")
+        for column in table.columns:
+            self._told(column, notes)
+        uniques = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
+        for unique in uniques:
+            if unique.dialect_options["postgresql"]["nulls_not_distinct"]:
+                notes += [f"{table.fullname}: {unique.name} lets more than one NULL in now"]
+        try:
+            self._run(self._ddl(table))
+        except self.place.library.module.Error as error:
+            raise CannotMove(f"the table {table.fullname} cannot be made in {self.name}: {error}") from error
+
+    def _told(self, column: sa.Column[Any], notes: list[str]) -> None:
+        """What a column is on PostgreSQL and is not here; and its default."""
+        place = f"{column.table.fullname}.{column.name}"
+        if kind_of(column.type) is Kind.OTHER:
+            notes.append(f"{place}: {column.type} becomes text")
+        words: Words | None = column.info.get(WORDS)
+        if words is None:
+            return
+        if words.sqlite is None:
+            notes.append(f"{place}: the default {words.here} is left out")
+        else:
+            column.server_default = sa.DefaultClause(sa.literal_column(words.sqlite))
 
     def _understands(self, table: sa.Table) -> bool:
         scratch = self.place.library.module.connect(":memory:")

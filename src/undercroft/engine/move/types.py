@@ -54,6 +54,22 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """A default or a CHECK of a reflected schema, as each engine says it; None where it cannot."""
+
+    here: str
+    """As the source says it, for people."""
+    sqlite: str | None
+    postgresql: str | None
+
+
+WORDS = "words"
+"""The `Words` in the `info` of a column (its default) or of a CHECK."""
+ONLY_POSTGRES = "only_postgres"
+"""In the `info` of a reflected `MetaData`: what SQLite has no place for, and the statement that makes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """How far a table has come: the last row that is committed on the target, in the source's own words."""
 
@@ -145,6 +161,10 @@ class Origin(Protocol):
 
     def scan(self, shape: Shape) -> Generator[TextRow, None, None]:
         """Every row, in any order. Raises `CannotMove`."""
+        ...
+
+    def journal(self) -> tuple[str, dict[str, Mark]] | None:
+        """Of a move into this database that was interrupted, as in `Goal`."""
         ...
 
     def counters(self, shape: Shape) -> dict[str, int]:
