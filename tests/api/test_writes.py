@@ -5,6 +5,7 @@ Each case compares all that the database holds before and after.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from tests.api.scenario import SERVICE, Place, Reply, Request, escaped, get, send
 from undercroft import App
 from undercroft.models.base import NAMES
+from undercroft.sql.write import MOST_KINDS, WriteProgram
 
 FULL = ("prefer", "return=representation")
 MERGE = ("prefer", "resolution=merge-duplicates,return=representation")
@@ -133,6 +135,34 @@ def test_each_row_of_a_bulk_has_its_own_default(place: Place) -> None:
 def test_rows_of_a_bulk_have_the_same_keys(place: Place) -> None:
     uneven = [{"label": "a"}, {"label": "b", "price": 1}]
     refused(place, send("POST", "/rest/v1/parts", uneven), 400, "PGRST102", message="All object keys must match")
+
+
+def rows_of_kinds() -> list[dict[str, Any]]:
+    """257 rows, each of which brings another set of columns; the first one has them all."""
+    values: dict[str, Any] = dict.fromkeys(("price", "serial", "changed"), 1) | {
+        "maker": "m",
+        "code": None,
+        "open": False,
+    }
+    values |= {"noted": "n", "kept": "k"}
+    sets = itertools.chain.from_iterable(itertools.combinations(values, size) for size in range(len(values), -1, -1))
+    every = [{"label": "x", **{name: values[name] for name in each}} for each in sets]
+    return [{"id": 499, **every[0]}, *every]
+
+
+def test_rows_of_one_body_are_not_of_endless_kinds(place: Place) -> None:
+    """Each set of columns is a statement of its own, which takes time to write and room to keep."""
+    columns = "id,label,maker,code,price,open,serial,noted,kept,changed"
+    path, undo = f"/rest/v1/parts?columns={columns}", ("prefer", "missing=default,tx=rollback")
+    refused(place, send("POST", path, rows_of_kinds(), undo), 413, "54000")
+    program = next(each for each in _programs(place) if each.plan.missing_default)
+    assert program.mutation.cache_info().maxsize == MOST_KINDS  # type: ignore[attr-defined]  # functools'
+    assert program.mutation.cache_info().currsize == 0, "refused before any was written"  # type: ignore[attr-defined]
+    assert place.ask(send("POST", path, rows_of_kinds()[:40], undo), SERVICE).status == 201
+
+
+def _programs(place: Place) -> list[WriteProgram]:
+    return list(place.house.pipeline._writes._young.values())
 
 
 def test_columns_choose_what_is_taken_and_missing_ones_are_null_or_default(place: Place) -> None:
@@ -421,7 +451,8 @@ def test_views_are_not_written(place: Place) -> None:
         send("PATCH", "/rest/v1/seen?said=eq.x", {"said": "y"}),
         Request("DELETE", "/rest/v1/seen?said=eq.x"),
     ):
-        refused(place, request, 500, "55000")
+        words = {"message": 'cannot write to view "seen"', "hint": "Write to the tables below it."}
+        refused(place, request, 500, "55000", **words)
 
 
 # ---------------------------------------------------------------- constraints in PostgreSQL's words

@@ -48,13 +48,28 @@ def twice_in_payload() -> PipelineFault:
     )
 
 
+def too_many_kinds(most: int) -> PipelineFault:
+    return PipelineFault(
+        f"the rows of one write may have at most {most} different sets of columns",
+        code="54000",
+        hint="Write them in several requests.",
+    )
+
+
 def key_leads_nowhere() -> PipelineFault:
     """In the engines' own words: whether a key is looked up at once or later is none of the caller's business."""
     return PipelineFault("insert, update or delete on table violates foreign key constraint", code="23503")
 
 
-def no_view_writes(table: str) -> PipelineFault:
-    return PipelineFault(f'cannot write to view "{table}"', code="55000", hint="Write to the tables below it.")
+class ViewFault(PipelineFault):
+    """A write to a view, which PostgreSQL calls an object in a wrong state."""
+
+    default_code = "55000"
+    is_told = True
+
+
+def no_view_writes(table: str) -> ViewFault:
+    return ViewFault(f'cannot write to view "{table}"', hint="Write to the tables below it.")
 
 
 def unknown_function(schema: str, name: str, arguments: Iterable[str], near: str | None) -> PipelineFault:

@@ -13,13 +13,20 @@ from undercroft.access.actor import Actor
 from undercroft.access.errors import row_refused
 from undercroft.engine.errors import FOREIGN_KEY, NO_SUCH_TARGET, DatabaseFault
 from undercroft.engine.types import Cursor
-from undercroft.pipeline.errors import key_differs, key_leads_nowhere, not_single, too_many_affected, twice_in_payload
+from undercroft.pipeline.errors import (
+    key_differs,
+    key_leads_nowhere,
+    not_single,
+    too_many_affected,
+    too_many_kinds,
+    twice_in_payload,
+)
 from undercroft.query.plan import WritePlan
 from undercroft.sql.errors import null_in_key
 from undercroft.sql.made import Made
 from undercroft.sql.read import KEYS
 from undercroft.sql.statement import Given, Statement
-from undercroft.sql.write import EXISTING, WriteProgram
+from undercroft.sql.write import EXISTING, MOST_KINDS, WriteProgram
 
 BodyRow = Mapping[str, Any]
 
@@ -227,7 +234,10 @@ def _insertions(
     program: WriteProgram, request: WriteRequest, carried: Mapping[str, Any]
 ) -> Iterator[tuple[list[tuple[Statement, Given]], tuple[str, ...]]]:
     """The statements that write the rows of the body, those of one kind together, with the columns that they write."""
-    for rows, columns in _statements(program.plan, request):
+    groups = list(_statements(program.plan, request))
+    if len({columns for _, columns in groups}) > MOST_KINDS:
+        raise too_many_kinds(MOST_KINDS)
+    for rows, columns in groups:
         together = program.together(columns) if len(rows) > 1 else None
         if together is not None:
             yield [(together, Given(request.values, request.actor, None, carried, rows))], columns
@@ -256,9 +266,10 @@ def _rows(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[BodyRow, tup
 
 
 def _columns_of(row: BodyRow, named: tuple[str, ...], plan: WritePlan, request: WriteRequest) -> tuple[str, ...]:
-    if request.own_columns:
-        return tuple(row)
-    return tuple(name for name in named if name in row) if plan.missing_default else named
+    if request.own_columns or plan.missing_default:
+        given = tuple(name for name in named if name in row)
+        return given + tuple(name for name in row if name not in named) if request.own_columns else given
+    return named
 
 
 def check_size(affected: int, bounds: WriteBounds) -> None:

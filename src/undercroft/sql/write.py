@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -31,6 +31,8 @@ Row = Mapping[str, Any]
 EXISTING = "existing"
 """What an earlier step found: the conflict columns' values of the rows that an upsert met. The rows written are carried
 as `KEYS`."""
+MOST_KINDS = 256
+"""Of so many kinds of rows, by the columns that they bring, a program keeps the statements: they take time to write."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,22 +99,14 @@ def write_program(
     upserts = plan.verb in ("upsert", "replace") and bool(plan.conflict)
     rich = _has_query(writer.check)
     foreseen = plan.verb == "update" and rich and bool(inner_rows(writer.check, plan.table.element))
-    statements: dict[tuple[str, ...], Statement] = {}
-
-    def mutation(columns: tuple[str, ...]) -> Statement:
-        statement = statements.get(columns)
-        if statement is None:
-            element = writer.mutation(columns, None if rich else writer.check)
-            statement = statements[columns] = compile_statement(element, dialect.sqlalchemy)
-        return statement
-
+    check, kept = None if rich else writer.check, lru_cache(MOST_KINDS)
     return WriteProgram(
         plan=plan,
-        mutation=mutation,
-        together=cache(lambda columns: writer.together(columns, None if rich else writer.check)),
+        mutation=kept(lambda columns: writer.compiled(writer.mutation(columns, check))),
+        together=kept(lambda columns: writer.together(columns, check)),
         key_known=writer.compiled(writer.key_known()) if upserts and not writer.is_declared_key else None,
         existing=writer.compiled(writer.existing()) if upserts else None,
-        foresee=cache(lambda columns: writer.compiled(writer.foresee(columns))) if foreseen else None,
+        foresee=kept(lambda columns: writer.compiled(writer.foresee(columns))) if foreseen else None,
         verify=writer.compiled(writer.verify()) if rich and not foreseen and not blind else None,
         before=writer.compiled(writer.shown_targets()) if plan.verb == "delete" and plan.returning else None,
         after=writer.compiled(writer.shown_keys()) if plan.verb != "delete" and plan.returning else None,
