@@ -33,6 +33,7 @@ class NoKeyFault(Fault):
     """A token came, and the server has nothing to check it with."""
 
     default_code = "PGRST300"
+    is_told = True
 
     def __init__(self) -> None:
         super().__init__("Server lacks JWT secret")

@@ -21,6 +21,8 @@ class Fault(Exception):
     """
 
     default_code: ClassVar[str] = "XX000"
+    is_told: ClassVar[bool] = False
+    """Callers read its words even where its status is 500: nothing of the program's inside is in them."""
 
     def __init__(
         self,

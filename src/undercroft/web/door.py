@@ -176,7 +176,7 @@ class Door:
                 cause=cause,
                 id=self._id_of(request),
             )
-            if status == 500 and fault.code != "PGRST300":  # that the server has no key is told: nothing else is in it
+            if status == 500 and not fault.is_told:
                 fault = self._secretive(fault, request)
         return Answer(status, headers, self._fault_body(fault))
 
