@@ -194,6 +194,15 @@ def test_preferences(served: Served) -> None:
     assert (reply.status, reply.header("location"), reply.body) == (201, "/kept?id=eq.7", b"")
 
 
+def test_what_is_missing_has_the_default_of_its_identity_or_domain(served: Served) -> None:
+    given: dict[str, Any] = {"prefer": "missing=default, return=representation", "given": BACK}
+    reply = served.post("/filled?columns=id,a,b", [{"b": "x"}, {"id": 70, "a": 5}], **given)
+    assert reply.status == 201, reply.text
+    first, second = reply.json()
+    assert (first["a"], first["b"], type(first["id"])) == (4, "x", int)
+    assert second == {"id": 70, "a": 5, "b": "bb", "made": 2}
+
+
 def test_what_is_told_beside(served: Served) -> None:
     timing = served.get("/letters", given={"server-timing-enabled": True}).header("server-timing") or ""
     assert [part.split(";")[0].strip() for part in timing.split(",")] == [

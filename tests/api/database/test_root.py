@@ -93,6 +93,10 @@ def test_columns_of_every_type(served: Served) -> None:
     assert columns["gen"] == {"type": "integer", "format": "int32"}
     assert columns["u"] == {"type": "string", "format": "uuid", "default": "gen_random_uuid()"}
     assert "default" not in columns["id"]
+    filled = described(served)["definitions"]["filled"]
+    assert filled["properties"]["a"] == {"type": "integer", "format": "int32", "default": 4}  # its domain's
+    assert filled["required"] == ["id", "a"]
+    assert "default" not in filled["properties"]["made"]
 
 
 def test_functions(served: Served) -> None:

@@ -1,7 +1,7 @@
 """What is asked of pg_catalog: five statements, each of which gives one row with one JSON value.
 
 Names of types come out with their schema wherever they need it, since the statements run with an empty search path.
-`$1` is the JSON array of the served schemas.
+`$1` is the JSON array of the served schemas; for views, of those of the search path too.
 """
 
 from __future__ import annotations
@@ -25,11 +25,19 @@ WITH asked AS (
   WHERE n.nspname IN (SELECT jsonb_array_elements_text($1::jsonb))
 ), columns AS (
   SELECT a.attrelid, json_agg(json_build_array(
-    a.attnum, a.attname, a.atttypid::bigint, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '',
-    a.attgenerated <> '', pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum),
-    information_schema._pg_char_max_length(a.atttypid, a.atttypmod)
+    a.attnum, a.attname, a.atttypid::bigint, format_type(a.atttypid, a.atttypmod),
+    a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.attidentity <> '', a.attgenerated <> '',
+    CASE
+      WHEN a.attidentity = 'd'
+      THEN format('nextval(%L)', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname))
+      WHEN a.attgenerated <> '' THEN NULL
+      WHEN d.adbin IS NULL AND t.typtype = 'd' THEN pg_get_expr(t.typdefaultbin, 0)
+      ELSE pg_get_expr(d.adbin, d.adrelid)
+    END,
+    col_description(a.attrelid, a.attnum), information_schema._pg_char_max_length(a.atttypid, a.atttypmod)
   ) ORDER BY a.attnum) AS listed
   FROM pg_attribute a
+  JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attrelid IN (SELECT oid FROM asked) AND a.attnum > 0 AND NOT a.attisdropped
   GROUP BY a.attrelid
@@ -57,8 +65,7 @@ SELECT coalesce(json_agg(json_build_array(c.oid::bigint, r.ev_action::text) ORDE
 FROM pg_rewrite r
 JOIN pg_class c ON c.oid = r.ev_class
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE r.ev_type = '1' AND c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-  AND n.nspname NOT LIKE 'pg\\_%'
+WHERE r.ev_type = '1' AND c.relkind IN ('v', 'm') AND n.nspname IN (SELECT jsonb_array_elements_text($1::jsonb))
 """
 
 ROUTINES = """
