@@ -6,12 +6,19 @@ import random
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
+from undercroft.access.actor import ANONYMOUS
 from undercroft.base.faults import Fault
+from undercroft.catalog.kinds import Kind
+from undercroft.catalog.reader import read_catalog
+from undercroft.query.plan import Bound, Compare
+from undercroft.sql.dialect import Scalar
 from undercroft.sql.search.finding import finds
 from undercroft.sql.search.lexemes import check_language, lexizer, positions
-from undercroft.sql.search.queries import LONGEST, Style, parse_query, read_query, write_query
+from undercroft.sql.search.queries import LONGEST, Style, parse_query, read_query, readable, write_query
 from undercroft.sql.search.tokens import tokens
+from undercroft.sql.statement import Given, compile_statement
 
 TEXTS = [
     "The Fat Rats", "foo-bar-baz", "end.Start of", "e.g. this", "U.S.A.", "3.5 -3.5 1e5 1.2.3", "covid-19",
@@ -131,6 +138,59 @@ def test_postgresql_finds_the_same(postgres_url: str) -> None:
             assert ours == theirs, (style, language, query, text)
             compared += theirs is True
     assert compared > 100
+
+
+@pytest.mark.needs("postgres")
+@pytest.mark.parametrize("many", [1, 2, 29, 30, 31, 40, 81])
+@pytest.mark.parametrize(
+    ("style", "start", "sign", "end"),
+    [
+        ("fts", "", "!", "cat"),
+        ("fts", "a | b & cat <-> ", "!", "rat"),
+        ("fts", "dog & ", "! ", "cat"),
+        ("wfts", "", "-", "cat"),
+        ("wfts", "rat or dog ", "- ", "cat"),
+        ("wfts", "dog or rat dog ", "-", '"cat rat"'),
+        ("wfts", "dog", "-", "cat"),
+        ("wfts", '"dog ', "-", ' cat"'),
+    ],
+)
+def test_postgresql_reads_very_many_negations(
+    postgres_url: str, style: Style, start: str, sign: str, end: str, many: int
+) -> None:
+    """By themselves they would be an internal error there."""
+    import psycopg
+
+    query = readable(style, start + sign * many + end)
+    assert many > 28 or query == start + sign * many + end
+    with psycopg.connect(postgres_url) as connection:
+        for text in ("a cat", "dog", "dog cat", "cat dog", "rat", "cat rat dog"):
+            row = connection.execute(
+                f"SELECT to_tsvector('simple', %s) @@ {FUNCTIONS[style]}('simple', %s)", (text, query)
+            ).fetchone()
+            assert row is not None
+            assert row[0] is answer(style, start + sign * many + end, text, "simple"), (text, query)
+
+
+def test_postgresql_is_handed_what_it_can_read() -> None:
+    from undercroft.sql.postgres.app import AppPostgresDialect
+    from undercroft.sql.postgres.compiling import TextDialect
+
+    metadata = sa.MetaData()
+    sa.Table("texts", metadata, sa.Column("said", sa.Text))
+    table = read_catalog(metadata).tables["texts"]
+    styles: tuple[tuple[Style, str], ...] = (("fts", "!"), ("wfts", "-"))
+    for style, sign in styles:
+        term = Compare(Bound(table.columns["said"]), style, 0, False, None, None, None)
+        clause = AppPostgresDialect(TextDialect()).compare(Scalar(table.element.c.said, Kind.TEXT), term)
+        statement = compile_statement(sa.select(clause), TextDialect())
+        assert statement.arguments(Given((sign * 41 + "cat",), ANONYMOUS))[-1] == f"{sign}cat"
+
+
+@pytest.mark.parametrize("query", ["''", "!''", "cat & ''", "('')", "'' | cat"])
+def test_a_word_between_quotes_has_letters(query: str) -> None:
+    assert code(lambda: read_query("fts", query, lexizer("simple"))) == "42601"
+    read_query("fts", query.replace("''", "' '"), lexizer("simple"))  # which PostgreSQL reads
 
 
 def answer(style: Style, query: str, text: str, language: str) -> bool:

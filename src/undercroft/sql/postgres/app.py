@@ -29,7 +29,7 @@ from undercroft.sql.postgres.texts import array_of, plain_text
 from undercroft.sql.postgres.values import Named, as_text, csv_of
 from undercroft.sql.regex import common_regex
 from undercroft.sql.search.lexemes import known_language, lexizer
-from undercroft.sql.search.queries import Style, read_query
+from undercroft.sql.search.queries import Style, read_query, readable
 from undercroft.sql.statement import Handed, processor_for
 from undercroft.sql.text import text_literal
 
@@ -131,10 +131,11 @@ class AppPostgresDialect(PostgresDialect):
     def _words(self, term: Compare) -> Callable[[str], str]:
         """Read by us first: PostgreSQL tells of a search that cannot be read only where there is a row to find."""
         lexize = lexizer("simple")  # the stems are PostgreSQL's own
+        style = cast("Style", term.operator)
 
         def read(text: str) -> str:
-            read_query(cast("Style", term.operator), read_text(text), lexize)
-            return text
+            read_query(style, read_text(text), lexize)
+            return readable(style, text)
 
         return read
 

@@ -28,6 +28,8 @@ _FLAGS = re.compile(r":([*abcdABCD]*)")
 _FOLLOWED = re.compile(r"<(-|\d{1,9})>")
 _WEB_WORD = re.compile(r'[^\s"|&():!<]+')
 _WEB_OR = re.compile(r"or(?![\w-])", re.IGNORECASE)
+_NEGATIONS = {"fts": re.compile(r"(?:!\s*){29,}"), "wfts": re.compile(r"(?<![\w-])(?:-\s*){29,}")}
+"""So many in a row, behind three other operators, are more than PostgreSQL keeps in mind: its STACKDEPTH is 32."""
 
 
 class Word(NamedTuple):
@@ -75,6 +77,17 @@ def read_query(style: Style, text: str, lexize: Lexize) -> Query | None:
         case _:
             found = _operand(text, lexize, "&" if style == "plfts" else "<")
     return _cleaned(found)[0] if found is not None else None
+
+
+def readable(style: Style, text: str) -> str:
+    """The same query as PostgreSQL can read it: of very many negations in a row, two or one."""
+    runs = _NEGATIONS.get(style)
+    return text if runs is None else runs.sub(_one_or_two, text)
+
+
+def _one_or_two(run: re.Match[str]) -> str:
+    sign = run[0][0]
+    return sign if run[0].count(sign) % 2 else 2 * sign
 
 
 def _operand(
@@ -166,6 +179,8 @@ class _Reading:
             raise self._fault()
         self._place = found.end()
         written = quoted[1].replace("''", "'") if quoted else found[0]
+        if not written:
+            raise self._fault()
         flags = _FLAGS.match(self._text, self._place)
         if flags:
             self._place = flags.end()
