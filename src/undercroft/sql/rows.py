@@ -79,7 +79,7 @@ class ReadWriter:
         if not pieces:
             return text_literal(""), text_literal("")
         header = constant(",".join(csv_field(piece.plain) for piece in pieces))
-        fields = [self.dialect.csv_value(piece.scalar or Scalar(piece.value, Kind.JSON)) for piece in pieces]
+        fields = [self.dialect.csv_value(piece.scalar or _embedded(piece)) for piece in pieces]
         commas = [text_literal(",")] * (len(fields) - 1)
         return header, concat([part for pair in zip(fields, [*commas, text_literal("")], strict=True) for part in pair])
 
@@ -327,6 +327,11 @@ class ReadWriter:
         if term.embed is None and not term.field.json and not term.field.column.nullable:
             return element  # where there are no nulls, an index can give the order as it is
         return element.nulls_first() if term.nulls == "first" else element.nulls_last()
+
+
+def _embedded(piece: Piece) -> Scalar:
+    """An embed as a field of CSV; one row that is not there is no value."""
+    return Scalar(sa.func.nullif(piece.value, text_literal("null")), Kind.JSON)
 
 
 def check_order_of_groups(node: Node) -> None:

@@ -246,3 +246,14 @@ def test_a_head_counts_groups(served: Served) -> None:
         shown, bare = served.get(f"/{target}", **given), served.ask("HEAD", f"/{target}", **given)
         assert (bare.status, bare.header("content-range")) == (200, shown.header("content-range"))
         assert shown.header("content-range") == f"0-{len(shown.json()) - 1}/*"
+
+
+def test_an_embed_that_is_not_there_is_an_empty_field(served: Served) -> None:
+    reply = served.get("/users?select=id,o2o(extra),sent(id)&sent.id=eq.1&order=id", accept="text/csv")
+    assert reply.text == 'id,o2o,sent\n1,"{""extra"": ""e""}","[{""id"": 1}]"\n2,,[]'
+
+
+def test_views_lead_on_through_the_search_path_alone(served: Served) -> None:
+    """A view over a view that is neither served nor on the search path has no keys."""
+    assert served.get("/over_path?select=id,authors(name)&id=eq.1").json() == [{"id": 1, "authors": {"name": "A"}}]
+    assert served.get("/over_hidden?select=id,authors(name)").fault == (400, "PGRST200")

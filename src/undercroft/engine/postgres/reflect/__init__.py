@@ -36,22 +36,24 @@ One = Callable[[str, Sequence[object]], Sequence[Any]]
 
 
 def reflect(one: One, schemas: Sequence[str], search_path: Sequence[str] = ()) -> dict[str, Catalog]:
-    """The catalog of each of `schemas`. `search_path` are further schemas whose functions make computed fields.
+    """The catalog of each of `schemas`. `search_path` are further schemas, whose functions make computed fields, and
+    whose views lead on to the tables below them.
 
     All statements belong into one transaction, read only and best of a snapshot (REPEATABLE READ); it is left with an
     empty search path. Raises `DatabaseFault`.
     """
-    return make_catalogs(read_facts(one, schemas), schemas, search_path)
+    return make_catalogs(read_facts(one, schemas, search_path), schemas, search_path)
 
 
-def read_facts(one: One, schemas: Sequence[str]) -> Facts:
+def read_facts(one: One, schemas: Sequence[str], search_path: Sequence[str] = ()) -> Facts:
     """What pg_catalog says of these schemas, by six statements."""
     one(queries.EMPTY_PATH, ())
     names = msgspec.json.encode(list(schemas)).decode()
+    path = msgspec.json.encode([*schemas, *search_path]).decode()
     return Facts(
         relations=_decoded(one(queries.RELATIONS, (names,)), tuple[RelationFact, ...]),
         constraints=_decoded(one(queries.CONSTRAINTS, ()), tuple[ConstraintFact, ...]),
-        views=_decoded(one(queries.VIEWS, ()), tuple[ViewFact, ...]),
+        views=_decoded(one(queries.VIEWS, (path,)), tuple[ViewFact, ...]),
         routines=_decoded(one(queries.ROUTINES, (names,)), tuple[RoutineFact, ...]),
         types=_decoded(one(queries.TYPES, (names,)), TypeFacts),
     )
