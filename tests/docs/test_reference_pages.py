@@ -51,3 +51,12 @@ def test_the_codes_that_are_raised_are_those_that_stand_there() -> None:
     at_start = {code for code in raised if code.startswith(("UC0", "UC1", "UC2"))}
     assert raised - at_start - set(section("Codes")) == set()
     assert set(section("Codes that nothing raises yet")) & raised == set()
+
+
+def test_every_code_of_our_own_is_told_of() -> None:
+    """Those that end a start, a migration, a move or a check, too: who meets one looks it up."""
+    written = "".join(module.read_text(encoding="utf-8") for module in SOURCE.rglob("*.py"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    ours = set(re.findall(r'"(UC\d{3})"', written))
+    assert len(ours) > 20
+    assert {code for code in ours if f"`{code}`" not in pages} == set()

@@ -84,7 +84,7 @@ class Api(Section):
     aggregates: bool = False
     """Whether `select=amount.sum()` and its like are allowed."""
     plan: bool = False
-    """Whether `Accept: application/vnd.pgrst.plan` shows query plans."""
+    """Whether `Accept: application/vnd.pgrst.plan` shows query plans (PostgreSQL without an app file)."""
     openapi: Literal["follow-privileges", "disabled"] = "follow-privileges"
     """Whether the root describes what the caller may use, and `/docs` shows it."""
     openapi_version: Literal["2.0", "3.1"] = "3.1"
@@ -194,7 +194,8 @@ class Database(Section):
     """`[database]`: where the data is, and how long one may work on it."""
 
     url: Secret | None = None
-    """`sqlite:///file.db`; without it, a file in the data directory. May hold a password, so it is never shown."""
+    """`sqlite:///file.db` or `postgresql://…`; without it, a file in the data directory. May hold a password, so it is
+    never shown."""
     data: Path = Path(".undercroft")
     """The data directory: keys, and the database when no url is given."""
     read_budget_steps: Count = 200_000
@@ -204,7 +205,7 @@ class Database(Section):
     lock_timeout: Seconds | None = Field(default=None, gt=0)
     """On PostgreSQL: seconds for which a statement waits for a lock; by default as the database says."""
     hook_timeout: Seconds = Field(default=5.0, gt=0)
-    """Seconds for which a write whose hooks await Python may hold the writer."""
+    """Seconds for a transaction of hooks or functions; on SQLite it holds the writer meanwhile."""
     readers: Count = 4
     """Reader threads per worker."""
     pool: Count = 10
@@ -221,7 +222,7 @@ class Database(Section):
     """On PostgreSQL: run each request in its caller's role, so that the policies hold a second time, as row-level
     security; see `undercroft migrate policies --emit-rls`."""
     write_queue: Count = 1024
-    """Writes that wait for the writer; one more is answered 503."""
+    """Writes that wait for the writer, on PostgreSQL requests that wait for a connection; one more is answered 503."""
 
 
 class Log(Section):
