@@ -287,6 +287,21 @@ def test_values_of_every_form_set_by_hooks(told: Told) -> None:
     assert reply.json() == [{"raw": "\\x00ff", "doc": {"set": [1, None]}}, {"raw": "\\x02", "doc": {"b": 2}}]
 
 
+def test_what_passes_hooks_has_no_nul_in_its_json_either(told: Told) -> None:
+    place, _ = told
+    assert place.ask(send("POST", "/rest/v1/notes", {"title": "t"}), ada).status == 201
+    before = place.contents()
+    sent = {"doc": {"a": ["x\0"]}}
+    for request in (
+        send("POST", "/rest/v1/notes", {"title": "t", **sent}),
+        send("PATCH", "/rest/v1/notes?title=eq.t", sent),
+        get('/rest/v1/notes?doc=cs.{"a":"\\u0000"}'),
+    ):
+        reply = place.ask(request, ada)
+        assert (reply.status, reply.code) == (400, "22P05"), reply.body
+    assert place.contents() == before
+
+
 TYPED = {
     "mood": "good",
     "span": "00:00:01",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from undercroft.app.blueprint import Blueprint
 from undercroft.app.walls import ensure_wall, refuse_without_postgres
@@ -15,7 +14,7 @@ from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine, SQLiteSettings, migrate
 from undercroft.engine.reflect import any_text
 from undercroft.engine.types import Engine
-from undercroft.sql.codecs import json_encoder
+from undercroft.sql.codecs import write_json
 from undercroft.sql.dialect import AppDialect
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
@@ -74,11 +73,6 @@ def _postgres(url: str, settings: Settings) -> Database:
         json_serializer=write_json,
     )
     return Database(engine, AppPostgresDialect(TextDialect(write_json)), lambda: engine.read("SELECT 1", ()))
-
-
-def write_json(value: Any) -> str:
-    """What JSON columns are written by, on every engine."""
-    return json_encoder.encode(value).decode()
 
 
 def postgres_url(settings: Settings) -> str | None:

@@ -10,7 +10,6 @@ import structlog
 
 from undercroft.access.policy import Rules
 from undercroft.app.blueprint import Blueprint
-from undercroft.app.databases import write_json
 from undercroft.app.house import House
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
 from undercroft.auth.service import identity, installation_keys, session_keys
@@ -27,6 +26,7 @@ from undercroft.pipeline.run import Pipeline
 from undercroft.rest.database import DatabaseRoom
 from undercroft.rest.database_root import DatabaseRoot
 from undercroft.rest.response import fault_headers
+from undercroft.sql.codecs import write_json
 from undercroft.sql.database import DatabaseDialect
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.web.actor import Identify

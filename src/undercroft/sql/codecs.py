@@ -5,6 +5,7 @@ Three doors: `from_text` for URLs and CSV, `from_json` for bodies, `from_claim` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 import msgspec
 
 from undercroft.catalog.kinds import INTEGERS, TEXTS, Kind
-from undercroft.sql.errors import out_of_range
+from undercroft.sql.errors import nul_in_text, out_of_range
 from undercroft.sql.scalars import RANGES, TEXT_READERS, read_text
 
 json_encoder = msgspec.json.Encoder(decimal_format="number")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def from_text(kind: Kind) -> Callable[[str], Any]:
@@ -57,6 +59,18 @@ def from_claim(kind: Kind) -> Callable[[Any], Any]:
     return lambda value: None if isinstance(value, (list, dict)) else read(value)
 
 
+def write_json(value: Any) -> str:
+    """A value of a JSON column as it is written, on every engine.
+
+    Raises `ValueFault` 22P05 for a NUL in one of its texts: PostgreSQL would keep it, and then refuse whoever asks for
+    a part of it.
+    """
+    text = json_encoder.encode(value).decode()
+    if "\\u0000" in text and _NUL.search(text):
+        raise nul_in_text()
+    return text
+
+
 def _other_from_claim(value: Any) -> Any:
     """A claim that is compared with nothing of a known type; a number that no database holds is a text."""
     is_vast = type(value) is int and not -RANGES[Kind.BIGINT] <= value < RANGES[Kind.BIGINT]
@@ -87,4 +101,4 @@ def _short(value: Any) -> str:
         return "a very long number"
 
 
-__all__ = ["from_claim", "from_json", "from_text", "json_encoder", "read_text"]
+__all__ = ["from_claim", "from_json", "from_text", "json_encoder", "read_text", "write_json"]

@@ -25,6 +25,12 @@ def out_of_range(type_name: str, text: object) -> ValueFault:
     return ValueFault(f'value "{text}" is out of range for type {type_name}', code="22003")
 
 
+def nul_in_text() -> ValueFault:
+    return ValueFault(
+        "unsupported Unicode escape sequence", code="22P05", details="\\u0000 cannot be converted to text."
+    )
+
+
 def not_supported(what: str, engine: str) -> NotSupported:
     return NotSupported(
         f"{what} is not supported on {engine}",

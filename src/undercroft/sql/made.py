@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from undercroft.catalog.kinds import JSONS, kind_of
-from undercroft.sql.codecs import from_json, from_text
+from undercroft.sql.codecs import from_json, from_text, write_json
 from undercroft.sql.dialect import AppDialect
 
 
@@ -25,5 +25,15 @@ def as_loaded(column: sa.Column[Any], dialect: AppDialect, *, text_rows: bool) -
     """
     kind = kind_of(column.type)
     if kind in JSONS:  # loaded from the database, numbers would lose digits
-        return (lambda value: None if value is None else from_text(kind)(value)) if text_rows else from_json(kind)
+        return _json_of(from_text(kind) if text_rows else from_json(kind))
     return dialect.loaded_value(kind, column.type)
+
+
+def _json_of(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def loaded(value: Any) -> Any:
+        """Refused here already: a flush would tell what is wrong as an error of its own."""
+        found = None if value is None else read(value)
+        write_json(found)
+        return found
+
+    return loaded

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from undercroft.catalog.kinds import Kind
-from undercroft.sql.errors import ValueFault, invalid_text, out_of_range
+from undercroft.sql.errors import ValueFault, invalid_text, nul_in_text, out_of_range
 
 RANGES = {Kind.SMALLINT: 1 << 15, Kind.INTEGER: 1 << 31, Kind.BIGINT: 1 << 63}
 TRUE_WORDS = {"t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"}
@@ -41,9 +41,7 @@ _INTERVAL = re.compile(
 def read_text(text: str) -> str:
     """PostgreSQL has no text with NUL in it, and neither have we."""
     if "\0" in text:
-        raise ValueFault(
-            "unsupported Unicode escape sequence", code="22P05", details="\\u0000 cannot be converted to text."
-        )
+        raise nul_in_text()
     return text
 
 

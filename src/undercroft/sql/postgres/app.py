@@ -18,7 +18,7 @@ from undercroft.query.ask import Aggregate
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import bounded, one_of_its_words
-from undercroft.sql.codecs import from_json, from_text, json_encoder, read_text
+from undercroft.sql.codecs import from_json, from_text, read_text, write_json
 from undercroft.sql.conversions import cast_target, check_aggregate, check_cast, sum_kind
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import no_operator
@@ -171,7 +171,7 @@ class AppPostgresDialect(PostgresDialect):
             return lambda text: common_regex(text, fold=fold)
         read = from_text(scalar.kind)
         if scalar.kind in JSONS:
-            return lambda text: json_encoder.encode(read(text)).decode()
+            return lambda text: write_json(read(text))
         if scalar.type_ is None or scalar.kind is Kind.NUMERIC:
             # A number is not rounded to the column's digits: it is only compared.
             return lambda text: plain_text(read(text))
@@ -208,9 +208,7 @@ class AppPostgresDialect(PostgresDialect):
     def row_value(self, kind: Kind, type_: TypeEngine[Any], *, text_rows: bool) -> Callable[[Any], object]:
         if kind in JSONS:
             from_caller = from_text(kind) if text_rows else None
-            return lambda value: (
-                None if value is None else json_encoder.encode(from_caller(value) if from_caller else value).decode()
-            )
+            return lambda value: None if value is None else write_json(from_caller(value) if from_caller else value)
         if isinstance(type_, (sa.ARRAY, ARRAY)):
             return _as_texts(processor_for(type_, self.sqlalchemy, lambda value: value))
         return _as_texts(processor_for(type_, self.sqlalchemy, bounded(kind, type_, from_json(kind))))

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from undercroft.catalog.kinds import JSONS, Kind
 from undercroft.query.ask import Slot
 from undercroft.sql.bounds import bounded
-from undercroft.sql.codecs import from_json, from_text, json_encoder
+from undercroft.sql.codecs import from_json, from_text, json_encoder, write_json
 from undercroft.sql.dialect import Expression, RowFetch
 from undercroft.sql.errors import not_supported
 from undercroft.sql.sqlite.filters import SqliteFilters
@@ -105,7 +105,7 @@ class SqliteDialect(SqliteFilters):
     def _json_of(self, value: Any) -> str:
         """JSON as a text. A number alone becomes a number of SQLite's, in a column of this type: one that would not
         come back as it was written is refused."""
-        text = json_encoder.encode(value).decode()
+        text = write_json(value)
         if isinstance(value, (int, float, Decimal)) and not _comes_back(value, text):
             raise not_supported("such a number alone in a JSON column", self.name)
         return text

@@ -16,7 +16,7 @@ from undercroft.query.ask import Slot
 from undercroft.query.plan import Compare
 from undercroft.query.values import read_array, read_list
 from undercroft.sql.bounds import one_of_its_words
-from undercroft.sql.codecs import from_text, json_encoder, read_text
+from undercroft.sql.codecs import from_text, json_encoder, read_text, write_json
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import no_operator, not_supported
 from undercroft.sql.regex import common_regex
@@ -155,7 +155,7 @@ class SqliteFilters(SqliteValues):
     def _reader(self, scalar: Scalar) -> Callable[[str], object]:
         read = from_text(scalar.kind)
         if scalar.kind in JSONS:
-            return lambda text: json_encoder.encode(read(text)).decode()
+            return lambda text: write_json(read(text))
         if scalar.kind is Kind.NUMERIC:
             # Not by the column's type: that would round to the column's digits what is only compared.
             return (
