@@ -87,13 +87,16 @@ def test_features_of_rows(served: Served) -> None:
     }
 
 
-def test_ours_by_quality_and_place(served: Served) -> None:
+def test_ours_by_quality_exactness_and_place(served: Served) -> None:
     def shown(accept: str, target: str = "/letters?id=eq.1") -> str | None:
         return served.get(target, accept=accept).header("content-type")
 
     assert shown("text/csv;q=0.5, application/json;q=0.9") == "application/json; charset=utf-8"
     assert shown("text/html,application/xhtml+xml,*/*;q=0.8") == "application/json; charset=utf-8"
     assert shown("text/csv") == shown("text/csv", "/rpc/numbers") == "text/csv; charset=utf-8"
+    assert shown("*/*, text/csv") == shown("text/csv, application/json") == "text/csv; charset=utf-8"
+    assert shown("*/*, text/csv;q=0.9") == "application/json; charset=utf-8"
+    assert shown(f"text/csv, {LINES};v=1") == LINES
     stripped = "application/vnd.pgrst.array+json;nulls=stripped"
     assert shown(stripped) == f"{stripped}; charset=utf-8"
     assert shown("application/vnd.pgrst.object") == "application/vnd.pgrst.object+json; charset=utf-8"

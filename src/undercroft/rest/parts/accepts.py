@@ -50,7 +50,7 @@ class Decision(NamedTuple):
 
 
 def decide(header: str, handlers: Handlers, *, plans: bool) -> Decision:
-    """The first type, by quality and then by place, that can be given; `plans`: so can those of query plans.
+    """The first type, by quality, exactness and place, that can be given; `plans`: so can those of query plans.
 
     Raises MediaFault (PGRST107) where there is none.
     """
@@ -115,9 +115,13 @@ def _ours(each: Wanted) -> Media | None:
 
 
 def wanted(header: str) -> list[Wanted]:
-    """The members of an Accept header, the best first."""
+    """The members of an Accept header, the best first; of those wanted alike, what says more goes before what says less.
+
+    How much one says: its parameters, less its stars.
+    """
     found = [_read(piece) for piece in _split(header, ",") if piece.strip()]
-    return [each for quality, each in sorted(found, key=lambda pair: -pair[0]) if quality > 0]
+    best = sorted(found, key=lambda pair: (-pair[0], pair[1].name.count("*") - len(pair[1].parameters)))
+    return [each for quality, each in best if quality > 0]
 
 
 def _read(piece: str) -> tuple[float, Wanted]:
