@@ -115,7 +115,7 @@ def _ours(each: Wanted) -> Media | None:
 
 
 def wanted(header: str) -> list[Wanted]:
-    """The members of an Accept header, the best first; of those wanted alike, what says more goes before what says less.
+    """The members of an Accept header, the best first; of those that are wanted alike, the one that says most.
 
     How much one says: its parameters, less its stars.
     """
