@@ -108,14 +108,13 @@ class Reader:
         limits: Limits,
         schemas: tuple[str, ...] = ("public",),
         timezones: Container[str] = (),
-        plans: bool = False,
     ) -> None:
-        """`schemas` may be named in profile headers, `timezones` in Prefer; `plans` allows the plan media type."""
+        """`schemas` may be named in profile headers, `timezones` in Prefer."""
         self.limits = limits
         self._schemas = schemas
         size = limits.cache_entries
         self._prefer = lru_cache(size)(partial(read_prefer, timezones=timezones))
-        self._accept = lru_cache(size)(partial(read_accept, plans=plans))
+        self._accept = lru_cache(size)(read_accept)
         self._target = lru_cache(size)(read_target)
         self._parameters = Parameters(limits)
         self._frames: ShapeCache[Frame | str] = ShapeCache(size)

@@ -12,8 +12,6 @@ from undercroft.rest.parts.media import (
     JSON_STRIPPED,
     OBJECT,
     OBJECT_STRIPPED,
-    PLAN,
-    PLAN_JSON,
     Media,
     read_accept,
     read_content_type,
@@ -68,11 +66,6 @@ def test_a_media_type_that_we_have_not_is_refused_by_name(header: bytes, named: 
         read_accept(header)
     assert raised.value.code == "PGRST107"
     assert raised.value.message == f"None of these media types are available: {named}"
-
-
-def test_plans_are_given_where_they_are_allowed() -> None:
-    assert read_accept(b"application/vnd.pgrst.plan", plans=True) is PLAN
-    assert read_accept(b"application/vnd.pgrst.plan+json", plans=True) is PLAN_JSON
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from undercroft.rest.errors import BodyFault, MediaFault, shown
 
-MediaKind = Literal["json", "object", "csv", "plan", "openapi", "openapi 2.0", "openapi 3.1"]
+MediaKind = Literal["json", "object", "csv", "openapi", "openapi 2.0", "openapi 3.1"]
 BodyKind = Literal["json", "csv", "form"]
 
 
@@ -25,16 +25,9 @@ JSON_STRIPPED = Media("json", "application/vnd.pgrst.array+json;nulls=stripped",
 OBJECT = Media("object", "application/vnd.pgrst.object+json")
 OBJECT_STRIPPED = Media("object", "application/vnd.pgrst.object+json;nulls=stripped", stripped=True)
 CSV = Media("csv", "text/csv")
-PLAN = Media("plan", "application/vnd.pgrst.plan+text")
-PLAN_JSON = Media("plan", "application/vnd.pgrst.plan+json")
 OPENAPI = Media("openapi", "application/openapi+json")
 """In the version that the settings say."""
 
-_PLANS = {
-    "application/vnd.pgrst.plan": PLAN,
-    "application/vnd.pgrst.plan+text": PLAN,
-    "application/vnd.pgrst.plan+json": PLAN_JSON,
-}
 _ROOT = {
     "": OPENAPI,
     "*/*": OPENAPI,
@@ -58,18 +51,18 @@ _BODIES: dict[str, BodyKind] = {
 }
 
 
-def read_accept(header: bytes, plans: bool = False) -> Media:
+def read_accept(header: bytes) -> Media:
     """The first type, by quality and then by place, that we produce for a table.
 
-    Raises MediaFault (PGRST107) where there is none. `application/geo+json` and, unless `plans`,
-    `application/vnd.pgrst.plan` are among those that are not produced.
+    Raises MediaFault (PGRST107) where there is none. `application/geo+json` and `application/vnd.pgrst.plan` are among
+    those that are not produced.
     """
     text = header.decode("latin-1").strip()
     if not text:
         return JSON
     ranges = [_range(index, piece) for index, piece in enumerate(text.split(",")) if piece.strip()]
     for quality, _, name, parameters in sorted(ranges):
-        found = _produced(name, parameters, plans)
+        found = _produced(name, parameters)
         if found and quality < 0:
             return found
     names = ", ".join(piece.split(";")[0].strip() for piece in text.split(","))
@@ -124,7 +117,7 @@ def _quality(text: str) -> float:
     return min(1.0, float(f"{whole}.{fraction or 0}"))
 
 
-def _produced(name: str, parameters: tuple[str, ...], plans: bool) -> Media | None:
+def _produced(name: str, parameters: tuple[str, ...]) -> Media | None:
     stripped = "nulls=stripped" in parameters
     if name in _ANY:
         return JSON
@@ -134,4 +127,4 @@ def _produced(name: str, parameters: tuple[str, ...], plans: bool) -> Media | No
         return JSON_STRIPPED if stripped else JSON
     if name in ("text/csv", "text/*"):
         return CSV
-    return _PLANS.get(name) if plans else None
+    return None

@@ -6,9 +6,6 @@ from typing import Any
 
 Part = dict[str, Any]
 
-READ_MEDIA = ("application/json", "application/vnd.pgrst.object+json", "text/csv")
-BODY_MEDIA = ("application/json", "text/csv", "application/x-www-form-urlencoded")
-
 _PREFERENCES = {
     "preferRead": ("How the rows are counted, and whether unknown preferences are refused.", ["count=exact"]),
     "preferInsert": (
