@@ -109,7 +109,7 @@ class Writer:
         headers = self._write("insert", media, preferences, affected, schema, renamed, resolved)
         if preferences.returning == "headers-only" and location is not None and affected == 1:
             headers = (*headers, (b"location", location))
-        spans = b"*/*" if preferences.count is None else b"*/%d" % affected
+        spans = b"*/%d" % affected if _counts(preferences) else b"*/*"
         return Head(
             200 if merged else 201, (*headers, (b"content-range", spans)), preferences.returning == "representation"
         )
@@ -125,7 +125,7 @@ class Writer:
     ) -> Head:
         """The answer to a PATCH."""
         headers = self._write("update", media, preferences, affected, schema, renamed)
-        total = affected if preferences.count else None
+        total = affected if _counts(preferences) else None
         spans = (b"content-range", self._range(0, affected, total))
         full = preferences.returning == "representation"
         return Head(200 if full else 204, (*headers, spans), full)
@@ -156,7 +156,7 @@ class Writer:
     ) -> Head:
         """The answer to a DELETE."""
         headers = self._write("delete", media, preferences, affected, schema, renamed)
-        spans = b"*/%d" % affected if preferences.count else b"*/*"
+        spans = b"*/%d" % affected if _counts(preferences) else b"*/*"
         full = preferences.returning == "representation"
         return Head(200 if full else 204, (*headers, (b"content-range", spans)), full)
 
@@ -198,6 +198,11 @@ class Writer:
 
     def _warnings(self, renamed: Iterable[Renamed]) -> tuple[Header, ...]:
         return tuple((b"warning", alias_warning(self._agent, each)) for each in renamed)
+
+
+def _counts(preferences: Preferences) -> bool:
+    """Whether a write tells how many rows it touched: planned counts are of reads."""
+    return preferences.count in ("exact", "estimated")
 
 
 def content_range(offset: int, returned: int, total: int | None) -> bytes:

@@ -108,6 +108,7 @@ def test_a_read_gives_the_rows(served: Served, target: str, rows: Any) -> None:
         ("POST", "msgs", {"id": 9, "sender": 77}, 409, "23503"),
         ("POST", "letters", [{"id": 90}, {"text": "x"}], 400, "PGRST102"),
         ("POST", "nothing_here", {}, 404, "PGRST205"),
+        ("POST", "letters?columns=id,id&select=id", {"id": 90}, 201, [{"id": 90}]),
     ],
 )  # fmt: skip
 def test_a_write(served: Served, method: str, target: str, body: Any, status: int, value: Any) -> None:
@@ -257,3 +258,12 @@ def test_views_lead_on_through_the_search_path_alone(served: Served) -> None:
     """A view over a view that is neither served nor on the search path has no keys."""
     assert served.get("/over_path?select=id,authors(name)&id=eq.1").json() == [{"id": 1, "authors": {"name": "A"}}]
     assert served.get("/over_hidden?select=id,authors(name)").fault == (400, "PGRST200")
+
+
+@pytest.mark.parametrize(("count", "told"), [("exact", "1"), ("estimated", "1"), ("planned", "*")])
+def test_which_counts_a_write_tells(served: Served, count: str, told: str) -> None:
+    given: dict[str, Any] = {"prefer": f"count={count}", "given": BACK}
+    assert served.post("/kept", {"id": 9}, **given).header("content-range") == f"*/{told}"
+    reply = served.ask("PATCH", "/kept?id=eq.1", body={"name": "z"}, **given)
+    assert reply.header("content-range") == f"0-0/{told}"
+    assert served.ask("DELETE", "/kept?id=eq.1", **given).header("content-range") == f"*/{told}"

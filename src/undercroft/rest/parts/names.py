@@ -120,7 +120,7 @@ def read_path(source: Source) -> tuple[tuple[str, ...], Field]:
 
 
 def read_names(source: Source, most: int) -> tuple[str, ...]:
-    """`a,"b,c",d`: the columns and on_conflict parameters, of at most so many names."""
+    """`a,"b,c",d`: the columns and on_conflict parameters, of at most so many names; each counts once."""
     names: list[str] = []
     place = 0
     while True:
@@ -129,7 +129,7 @@ def read_names(source: Source, most: int) -> tuple[str, ...]:
         if len(names) > most:
             raise RequestFault(f"A list of columns may name at most {most}")
         if place >= len(source.text):
-            return tuple(names)
+            return tuple(dict.fromkeys(names))
         if not source.at(place, ","):
             raise source.fault(place, '"," or end of input')
         place += 1
