@@ -26,6 +26,8 @@ _SECRET = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # a password in an address
     r"|(?<=apikey=)[^&\s\"']+"
 )
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What steers a terminal, or the direction in which it writes; lines and tabs are ours as well."""
 _NOISY = ("uvicorn.error", "watchfiles", "asyncio")
 
 
@@ -38,7 +40,7 @@ def configure_log(settings: Log, stream: TextIO | None = None) -> None:
     pretty = settings.format == "pretty" or (settings.format == "auto" and out.isatty())
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if pretty else "iso", utc=not pretty, key="time")
     first: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
-    last: list[Any] = [structlog.processors.format_exc_info, hide_secrets]
+    last: list[Any] = [structlog.processors.format_exc_info, hide_secrets, spell_unseen]
     if pretty:
         plain = structlog.dev.plain_traceback
         last.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain, timestamp_key="time"))
@@ -67,6 +69,14 @@ def hide_secrets(logger: object, method: str, event: MutableMapping[str, Any]) -
     for name, value in event.items():
         if isinstance(value, str) and _SECRET.search(value):
             event[name] = _SECRET.sub("(secret)", value)
+    return event
+
+
+def spell_unseen(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Spell out what would steer a terminal: paths and messages are callers' words."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], value)
     return event
 
 

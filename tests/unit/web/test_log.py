@@ -88,3 +88,14 @@ def test_values_that_json_does_not_know_do_not_break_the_line() -> None:
     stream, log = lines(Log())
     log.info("odd", value=object, other={1, 2}, error=ValueError("x"))
     assert json.loads(stream.getvalue())["error"] == "ValueError('x')"
+
+
+@pytest.mark.parametrize("form", ["json", "pretty"])
+def test_no_callers_text_steers_a_terminal(form: Any) -> None:
+    stream, log = lines(Log(format=form))
+    log.error("fault", path="/x\x1b[31m\x9b31m\u202ey\x85z", exception="one\ntwo", name="Größe\xa0圍")
+    text = stream.getvalue()
+    assert not set("\x1b\x9b\u202e\x85") & set(text)
+    assert r"\x9b31m" in text.replace("\\\\", "\\")
+    assert "Größe\xa0圍" in text
+    assert ("one\ntwo" if form == "pretty" else r"one\ntwo") in text
