@@ -399,6 +399,22 @@ def test_updates_of_nothing(place: Place) -> None:
     assert place.contents() == before
 
 
+@pytest.mark.parametrize(
+    ("query", "media", "body"),
+    [("", "text/csv", b"name\n"), ("&columns=name", "application/json", b"[]"), ("", "application/json", b"[]")],
+)
+def test_an_update_from_no_row_changes_nothing(place: Place, query: str, media: str, body: bytes) -> None:
+    post(place, "logs", {"said": "a", "level": 3})
+    post(place, "people", [{"id": 1, "name": "a"}])
+    before = place.contents()
+    for target in ("people?id=eq.1", "logs?level=eq.3"):
+        wanted = query.replace("name", "said") if target.startswith("logs") else query
+        sent = body.replace(b"name", b"said") if target.startswith("logs") else body
+        request = Request("PATCH", f"/rest/v1/{target}{wanted}", (("content-type", media), FULL), sent)
+        assert (ask(place, request).status, ask(place, request).json()) == (200, [])
+    assert place.contents() == before
+
+
 def test_the_range_of_a_write_is_told(place: Place) -> None:
     counted = ("prefer", "count=exact")
     post(place, "people", [{"id": i, "name": "a"} for i in range(1, 5)])

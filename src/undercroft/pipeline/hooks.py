@@ -90,7 +90,7 @@ class HookedWrite:
 
     async def _update(self) -> Written:
         keys = self._found()
-        patch = self._converted(self.request.rows[0] if self.request.rows else {})
+        patch = self._converted(self.request.rows[0])
         instances = await self._load(keys)
         named = self._named(instances)
         session = self.context.session

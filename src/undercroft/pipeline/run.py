@@ -172,7 +172,7 @@ class Pipeline:
             check_replaced_key(program, request, url_key)
         plan = program.plan
         try:
-            if self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing:
+            if self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing(request.rows):
                 return await self._write_with_hooks(program, request)
             return await self.engine.write(
                 lambda cursor: run_program(cursor, program, request),

@@ -73,7 +73,7 @@ def run_program(cursor: Cursor, program: WriteProgram, request: WriteRequest) ->
         PipelineFault: PGRST116 and PGRST124 where the number of rows is not what was asked for.
         DatabaseFault: what the database refuses.
     """
-    if program.writes_nothing:
+    if program.writes_nothing(request.rows):
         check_size(0, request.bounds)
         return Written(0, body=_empty(program))
     body = show_before(cursor, program, request)
@@ -261,7 +261,7 @@ def _statements(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[list[B
 def _rows(plan: WritePlan, request: WriteRequest) -> Iterator[tuple[BodyRow, tuple[str, ...]]]:
     """The rows of the body, each with the columns that are written of it; an update has one."""
     named = tuple(column.name for column in plan.columns)
-    rows = request.rows if plan.verb != "update" else request.rows[:1] or ({},)
+    rows = request.rows if plan.verb != "update" else request.rows[:1]
     return ((row, _columns_of(row, named, plan, request)) for row in rows)
 
 

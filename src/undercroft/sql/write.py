@@ -79,10 +79,9 @@ class WriteProgram:
         """An upsert that changes the rows it meets."""
         return self.conflict_key is not None and self.plan.resolution != "ignore"
 
-    @property
-    def writes_nothing(self) -> bool:
-        """An update without a column to set."""
-        return self.plan.verb == "update" and not self.plan.columns and not self.plan.presets
+    def writes_nothing(self, rows: Sequence[object]) -> bool:
+        """Of a body with these rows: an update from no row, or without a column to set."""
+        return self.plan.verb == "update" and not (rows and (self.plan.columns or self.plan.presets))
 
 
 def write_program(
