@@ -8,6 +8,11 @@ GRANT {prefix}anon, {prefix}member, {prefix}careful TO {prefix}authenticator;
 ALTER ROLE {prefix}careful SET default_transaction_isolation = 'serializable';
 ALTER ROLE {prefix}careful SET work_mem = '5MB';
 ALTER ROLE {prefix}careful SET statement_timeout = '7s';
+ALTER ROLE {prefix}careful SET log_min_duration_statement = '60000';
+ALTER ROLE {prefix}careful SET log_lock_waits = 'on';
+DO $$ BEGIN IF current_setting('server_version_num')::int >= 150000 THEN
+  GRANT SET ON PARAMETER log_min_duration_statement TO {prefix}authenticator;
+END IF; END $$;
 
 CREATE SCHEMA api;
 CREATE SCHEMA other;

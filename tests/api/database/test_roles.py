@@ -91,6 +91,12 @@ def test_settings_of_the_role_and_of_the_request(served: Served) -> None:
     assert (careful["isolation"], careful["work_mem"], careful["timeout"]) == ("serializable", "5MB", "7s")
     assert (careful["read_only"], careful["path"]) == ("on", '"api", "inner_parts"')
     assert whoami(served, prefer="timezone=America/Los_Angeles")["zone"] == "America/Los_Angeles"
+    # A setting of superusers holds where the connecting role was granted to set it, and is left out elsewhere.
+    granted = served.get("/rpc/setting?name=log_min_duration_statement", role="careful")
+    withheld = served.get("/rpc/setting?name=log_lock_waits", role="careful")
+    grants = int(served.sql("SHOW server_version_num")[0][0]) >= 150_000
+    assert granted.json() == ("1min" if grants else served.sql("SHOW log_min_duration_statement")[0][0])
+    assert withheld.json() == served.sql("SHOW log_lock_waits")[0][0]
 
     def setting(name: str, **more: Any) -> Any:
         return served.get(f"/rpc/setting?name={name}", **more).json()

@@ -39,9 +39,10 @@ def holding(local: Local | None, settings: Sequence[tuple[str, str]]) -> list[St
     """The statements by which a transaction comes to what holds for it."""
     given = [*settings]
     if local is not None:
-        if local.role is not None:
-            given.append(("role", local.role))
         given += local.settings
+        if local.role is not None:
+            # Last: what has been granted to the connecting role to set (GRANT SET ON PARAMETER), its roles may not.
+            given.append(("role", local.role))
     steps: list[Step] = []
     if given:
         names, values = zip(*given, strict=True)
