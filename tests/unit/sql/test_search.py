@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -138,6 +139,17 @@ def test_postgresql_finds_the_same(postgres_url: str) -> None:
             assert ours == theirs, (style, language, query, text)
             compared += theirs is True
     assert compared > 100
+
+
+@pytest.mark.parametrize(
+    "unit", ["a_", "-", "a--", "1-", "a+", "_", "1a.", "a@1a.", "+a._", "a.", "a/.", "<a", "&a", "é-", f"{'a_' * 31}a."]
+)
+def test_words_are_cut_in_time_that_grows_with_the_text(unit: str) -> None:
+    """Whoever may write a row must not keep those busy who search."""
+    text = unit * (20_000 // len(unit))
+    begun = time.perf_counter()
+    assert sum(1 for _ in tokens(text)) < len(text)
+    assert time.perf_counter() - begun < 2
 
 
 @pytest.mark.needs("postgres")

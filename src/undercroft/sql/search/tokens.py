@@ -9,20 +9,23 @@ from typing import NamedTuple
 _LONGEST = 2047
 """Bytes of a word; PostgreSQL passes over longer ones."""
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
-_HOST = rf"(?:{_LABEL}\.)+[A-Za-z]{{2,}}(?![A-Za-z0-9])(?::\d+)?"
-_NAME = r"[A-Za-z0-9_-]+"
+# What stands before the sign by which something is known (an @, a dot, a slash) has a greatest length, and is never
+# taken back: a long text without the sign is read from each of its words anew.
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}+\.(?<=[A-Za-z0-9]\.)"
+_HOST = rf"(?:{_LABEL}){{1,30}}[A-Za-z]{{2,}}+(?![A-Za-z0-9])(?::\d+)?"
+_FIRST = r"[A-Za-z0-9_-]{1,255}+"
+_NAME = r"[A-Za-z0-9_-]++"
 _LETTER = r"[^\W\d_]"
 _PART = rf"(?:\d*{_LETTER}(?:{_LETTER}|\d)*)"
 
 _TOKEN = re.compile(
     rf"""
     (?P<nothing> <[/!?]?[A-Za-z][^<>]*> | &(?:\w+|\#\d+|\#[xX][0-9a-fA-F]+); | [A-Za-z][A-Za-z0-9]*:// )
-  | (?P<email>   [A-Za-z0-9][A-Za-z0-9._+-]*@{_HOST} )
+  | (?P<email>   [A-Za-z0-9][A-Za-z0-9._+-]{{0,254}}+@{_HOST} )
   | (?P<url>     (?P<host>{_HOST})(?P<path>/[^\s<>"'(),]+) )
   | (?P<number>  [+-]?\d+(?:\.\d+)?[eE][+-]?\d+(?!\w) | \d+(?:\.\d+){{2,}}(?!\w) | [+-]?\d+\.\d+(?!\w) )
-  | (?P<place>   {_HOST} | ~?/{_NAME}(?:[./]{_NAME})* | {_NAME}(?:/{_NAME})(?:[./]{_NAME})*
-                 | [A-Za-z]{_NAME[:-1]}*(?:\.{_NAME})+ )
+  | (?P<place>   {_HOST} | ~?/{_NAME}(?:[./]{_NAME})* | {_FIRST}(?:/{_NAME})(?:[./]{_NAME})*
+                 | [A-Za-z][A-Za-z0-9_-]{{0,254}}+(?:\.{_NAME})+ )
   | (?P<hyphened>(?:{_LETTER}(?:{_LETTER}|\d)*)(?:-{_PART})+(?!\w) )
   | (?P<integer> [+-]\d+(?!\w) )
   | (?P<word>    (?:{_LETTER}|\d)+ )
