@@ -216,6 +216,15 @@ def test_null_is_null(place: Place, column: str) -> None:
     assert place.sql(f"select {column} is null from things where id = ?", number) == [(1,)]
 
 
+@pytest.mark.parametrize("index", [2**31 - 1, 2**31, -(2**31) - 1, 99_999_999_999])
+def test_no_list_has_a_member_so_far_behind(place: Place, index: int) -> None:
+    assert stored(place, "doc", "[1,2]")[0] == 201
+    reply = ask(place, get(f"/rest/v1/things?select=found:doc->{index}&doc->>1=eq.2"))
+    assert reply.status == 200, reply.body
+    assert {row["found"] for row in reply.json()} == {None}
+    assert ask(place, get(f"/rest/v1/things?select=id&doc->>{index}=eq.1")).json() == []
+
+
 @pytest.mark.parametrize(("column", "raw", "code"), REFUSED)
 def test_a_value_that_is_none_is_refused(place: Place, column: str, raw: str, code: str) -> None:
     before = place.sql("select count(*) from things")

@@ -20,6 +20,9 @@ from undercroft.sql.text import text_literal
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][\w$]*(?:[ .][A-Za-z_][\w$]*)*(?: ?\(\d+(?:, ?\d+)?\))?(?:\[\])*", re.ASCII)
 
+_LONGEST_LIST = 2**31 - 1
+"""No list in JSON has a member behind this place; PostgreSQL has no operator for a greater number."""
+
 
 class Named(UserDefinedType[Any]):
     """A type of PostgreSQL by its name."""
@@ -108,6 +111,7 @@ def csv_of(x: Expression) -> Expression:
 
 def _json_key(key: str | int) -> Expression:
     if isinstance(key, int):
-        return sa.literal_column(str(key), sa.Integer()) if key >= 0 else sa.literal_column(f"({key})", sa.Integer())
+        place = max(-_LONGEST_LIST, min(key, _LONGEST_LIST))
+        return sa.literal_column(str(place) if place >= 0 else f"({place})", sa.Integer())
     # One name for one key: what a query groups by must be the very parameter that it shows.
     return sa.bindparam("key_" + key.encode("utf-8", "surrogatepass").hex(), key, type_=sa.Text())
