@@ -78,12 +78,6 @@ class PreferenceFault(RequestFault):
     default_code = "PGRST122"
 
 
-class AffectedFault(RequestFault):
-    """A write touches more rows than `max-affected` allows, under `handling=strict`."""
-
-    default_code = "PGRST124"
-
-
 class PathFault(RequestFault):
     """A path that names neither a table nor a function."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from undercroft.rest.errors import AffectedFault, RangeFault
+from undercroft.rest.errors import RangeFault
 from undercroft.rest.parts.applied import Kind, applied
 from undercroft.rest.parts.prepared import Header, ReadHead, not_single
 
@@ -266,13 +266,6 @@ def allow_function(*, read_only: bool) -> bytes:
 
 
 ALLOW_ROOT = b"OPTIONS,GET,HEAD"
-
-
-def too_many_affected(rows: int) -> AffectedFault:
-    """The fault for a write that touches more rows than the caller's `max-affected`."""
-    return AffectedFault(
-        "Query result exceeds max-affected preference constraint", details=f"The query affects {rows} rows"
-    )
 
 
 def _visible(name: str) -> str:
