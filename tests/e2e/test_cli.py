@@ -112,10 +112,13 @@ def test_keys_and_tokens(tmp_path: Path) -> None:
         (("token", "--expires", "soon"), "no length of time"),
         (("token", "--claim", "nothing"), "is not name=value"),
         (("keys", "--config", "none.toml"), "cannot be read"),
-        (("serve",), "there is no app.py"),
-        (("serve", "ap.py"), "there is no file ap.py"),
+        (("serve", "--port", "0"), "there is no app.py"),
+        (("serve", "ap.py", "--port", "0"), "there is no file ap.py"),
         (("migrate", "up", "--app", "nothing.py"), "there is no file nothing.py"),
-        (("serve", "--database", "mysql://x/y"), "sqlite:///"),
+        (("serve", "--port", "0", "--database", "mysql://x/y"), "sqlite:///"),
+        (("serve", "--port", "0", "--database", "sqlite:///"), "names no file"),
+        (("serve", "--port", "0", "--database", "postgresql://bob:s3cr/et@localhost:1/db"), "cannot be read"),
+        (("move", "--from", "sqlite:///none.db", "--to", "sqlite:///."), "names no file"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -124,6 +127,27 @@ def test_what_is_wrong_is_told_in_one_block(tmp_path: Path, words: tuple[str, ..
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    folder = app_in(tmp_path)
+    undercroft("migrate", "make", cwd=folder)
+    (folder / "words.txt").write_text("these are words, and no database " * 100)
+    for words in (
+        ("serve", "app.py", "--port", "0", "--database", "sqlite:///words.txt"),
+        ("migrate", "up", "--database", "sqlite:///words.txt"),
+        ("migrate", "status", "--database", "sqlite:///words.txt"),
+        ("move", "--from", "sqlite:///words.txt", "--to", "sqlite:///to.db"),
+    ):
+        done = undercroft(*words, cwd=folder, code=2)
+        assert "words.txt cannot be read: file is not a database" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_without_revision_files_up_says_so(tmp_path: Path) -> None:
+    done = undercroft("migrate", "up", cwd=app_in(tmp_path))
+    assert "there are no revision files" in done.stderr
+    assert "migrate make" in done.stderr
 
 
 def test_a_wrong_setting_is_told_with_its_line_and_as_json(tmp_path: Path) -> None:

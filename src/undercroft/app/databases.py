@@ -20,6 +20,8 @@ from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
 
 DATABASE_FILE = "data.db"
+SQLITE = "sqlite:///"
+_SQLITE_HINT = "sqlite:///file.db, or sqlite:////absolute/file.db"
 SPELLING = (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("IntervalStyle", "postgres"), ("bytea_output", "hex"))
 """How PostgreSQL spells values for an app: as they are spelled on SQLite."""
 
@@ -123,9 +125,14 @@ def database_path(settings: Settings) -> Path:
     url = settings.database.url.reveal() if settings.database.url else None
     if url is None:
         return settings.database.data / DATABASE_FILE
-    if not url.startswith("sqlite:///"):
-        raise SetupFault(
-            "[database] url must begin with sqlite:/// or postgresql://",
-            hint="sqlite:///file.db, or sqlite:////absolute/file.db",
-        )
-    return Path(url.removeprefix("sqlite:///"))
+    if not url.startswith(SQLITE):
+        raise SetupFault("[database] url must begin with sqlite:/// or postgresql://", hint=_SQLITE_HINT)
+    return sqlite_file(url)
+
+
+def sqlite_file(url: str) -> Path:
+    """The file that a URL with `sqlite:///` names. Raises `SetupFault` where it cannot be one."""
+    path = Path(url.removeprefix(SQLITE))
+    if not path.name or path.is_dir():
+        raise SetupFault(f"{url} names no file", hint=_SQLITE_HINT)
+    return path

@@ -24,7 +24,11 @@ class ServerChoice(StrEnum):
 
 
 App = Annotated[
-    str | None, typer.Argument(metavar="[APP]", help="app.py, app.py:name or package.module:name; app.py by default.")
+    str | None, typer.Argument(metavar="APP", help="app.py, app.py:name or package.module:name; app.py by default.")
+]
+AppOption = Annotated[str | None, typer.Option("--app", metavar="APP", help="app.py by default.")]
+AppDatabase = Annotated[
+    str | None, typer.Option("--database", metavar="URL", help="sqlite:///file.db or postgresql://…")
 ]
 Database = Annotated[
     str | None, typer.Option(metavar="URL", help="sqlite:///file.db or postgresql://…; without APP it is reflected.")

@@ -13,6 +13,7 @@ from undercroft.base.faults import Fault
 from undercroft.cli.arguments import (
     AnonOption,
     App,
+    AppOption,
     AsJson,
     Claims,
     Config,
@@ -178,7 +179,7 @@ def token(
 @undercroft.command()
 def explain(
     request: Annotated[str, typer.Argument(help='As in "GET /rest/v1/posts?select=*"; GET may be left out.')],
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    app: AppOption = None,
     user: Annotated[
         str, typer.Option("--as", metavar="USER", help="anon, service_role, a user's id, role:id, or a token.")
     ] = "anon",
@@ -257,7 +258,7 @@ def move(
     target: Annotated[str, typer.Option("--to", metavar="URL", help="Where to: an empty database.")],
     app: Annotated[
         str | None,
-        typer.Argument(metavar="[APP]", help="Move the tables of its models; without it, all, by reflection."),
+        typer.Argument(metavar="APP", help="Move the tables of its models; without it, all, by reflection."),
     ] = None,
     schema: Annotated[
         list[str] | None,

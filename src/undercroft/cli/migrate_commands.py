@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undercroft.cli.arguments import AsJson, Config, Data, Database, DataLoss, Renames
+from undercroft.cli.arguments import AppDatabase, AppOption, AsJson, Config, Data, DataLoss, Renames
 
 if TYPE_CHECKING:
     from undercroft.cli.options import Common
@@ -20,10 +20,10 @@ migrate = typer.Typer(
 @migrate.command("make")
 def migrate_make(
     message: Annotated[str, typer.Argument(help="What it is about; worked out when left out.")] = "",
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    app: AppOption = None,
     rename: Renames = None,
     empty: Annotated[bool, typer.Option("--empty", help="A file to fill in by hand.")] = False,
-    database: Database = None,
+    database: AppDatabase = None,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -40,9 +40,9 @@ def migrate_make(
 @migrate.command("up")
 def migrate_up(
     target: Annotated[str | None, typer.Argument(help="The revision to stop at; all by default.")] = None,
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    app: AppOption = None,
     allow_data_loss: DataLoss = False,
-    database: Database = None,
+    database: AppDatabase = None,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -57,9 +57,9 @@ def migrate_up(
 @migrate.command("down")
 def migrate_down(
     target: Annotated[str | None, typer.Argument(help="A revision, or base; one back by default.")] = None,
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    app: AppOption = None,
     allow_data_loss: DataLoss = False,
-    database: Database = None,
+    database: AppDatabase = None,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -76,8 +76,8 @@ def migrate_down(
 
 @migrate.command("status")
 def migrate_status(
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
-    database: Database = None,
+    app: AppOption = None,
+    database: AppDatabase = None,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -90,11 +90,11 @@ def migrate_status(
 
 @migrate.command("check")
 def migrate_check(
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    app: AppOption = None,
     no_database: Annotated[
         bool, typer.Option("--no-database", help="Compare models and files only, as where there is no database.")
     ] = False,
-    database: Database = None,
+    database: AppDatabase = None,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -111,12 +111,12 @@ def migrate_check(
 
 @migrate.command("policies")
 def migrate_policies(
-    app: Annotated[str | None, typer.Option(metavar="APP", help="app.py by default.")] = None,
+    app: AppOption = None,
     emit_rls: Annotated[bool, typer.Option("--emit-rls", help="Write what has changed as a revision file.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print all of it as SQL instead.")] = False,
     at_once: Annotated[bool, typer.Option("--apply", help="Make it so in the database now, without a file.")] = False,
     drop_rls: Annotated[bool, typer.Option("--drop-rls", help="Write a revision file that takes it down.")] = False,
-    database: Database = None,
+    database: AppDatabase = None,
     data: Data = None,
     config: Config = None,
     as_json: AsJson = False,

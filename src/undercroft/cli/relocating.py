@@ -40,11 +40,12 @@ def move_house(
 
 def side_of(url: str, data: Path, schemas: Sequence[str]) -> SqliteSide | PostgresSide:
     """The database that a URL names. Raises `SetupFault`."""
+    from undercroft.app import SQLITE, sqlite_file
     from undercroft.engine import SQLiteSettings, migrate
     from undercroft.engine.move import PostgresSide, SqliteSide
 
-    if url.startswith("sqlite:///"):
-        return SqliteSide(migrate.place_of(SQLiteSettings(Path(url.removeprefix("sqlite:///"))), data))
+    if url.startswith(SQLITE):
+        return SqliteSide(migrate.place_of(SQLiteSettings(sqlite_file(url)), data))
     if url.startswith(SCHEMES):
         return PostgresSide(url, schemas or None)
     raise SetupFault(

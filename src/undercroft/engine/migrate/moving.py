@@ -73,6 +73,8 @@ def up(
     """
     history = load_history(migrations)
     _known(history, target)
+    if not history.revisions:
+        return Applied(notes=(f"there are no revision files in {migrations}: `undercroft migrate make` writes them",))
     with site.opened() as connection:
         return run_up(connection, site, history, target, Consent(allow_data_loss, on_step))
 

@@ -64,12 +64,22 @@ class Place:
     clock: Clock = field(default_factory=SystemClock)
 
     def connect(self) -> Any:
-        """A DB-API connection: explicit transactions only, durable commits, no foreign key actions."""
-        connection = self.library.module.connect(
+        """A DB-API connection: explicit transactions only, durable commits, no foreign key actions.
+
+        Raises `SetupFault` where the file is none of SQLite's.
+        """
+        module = self.library.module
+        connection = module.connect(
             str(self.path), timeout=self.wait_seconds, isolation_level=None, check_same_thread=False
         )
-        for pragma in ("synchronous=FULL", "foreign_keys=OFF", "trusted_schema=OFF"):
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("synchronous=FULL", "foreign_keys=OFF", "trusted_schema=OFF"):
+                connection.execute(f"PRAGMA {pragma}")
+        except module.DatabaseError as error:
+            connection.close()
+            if isinstance(error, module.OperationalError):
+                raise
+            raise SetupFault(f"the database {self.path} cannot be read: {error}") from error
         if self.prepare is not None:
             self.prepare(connection)
         return connection
