@@ -29,7 +29,6 @@ from undercroft.query.computed import rows_from
 from undercroft.query.errors import (
     QueryFault,
     ambiguous_relation,
-    bad_embed_filter,
     no_such_key,
     unknown_column,
     unknown_payload_column,
@@ -226,10 +225,10 @@ class _Scope:
     def condition(self, term: Condition) -> BoundCondition:
         if isinstance(term, Logic):
             return Tree(term.operator, tuple(self.condition(inner) for inner in term.terms), term.negated)
-        embed = None if term.field.json or term.field.name in self.table.columns else self.embed(term.field.name)
+        embed = (
+            self.embed(term.field.name) if _asks_for_rows(term) and term.field.name not in self.table.columns else None
+        )
         if embed is not None:
-            if not _asks_for_rows(term):
-                raise bad_embed_filter(term.field.name)
             return EmbedExists(embed, empty=(term.is_value == "null") != term.negated)
         return Compare(
             self.field(term.field),
@@ -271,7 +270,7 @@ def _has_paths(column: Column) -> bool:
 
 
 def _asks_for_rows(term: Filter) -> bool:
-    return term.operator == "is" and term.is_value in ("null", "not_null")
+    return term.operator == "is" and term.is_value in ("null", "not_null") and not term.field.json
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,14 +36,6 @@ def unknown_column(table: Table, name: str, spoken: str) -> QueryFault:
     )
 
 
-def bad_embed_filter(name: str) -> QueryFault:
-    return QueryFault(
-        f"Bad operator on the '{name}' embedded resource",
-        code="PGRST120",
-        details="Only is null or not is null filters are allowed on embedded resources",
-    )
-
-
 def unknown_payload_column(table: Table, name: str) -> QueryFault:
     return QueryFault(
         f"Could not find the '{name}' column of '{table.name}' in the schema cache",

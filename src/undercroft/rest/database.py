@@ -25,7 +25,7 @@ from undercroft.rest.database_requests import DatabaseReader, check_content, is_
 from undercroft.rest.database_root import DatabaseRoot
 from undercroft.rest.errors import MethodFault
 from undercroft.rest.parts.accepts import Decision, Handlers, decide
-from undercroft.rest.parts.asks import Parsed, Renamed, not_embedded
+from undercroft.rest.parts.asks import Parsed, Renamed, named_by_relation
 from undercroft.rest.parts.headers import with_chosen
 from undercroft.rest.parts.media import Media
 from undercroft.rest.parts.places import written_location
@@ -159,7 +159,7 @@ class DatabaseRoom:
     def _parsed(self, shaped: RestRequest, columns: tuple[str, ...] = ()) -> Parsed:
         parsed = self._reader.parse(shaped, columns)
         if parsed.renamed and not self._legacy_names:
-            raise not_embedded(parsed.renamed[0].relation)
+            raise named_by_relation(parsed.renamed[0])
         if parsed.renamed:
             self._renamed.put(shaped.key, parsed.renamed)
         return parsed

@@ -229,9 +229,8 @@ def test_embeds_are_filtered_by_alias_relation_or_constraint() -> None:
         assert condition.embed is next(node.embeds())
     node = embedding(CLIENT, conditions=(Filter(Field("who"), "is", is_value="null", negated=True),))
     assert not node.conditions[0].empty
-    with pytest.raises(QueryFault, match="Bad operator on the 'who' embedded resource") as raised:
+    with pytest.raises(QueryFault, match=r"orders\.who"):
         embedding(CLIENT, conditions=(Filter(Field("who"), "eq", 0),))
-    assert raised.value.code == "PGRST120"
 
 
 def test_a_column_goes_before_an_embed_of_its_name() -> None:

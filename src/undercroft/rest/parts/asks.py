@@ -194,6 +194,15 @@ def not_embedded(name: str) -> EmbedFault:
     )
 
 
+def named_by_relation(renamed: Renamed) -> EmbedFault:
+    """The refusal where an embed that has an alias must be named by it."""
+    return EmbedFault(
+        f"'{shown(renamed.relation)}' is not an embedded resource in this request",
+        details="Target names are not allowed in filters if they have an alias",
+        hint=f"Change '{shown(renamed.relation)}' to '{shown(renamed.alias)}' in filters, orders or limits.",
+    )
+
+
 def _check_orders(root: Node) -> None:
     """Every related order names an embed of its own level."""
     nodes = [root]
