@@ -357,11 +357,15 @@ def test_what_is_preset_otherwise_for_some_is_held_to_it(postgres_server: str, t
     app.policy(Team, "insert", name="any")(lambda team: True)
     app.preset(Team.kind, "plain")
     app.preset(Team.kind, "with\na line", to="authenticated")
-    app.preset(Team.kind, "of nobody", to="anon")
+    app.preset(Team.kind, "known AS nobody's $1", to="anon")
     with owned(postgres_server) as url, OwnedPlace(app, tmp_path, url) as place:
         for who in (guest, ada, ANON):
             assert place.ask(send("POST", "/rest/v1/team", {}), who).status == 201
-        assert place.sql("select kind from team order by id") == [("plain",), ("with\na line",), ("of nobody",)]
+        assert place.sql("select kind from team order by id") == [
+            ("plain",),
+            ("with\na line",),
+            ("known AS nobody's $1",),
+        ]
         forged = "INSERT INTO team (kind) VALUES ('plain')"
         as_owner(url, "SET ROLE undercroft_anybody", f"{forged} RETURNING NULL")
         for role in ("authenticated", "anon"):

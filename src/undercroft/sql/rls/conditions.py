@@ -33,7 +33,7 @@ def condition_text(clause: sa.ColumnElement[bool] | None, table: sa.Table, diale
 
 def value_text(value: sa.ColumnElement[Any], dialect: Dialect) -> str:
     """A constant or a claim."""
-    return _plain(sa.select(value), dialect).removeprefix("SELECT ").partition(" AS ")[0]
+    return _plain(sa.select(value.label("held")), dialect).removeprefix("SELECT ").removesuffix(" AS held")
 
 
 def signature(asked: Asked, dialect: Any) -> str:
