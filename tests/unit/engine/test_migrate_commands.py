@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from tests.unit.engine.migrating import LIBRARIES, comments, dump, models, place_in, posts, rows
 from undercroft.engine import migrate
-from undercroft.engine.migrate import Place, Progress, Rename
+from undercroft.engine.migrate import Place, Progress, Rename, walls
 from undercroft.engine.migrate.errors import (
     CannotPlan,
     DataForbids,
@@ -33,6 +33,7 @@ from undercroft.engine.migrate.errors import (
     RevisionBroken,
 )
 from undercroft.engine.migrate.place import opened, transaction
+from undercroft.sql.rls import Piece
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -363,6 +364,26 @@ def test_orphans_made_by_a_revision_are_refused(place: Place, folder: Path) -> N
     with pytest.raises(DataForbids, match="2 rows of comments point to no row of posts"):
         migrate.up(place, folder, allow_data_loss=True)
     assert rows(place, "SELECT count(*) FROM posts") == [(3,)]
+
+
+def test_a_file_tells_any_text_and_stays_python(place: Place, folder: Path) -> None:
+    """A backslash and three quotes mean something to Python, in what a file says of itself too."""
+    migrate.make(models(posts()), place, folder)
+    odd = CheckConstraint("body <> '\\x \\N' AND body <> '\"\"\"'", name="odd")
+    metadata = models(posts(Column("body", Text, odd, server_default='"""\\N')))
+    made = migrate.make(metadata, place, folder)
+    assert made.path is not None
+    compile(made.path.read_text(encoding="utf-8"), "revision", "exec")
+    migrate.up(place, folder)
+    assert migrate.check(metadata, place, folder) == ()
+
+
+def test_a_policy_of_any_name_stays_python(folder: Path) -> None:
+    piece = Piece('policy notes """ \\N \\x', "SELECT 1")
+    made = walls.emit([piece], folder)
+    assert made.path is not None
+    compile(made.path.read_text(encoding="utf-8"), "revision", "exec")
+    assert not walls.differs([piece], folder)
 
 
 def test_two_files_of_one_number_are_told_apart_for_the_reader(place: Place, folder: Path) -> None:

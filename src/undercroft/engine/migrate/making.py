@@ -119,6 +119,11 @@ def _summary(plan: Plan) -> str:
     return f"create {' '.join(created)}" if created else plan.steps[0].sentence
 
 
+def in_docstring(text: str) -> str:
+    """A text as it stands between three quotes, whatever names, patterns and constants are told in it."""
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
 def _text(history: History, path: Path, message: str, worked: WorkedOut, plan: Plan) -> str:
     title = message.strip().replace("\\", "/").replace('"', "'")
     title = title[:1].upper() + title[1:]
@@ -126,7 +131,7 @@ def _text(history: History, path: Path, message: str, worked: WorkedOut, plan: P
     told += [f"- LOSES DATA: {step.sentence}" for step in plan.steps if step.destructive]
     docstring = "\n".join([title, "", *told]) if told else title
     parts = [
-        f'"""{docstring}\n"""' if told else f'"""{docstring}"""',
+        f'"""{in_docstring(docstring)}\n"""' if told else f'"""{in_docstring(docstring)}"""',
         "",
         "import sqlalchemy as sa",
         "from alembic import op",

@@ -21,7 +21,7 @@ from undercroft.base.faults import SetupFault
 from undercroft.engine.migrate.errors import NotUpToDate
 from undercroft.engine.migrate.ground import Site, runner
 from undercroft.engine.migrate.history import History, load_history
-from undercroft.engine.migrate.making import free_path
+from undercroft.engine.migrate.making import free_path, in_docstring
 from undercroft.engine.migrate.types import OnStep, Progress
 from undercroft.sql.rls import PREFIX, Piece
 
@@ -100,9 +100,10 @@ def emit(pieces: Iterable[Piece], migrations: Path, message: str = "") -> Emitte
     if not before:
         taken = {"whatever stood": Piece("", "", _CLEAR)}
     words = {"new": new, "changed": changed, "gone": gone}
+    told = "\n".join(f"- {word}: {key}" for word, keys in words.items() for key in keys if key != _MARK)
     text = _FILE.format(
-        title=title,
-        told="\n".join(f"- {word}: {key}" for word, keys in words.items() for key in keys if key != _MARK),
+        title=in_docstring(title),
+        told=in_docstring(told),
         number=path.name.partition("_")[0],
         below="None" if history.head is None else f'"{history.head}"',
         whole=_dictionary(wanted),
