@@ -194,7 +194,7 @@ class _Asking:
         steps: list[tuple[str, Statement | None]] = [
             ("rows that are there already", program.existing),
             ("show the rows before", program.before),
-            (ask.verb, None if program.writes_nothing else program.mutation(columns)),
+            (ask.verb, None if program.writes_nothing(payload.rows) else program.mutation(columns)),
             ("check the rows written", program.verify),
             ("show the rows after", program.after),
         ]
