@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks import durable_inserts, list_of_posts, moving, one_row, policy_cost, startup
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
-from benchmarks.postgres import database_mode
+from benchmarks.postgres import database_mode, second_wall
 from benchmarks.postgres import durable_inserts as postgres_inserts
 from benchmarks.postgres import list_of_posts as postgres_list
 from benchmarks.postgres import one_row as postgres_row
@@ -38,6 +38,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "postgres-row": postgres_row.measure,
     "postgres-inserts": postgres_inserts.measure,
     "database-mode": database_mode.measure,
+    "second-wall": second_wall.measure,
     "move": moving.measure,
 }
 

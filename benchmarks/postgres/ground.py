@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from uuid import uuid4
 
 import psycopg
 
-from benchmarks.server import Server, serving
+from benchmarks.server import ROOT, Server, serving
 from benchmarks.world import Recorded, Seen, record, token_of
 from examples.social.app import app
 from examples.social.seed import Progress, Size, seed_once
@@ -26,6 +29,7 @@ from tests import postgres
 from undercroft.app import House, build
 from undercroft.base.settings import Settings
 
+APP = "examples/social/app.py"
 NATIVE = Path(__file__).with_name("native_rls.sql")
 LOGIN = "undercroft_bench"
 PASSWORD = "only for benchmarks"
@@ -57,6 +61,17 @@ class Ground:
         with self._copy() as name:
             environment = self._environment(self._url(name))
             with serving("Undercroft", "benchmarks.contestants.ours:app", environment) as server:
+                yield server
+
+    @contextmanager
+    def walled(self) -> Iterator[Server]:
+        """The app, with its policies in the statements and in the database as well."""
+        with self._copy() as name:
+            environment = self._environment(self._url(name))
+            command = [sys.executable, "-m", "undercroft", "migrate", "policies", "--apply", "--app", APP]
+            subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True)
+            environment["UNDERCROFT_DATABASE_RLS"] = "true"
+            with serving("Undercroft, both walls", "benchmarks.contestants.ours:app", environment) as server:
                 yield server
 
     @contextmanager
