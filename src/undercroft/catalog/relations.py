@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
-from undercroft.catalog.types import Junction, Relation, Table
+from undercroft.catalog.types import Junction, Relation, RelationKind, Table
+
+_KINDS: tuple[RelationKind, ...] = ("o2m", "m2o", "o2o", "m2m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,23 @@ def with_computed(
     found: Mapping[str, tuple[Relation, ...]], computed: Iterable[Relation]
 ) -> dict[str, tuple[Relation, ...]]:
     """Relations together with those that functions make: a function takes the place of what leads from its table to
-    one that has the function's name."""
+    one that has the function's name. They are told in PostgREST's order."""
     merged = {source: list(relations) for source, relations in found.items()}
     for relation in computed:
         own = merged.setdefault(relation.source, [])
         own[:] = [each for each in own if each.function is not None or each.target != relation.constraint]
         own.append(relation)
-    return {source: tuple(relations) for source, relations in merged.items()}
+    return {source: tuple(sorted(relations, key=_place)) for source, relations in merged.items()}
+
+
+def _place(relation: Relation) -> tuple[object, ...]:
+    """By target; then one to many, many to one, one to one and many to many; and then by names."""
+    junction = relation.junction
+    named: tuple[object, ...] = (relation.constraint, relation.pairs)
+    if junction is not None:
+        constraints = junction.source_constraint, junction.target_constraint
+        named = (junction.table, *constraints, junction.source_pairs, junction.target_pairs)
+    return relation.function is not None, relation.target, _KINDS.index(relation.kind), named
 
 
 def _split_self_names(names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
@@ -102,6 +114,11 @@ def _is_unique(table: Table, columns: frozenset[str]) -> bool:
 
 
 def _is_junction(table: Table, one: ForeignKey, other: ForeignKey) -> bool:
-    """Both keys lie within the primary key: the table says which pairs there are."""
+    """Both keys lie within the primary key: the table says which pairs there are.
+
+    Where a key alone is the whole of it, there is at most one other end, and nothing to be paired.
+    """
     key = frozenset(table.primary_key)
+    if one.one_to_one or other.one_to_one:
+        return False
     return bool(key) and one.columns <= key and other.columns <= key

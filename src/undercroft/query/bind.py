@@ -5,7 +5,7 @@ What the caller may not read is not in that catalog, so a hidden column and a mi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -154,7 +154,8 @@ def _is_meant(relation: Relation, target: str, hint: str | None, *, to_view: boo
     if target != relation.target:
         return False
     if relation.junction:
-        return hint == relation.junction.table
+        # Of a table's pairs with itself, there are two by one junction.
+        return hint == relation.junction.table and not relation.is_self
     if relation.is_self:
         # The column of the key names the way back: auditees:organizations!auditor.
         return not relation.holds_key and hint in (relation.constraint, other)
@@ -199,12 +200,13 @@ class _Scope:
     embeds: tuple[Embed, ...]
     depth: int = 0
     """How many embeds stand around it."""
+    spoken: str | None = None
+    """What a statement of PostgREST calls it, where that is not its table's name."""
 
     def column(self, name: str) -> Column:
         column = self.table.columns.get(name) or self.table.computed.get(name)
         if column is None:
-            spoken = f"{self.table.name}_{self.depth}" if self.depth else self.table.name
-            raise unknown_column(self.table, name, spoken)
+            raise unknown_column(self.table, name, self.spoken or self.table.name)
         return column
 
     def field(self, field: Field) -> Bound:
@@ -260,7 +262,8 @@ class _Scope:
                 details=f"'{self.table.name}' and '{term.relation}' do not form "
                 "a many-to-one or one-to-one relationship",
             )
-        inner = _Scope(embed.node.table, tuple(embed.node.embeds()), self.depth + 1)
+        spoken = f"{self.table.name}_{embed.name}_{self.depth + 1}"
+        inner = _Scope(embed.node.table, tuple(embed.node.embeds()), self.depth + 1, spoken)
         return Order(inner.field(term.field), direction, nulls, embed)
 
 
@@ -281,11 +284,19 @@ class _Binder:
     def scope(self, table: Table, source: sa.FromClause, embeds: tuple[Embed, ...]) -> _Scope:
         return _Scope(table, embeds)
 
-    def node(self, table: Table, ask: Ask, source: sa.FromClause | None = None, depth: int = 0) -> Node:
+    def node(
+        self,
+        table: Table,
+        ask: Ask,
+        source: sa.FromClause | None = None,
+        depth: int = 0,
+        spoken: str | None = None,
+    ) -> Node:
         if source is None:
             source = table.element.alias(f"t{next(self.numbers)}")
-        outputs = tuple(self._outputs(table, ask, source, depth))
-        scope = _Scope(table, tuple(output for output in outputs if isinstance(output, Embed)), depth)
+        plain = _Scope(table, (), depth, spoken)
+        outputs = tuple(self._outputs(plain, ask, source))
+        scope = replace(plain, embeds=tuple(output for output in outputs if isinstance(output, Embed)))
         return Node(
             table=table,
             source=source,
@@ -296,16 +307,15 @@ class _Binder:
             offset=ask.offset,
         )
 
-    def _outputs(self, table: Table, ask: Ask, source: sa.FromClause, depth: int) -> Iterator[Output | Embed]:
-        scope = _Scope(table, (), depth)
+    def _outputs(self, scope: _Scope, ask: Ask, source: sa.FromClause) -> Iterator[Output | Embed]:
         for item in ask.select:
             match item:
                 case SelectStar():
-                    yield from (Output(name, Bound(column)) for name, column in table.columns.items())
+                    yield from (Output(name, Bound(column)) for name, column in scope.table.columns.items())
                 case SelectField():
                     yield _output(item, scope)
                 case EmbedAsk():
-                    yield self._embed(table, item, source, depth + 1)
+                    yield self._embed(scope.table, item, source, scope.depth + 1)
 
     def _embed(self, table: Table, ask: EmbedAsk, source: sa.FromClause, depth: int) -> Embed:
         relation = find_relation(self.catalog, table.name, ask.relation, ask.hint)
@@ -313,7 +323,9 @@ class _Binder:
         rows = None
         if relation.function is not None:
             rows = rows_from(relation.function, table, target, source, f"t{next(self.numbers)}")
-        node = self.node(target, ask.ask, rows, depth)
+        # Rows found through a junction are not called by another name than their table's.
+        spoken = None if relation.junction else f"{target.name}_{depth}"
+        node = self.node(target, ask.ask, rows, depth, spoken)
         join: JoinKind = ask.join or "left"
         junction = None
         if relation.junction:

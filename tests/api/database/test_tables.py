@@ -181,6 +181,10 @@ def test_several_keys_between_two_tables(served: Served) -> None:
         "relationship": "msgs_receiver_fkey using msgs(receiver) and users(id)",
     }
     assert "'users!msgs_receiver_fkey', 'users!msgs_sender_fkey'" in fault["hint"]
+    several = served.get("/casts?select=plays(id)").json()["details"]
+    assert [(each["cardinality"], each["relationship"].split()[0]) for each in several] == [
+        ("many-to-one", "seats_play_fkey"), ("many-to-many", "casts"), ("many-to-many", "seats")
+    ]  # fmt: skip
     missing = served.get("/users?select=letters(*)").json()
     told = "Searched for a foreign key relationship between 'users' and 'letters' in the schema 'api', but no matches"
     assert (missing["code"], missing["details"]) == ("PGRST200", f"{told} were found.")
@@ -212,7 +216,9 @@ def test_an_embed_s_name_without_the_legacy(served: Served) -> None:
         # what stands in an embed is no condition on it, other than that there is one
         ("authors?select=books(id)&books=eq.1", "authors.books", "authors.boss"),
         ("authors?select=books(id)&or=(books.is.true,id.eq.1)", "authors.books", "authors.boss"),
-        ("authors?select=books(tags(tt))", "tags_2.tt", "tags_2.t"), ("users?select=zzzzzz", "users.zzzzzz", None),
+        ("authors?select=books(authors(nam))", "authors_2.nam", "authors_2.name"),
+        ("authors?select=books(tags(tt))", "tags.tt", "tags.t"), ("users?select=zzzzzz", "users.zzzzzz", None),
+        ("books?select=a:authors(id)&order=a(nam)", "books_a_1.nam", "books_a_1.name"),
     ],
 )  # fmt: skip
 def test_a_column_that_is_not_there_is_told_as_postgresql_tells_it(
@@ -266,3 +272,10 @@ def test_which_counts_a_write_tells(served: Served, count: str, told: str) -> No
     reply = served.ask("PATCH", "/kept?id=eq.1", body={"name": "z"}, **given)
     assert reply.header("content-range") == f"0-0/{told}"
     assert served.ask("DELETE", "/kept?id=eq.1", **given).header("content-range") == f"*/{told}"
+
+
+def test_one_to_one_makes_no_junction(served: Served) -> None:
+    """A table whose whole key leads to two others has no pairs of them."""
+    assert served.get("/troupes?select=plays(id),players(id)").json() == [{"plays": {"id": 1}, "players": {"id": 1}}]
+    missing = served.get("/plays?select=players!troupes(id)")
+    assert missing.fault == (400, "PGRST200")
