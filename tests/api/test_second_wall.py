@@ -326,6 +326,10 @@ def alike() -> App:
     def all_of_a_team(member: Any) -> Any:
         return exists().where(Team.id == member.id)
 
+    @app.policy(TeamMember, "insert", "update", "delete", name="write")
+    def of_a_team(member: Any) -> Any:
+        return member.team_id.in_(select(Team.id))
+
     @app.policy(Team, "insert", "update", check=lambda team: exists().where(TeamMember.id == team.id), name="own")
     def own(team: Any) -> Any:
         return exists().where(TeamMember.id == team.id + 1)
@@ -350,6 +354,15 @@ def test_no_policy_takes_the_place_of_another(postgres_server: str, tmp_path: Pa
         assert place.ask(get("/rest/v1/team?select=id"), bea).json() == [{"id": 2}]
         assert place.ask(get("/rest/v1/team?select=id"), ada).json() == []
         assert place.ask(get("/rest/v1/team_members?select=id"), ada).json() == [{"id": 1}]
+        members, merge = "/rest/v1/team_members", ("prefer", "resolution=merge-duplicates")
+        for id_, team, status in ((9, 2, 201), (8, 9, 403)):
+            new = {"id": id_, "team_id": team, "user_id": BEA}
+            assert place.ask(send("POST", members, new), ada).status == status, "a policy that asks, for new rows too"
+        for team, status in ((9, 403), (1, 200)):
+            changed = {"id": 1, "team_id": team, "user_id": BEA}
+            assert place.ask(send("POST", members, changed, merge), bea).status == status
+        assert place.ask(send("POST", "/rest/v1/team", {"id": 9}), ada).status == 201, "by the check, of its member"
+        assert place.ask(send("POST", "/rest/v1/team", {"id": 8}), ada).code == "42501"
 
 
 def test_what_is_preset_otherwise_for_some_is_held_to_it(postgres_server: str, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def function_name(rules: Rules, policy: Policy, side: Side) -> str:
     Where another policy would give the same name (`team_members` and `see`, `team` and `members_see`), each has a part
     of a digest.
     """
+    side = side if side in _sides(policy) else "using"
     name = _plain_name(rules, policy, side)
     sharing = (
         (each, other)
