@@ -34,6 +34,8 @@ class Blueprint(Declarations):
         """The folder of revision files; whoever loads an app file sets it to the one beside the file."""
         self.read_settings: Callable[[], Settings] | None = None
         """Reads the settings anew from where they came from, where that can be done."""
+        # SQLAlchemy holds classes weakly: those of a function that makes an app would be gone before they are served.
+        self._classes = [mapper.class_ for mapper in models.registry.mappers]
         self.developing = False
         """Changes of the models are applied at the start, as `undercroft dev` does it."""
         if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
