@@ -247,8 +247,10 @@ class DatabaseRoom:
             case "update":
                 return self._writer.update(media, preferences, affected, schema=shaped.schema, renamed=renamed)
             case "replace":
+                # Only an answer with the row in it tells a new one from one that was there.
+                inserted = found.inserted or 0 if preferences.returning == "representation" else 0
                 return self._writer.replace(
-                    media, preferences, affected, found.inserted or 0, schema=shaped.schema, renamed=renamed
+                    media, preferences, affected, inserted, schema=shaped.schema, renamed=renamed
                 )
             case _:
                 return self._writer.delete(media, preferences, affected, schema=shaped.schema, renamed=renamed)

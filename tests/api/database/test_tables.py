@@ -279,3 +279,10 @@ def test_one_to_one_makes_no_junction(served: Served) -> None:
     assert served.get("/troupes?select=plays(id),players(id)").json() == [{"plays": {"id": 1}, "players": {"id": 1}}]
     missing = served.get("/plays?select=players!troupes(id)")
     assert missing.fault == (400, "PGRST200")
+
+
+def test_a_put_without_the_row_tells_nothing_of_it(served: Served) -> None:
+    for key in (1, 90):
+        for prefer in ("return=minimal", "return=headers-only", "handling=lenient"):
+            reply = served.ask("PUT", f"/kept?id=eq.{key}", body={"id": key}, prefer=prefer, given=BACK)
+            assert (reply.status, reply.body) == (204, b""), (key, prefer)
