@@ -27,6 +27,8 @@ FaultHeaders = Callable[[Fault], tuple[Header, ...]]
 Given = dict[bytes, bytes]
 """A request's headers by name; of several of one name, the last."""
 
+_BODILESS = frozenset({204, 304})
+"""Statuses that end with their headers, also where a function of a database chose them (RFC 9110, 6.4.1)."""
 _SAFE_ID = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/=+")
 
 
@@ -105,7 +107,8 @@ class Door:
         if answer.status >= 500 or seconds > self._told_seconds:
             self._tell(request, answer.status, seconds)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+        unsent = request.method == "HEAD" or answer.status in _BODILESS
+        await send({"type": "http.response.body", "body": b"" if unsent else answer.body})
 
     def _identified(self, request: Request, given: Given, started: float) -> None:
         """Find out who asks. Raises a `Fault` for a credential that is none."""
@@ -126,7 +129,7 @@ class Door:
         if not request.preflight:
             headers += self._cors_of(given.get(b"origin"))
         # Of a read that was asked for by HEAD no body is made, and how long it would be is not known (RFC 9110, 8.6).
-        if answer.body or (answer.status != 204 and request.method != "HEAD"):
+        if answer.status not in _BODILESS and (answer.body or request.method != "HEAD"):
             headers.append((b"content-length", b"%d" % len(answer.body)))
         trace_header = self._settings.trace_header
         if trace_header is not None and trace_header in given:

@@ -82,10 +82,12 @@ async def test_the_answer_to_head_claims_no_length_where_no_body_was_made() -> N
     assert asked[1][b"content-length"] == b"0"
 
 
-async def test_no_content_has_no_length() -> None:
-    _, headers, body = await Entrance(answers(Answer(204, ()))).ask()
-    assert b"content-length" not in headers
-    assert body == b""
+@pytest.mark.parametrize("body", [b"", b"what a function gave that chose this status"])
+async def test_no_content_has_no_length(body: bytes) -> None:
+    for status in (204, 304):
+        _, headers, sent = await Entrance(answers(Answer(status, (), body))).ask()
+        assert b"content-length" not in headers
+        assert sent == b""
 
 
 @pytest.mark.parametrize(
