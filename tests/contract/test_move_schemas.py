@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import MetaData
 
 from tests.contract.test_move import ask, do, file_of, place_of, urls
+from undercroft.base.faults import SetupFault
+from undercroft.engine import migrate
 from undercroft.engine.move import Order, PostgresSide, SqliteSide, move
 from undercroft.engine.move.errors import CannotMove
 
@@ -233,3 +238,31 @@ def test_half_a_move_is_no_source(file: Path, tmp_path: Path, postgres_url: str)
     with pytest.raises(CannotMove, match=r"holds part of a move from sqlite:/old.db that was not finished"):
         move(PostgresSide(postgres_url), SqliteSide(place_of(tmp_path / "new.db")), Order())
     assert not (tmp_path / "new.db").exists()
+
+
+@pytest.fixture
+def weak(urls: Sequence[str]) -> Iterator[list[str]]:
+    """The same databases for a role that owns nothing."""
+    name = f"weak_{uuid4().hex[:8]}"
+    do(urls[0], f"create role {name} login password '{name}'")
+    try:
+        yield [re.sub(r"//[^@/]*@", f"//{name}:{name}@", url) for url in urls]
+    finally:
+        do(urls[0], f"drop role {name}")
+
+
+def test_what_a_role_may_not_do_is_told(file: Path, tmp_path: Path, urls: Sequence[str], weak: Sequence[str]) -> None:
+    do(urls[0], "create table hers (id int)", "create schema closed", "create table closed.t (id int primary key)")
+    for origin, goal, told in (
+        (
+            PostgresSide(weak[0], ["public"]),
+            SqliteSide(place_of(tmp_path / "a.db")),
+            "permission denied for table hers",
+        ),
+        (PostgresSide(weak[0]), SqliteSide(place_of(tmp_path / "b.db")), "permission denied for schema closed"),
+        (SqliteSide(place_of(file)), PostgresSide(weak[1]), "permission denied for schema public"),
+    ):
+        with pytest.raises(CannotMove, match=told):
+            move(origin, goal, Order())
+    with pytest.raises(SetupFault, match="does not let this role do it: permission denied for database"):
+        migrate.status(MetaData(), migrate.place_at(weak[1]))

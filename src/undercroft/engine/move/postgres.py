@@ -101,10 +101,17 @@ class PostgresSide:
             raise Unreachable(f"{self.name} cannot be opened: {_first_line(error)}") from error
         try:
             yield
-        except psycopg.OperationalError as error:
-            raise Unreachable(
-                f"the connection to {self.name} was lost: {_first_line(error)}",
-                hint="Run the same command again: it goes on where it was.",
+        except psycopg.Error as error:
+            if self._open.broken:
+                raise Unreachable(
+                    f"the connection to {self.name} was lost: {_first_line(error)}",
+                    hint="Run the same command again: it goes on where it was.",
+                ) from error
+            if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+                raise  # it is the other side's
+            raise CannotMove(
+                f"PostgreSQL refused what the move asked of it: {_first_line(error)}",
+                hint="When that is mended, run the same command again.",
             ) from error
         finally:
             self._open.close()
@@ -141,6 +148,8 @@ class PostgresSide:
             yield engine
         except (psycopg.OperationalError, sa.exc.OperationalError) as error:
             raise Unreachable(f"{self.name} cannot be opened: {_first_line(error)}") from error
+        except sa.exc.DBAPIError as error:
+            raise CannotMove(f"the schema of {self.name} cannot be read: {_first_line(error.orig or error)}") from error
 
     def tables(self) -> set[str]:
         return {name for (name,) in self._run(_TABLES)}

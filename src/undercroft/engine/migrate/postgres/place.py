@@ -39,6 +39,8 @@ _LOCK = 0x756E6465726372
 _IN_THE_WAY = frozenset({"55P03", "40P01", "40001"})
 """lock_not_available, deadlock_detected, serialization_failure: to be tried again."""
 
+_DENIED = "42501"
+
 CHANNELS = ("undercroft", "pgrst")
 """Who serves the database listens to the first; PostgREST, and what speaks its protocol, to the second."""
 
@@ -165,8 +167,17 @@ class PostgresPlace:
             connection = engine.connect()
         except DBAPIError as error:
             raise SetupFault(f"the database cannot be reached: {str(error.orig).strip()}") from error
-        with connection:
-            yield connection
+        try:
+            with connection:
+                yield connection
+        except DBAPIError as error:
+            if _sqlstate(error) != _DENIED:
+                raise
+            raise SetupFault(
+                f"the database does not let this role do it: {str(error.orig).strip().splitlines()[0]}",
+                details=error.statement,
+                hint="Migrations are the work of the owner of the database: name its role in the URL.",
+            ) from error
 
     def _connect(self) -> Any:
         """By libpq's own reading of the URL: several hosts, services and the like are its matter."""
