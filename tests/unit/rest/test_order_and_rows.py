@@ -113,6 +113,7 @@ def test_only_get_heeds_a_range() -> None:
         ("limit=", None, "PGRST100", "unexpected end of input expecting digit"),
         ("limit=1.5", None, "PGRST100", 'unexpected "." expecting digit or end of input'),
         ("offset=1e3", None, "PGRST100", 'unexpected "e" expecting digit or end of input'),
+        ("limit=1234567890123456789", None, "PGRST100", 'unexpected "9" expecting end of input'),
         ("limit=" + "9" * 30, None, "PGRST100", None),
         ("limit=%D9%A3", None, "PGRST100", None),
         ("limit=1&limit=2", None, "PGRST100", None),

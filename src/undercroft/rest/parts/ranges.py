@@ -10,6 +10,7 @@ from undercroft.rest.errors import ParseFault, RangeFault, RequestFault, parse_f
 _RANGE = re.compile(rb"\s*(?:items=)?([0-9]{1,18})-([0-9]{1,18})?\s*")
 _LONG = 18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_BEGUN = re.compile(r"[+-]?([0-9]{0,18})")
 
 
 class Rows(NamedTuple):
@@ -24,8 +25,7 @@ def read_number(name: str, text: str) -> int:
     if len(text) < _LONG and text.isdecimal() and text.isascii():  # nearly always: a tenth of the pattern's cost
         return int(text)
     if not _NUMBER.fullmatch(text):
-        found = re.match(r"[+-]?[0-9]*", text)
-        raise _no_number(name, text, found.end() if found else 0)
+        raise _no_number(name, text)
     return int(text)
 
 
@@ -72,5 +72,8 @@ def beyond(offset: int, total: int) -> RangeFault:
     return RangeFault(f"An offset of {offset} was requested, but there are only {total} rows.", total)
 
 
-def _no_number(name: str, text: str, place: int) -> ParseFault:
-    return parse_fault(f"{name} parameter", text, place, "digit" if place == 0 else "digit or end of input")
+def _no_number(name: str, text: str) -> ParseFault:
+    found = _BEGUN.match(text)
+    place, digits = (found.end(), len(found[1])) if found else (0, 0)
+    expecting = "digit" if place == 0 else "end of input" if digits == _LONG else "digit or end of input"
+    return parse_fault(f"{name} parameter", text, place, expecting)
