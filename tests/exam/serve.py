@@ -97,10 +97,11 @@ def main() -> None:
     options = parser.parse_args()
     document = json.loads(options.tables.read_text())
     settings = from_postgrest(json.loads(options.config.read_text()))
+    postgrest = settings.postgrest.model_copy(update={"stand_in": True})
     with tempfile.TemporaryDirectory() as folder:
         data = settings.database.model_copy(update={"data": Path(folder) / "data"})
         uvicorn.run(
-            application(document, settings.model_copy(update={"database": data})),
+            application(document, settings.model_copy(update={"database": data, "postgrest": postgrest})),
             port=options.port,
             log_level="warning",
         )

@@ -10,11 +10,6 @@ import pytest
 
 from tests.exam.sitting import CASES, sit
 
-BAR = 313
-"""Of 314 requests, as promised; the figure that a run prints is the true one."""
-
-OTHER_BYTES = {"b1ff0e2470.1": "Content-Length: PostgreSQL's jsonb puts spaces into what is embedded, we do not"}
-
 
 @pytest.mark.needs("shared")
 @pytest.mark.timeout(300)
@@ -23,6 +18,4 @@ def test_the_exam_is_passed(root: Path, shared: Path, tmp_path: Path) -> None:
     launch = f"{sys.executable} -m tests.exam.serve --tables {exam / 'tables.json'} --config {{config}} --port {{port}}"
     marks = sit(root, exam, tmp_path / "results.json", launch, {})
     print(f"exam on SQLite: {marks.passed} of {marks.total}")
-    assert marks.total == CASES
-    assert marks.passed >= BAR
-    assert marks.failed <= OTHER_BYTES.keys()
+    assert (marks.total, marks.failed) == (CASES, frozenset())

@@ -44,7 +44,8 @@ def database_of(blueprint: Blueprint, settings: Settings) -> Database:
         return _postgres(url, settings)
     engine = SQLiteEngine(sqlite_settings(settings), prepare=any_text if blueprint.existing else None)
     engine.dialect._json_serializer = write_json
-    dialect = LooseSqliteDialect(engine.dialect) if blueprint.existing else SqliteDialect(engine.dialect)
+    loose = LooseSqliteDialect if blueprint.existing else SqliteDialect
+    dialect = loose(engine.dialect, exact=settings.postgrest.stand_in)
     return Database(engine, dialect, lambda: engine.read("SELECT count(*) FROM sqlite_master", ()))
 
 
@@ -74,7 +75,8 @@ def _postgres(url: str, settings: Settings) -> Database:
         ),
         json_serializer=write_json,
     )
-    return Database(engine, AppPostgresDialect(TextDialect(write_json)), lambda: engine.read("SELECT 1", ()))
+    dialect = AppPostgresDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
+    return Database(engine, dialect, lambda: engine.read("SELECT 1", ()))
 
 
 def postgres_url(settings: Settings) -> str | None:

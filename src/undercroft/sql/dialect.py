@@ -53,6 +53,10 @@ class Dialect(Protocol):
         """JSON text with the null members of its objects left out."""
         ...
 
+    def embedded(self, json_text: Expression) -> Expression:
+        """An embed as it stands in the row that it is part of."""
+        ...
+
     def json_path(self, scalar: Scalar, path: Sequence[JsonStep]) -> Scalar:
         """What stands at the end of a JSON path."""
         ...

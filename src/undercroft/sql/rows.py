@@ -124,7 +124,12 @@ class ReadWriter:
             elif not output.shown and not (output.spread and output.relation.to_one):
                 continue
             elif not output.spread:
-                yield Piece(key_of(output.name, bound=True), self.embed_value(node, output), output.name, None)
+                yield Piece(
+                    key_of(output.name, bound=True),
+                    self.dialect.embedded(self.embed_value(node, output)),
+                    output.name,
+                    None,
+                )
             elif output.relation.to_one:
                 yield from self.pieces(output.node)
             else:

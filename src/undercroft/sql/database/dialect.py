@@ -21,9 +21,6 @@ BETWEEN_ROWS = ", \n "
 class DatabaseDialect(PostgresDialect):
     """Declared differences of an existing PostgreSQL database."""
 
-    exact: bool = False
-    """Embeds have PostgREST's white space, too: where something depends on each byte."""
-
     def _value(self, scalar: Scalar, term: Compare) -> Expression:
         value = PostgresDialect._value(self, scalar, term)
         reader = _reader(term)

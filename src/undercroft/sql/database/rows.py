@@ -9,12 +9,10 @@ import sqlalchemy as sa
 from undercroft.catalog.kinds import Kind, Named
 from undercroft.query.computed import call, row_of
 from undercroft.query.plan import Embed, Node, Output
-from undercroft.sql.database.dialect import DatabaseDialect
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.rows import ReadWriter
 from undercroft.sql.text import text_literal
 
-_JSONB = Named("jsonb", Kind.JSONB)
 _JSON = Named("json", Kind.JSON)
 _BYTES = Named("bytea", Kind.BYTES)
 
@@ -64,12 +62,6 @@ class DatabaseReadWriter(ReadWriter):
         if handler.binary:
             return sa.func.string_agg(sa.cast(text, _BYTES), sa.cast(text_literal(""), _BYTES))
         return sa.func.string_agg(sa.cast(text, sa.Text()), text_literal(""))
-
-    def embed_value(self, parent: Node, embed: Embed) -> Expression:
-        value = ReadWriter.embed_value(self, parent, embed)
-        if isinstance(self.dialect, DatabaseDialect) and self.dialect.exact:
-            return sa.cast(sa.cast(value, _JSONB), sa.Text())  # its white space, and its order of keys
-        return value
 
     def exists(self, parent: Node, embed: Embed) -> sa.ColumnElement[bool]:
         """The embed has a row. Asked of each row by itself: joined, rows without an order would come in another one."""

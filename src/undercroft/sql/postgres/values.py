@@ -45,6 +45,8 @@ class PostgresValues:
 
     sqlalchemy: TextDialect
     name: str = "PostgreSQL"
+    exact: bool = False
+    """Embeds have PostgREST's white space and order of keys: something depends on each byte."""
 
     # --- values as text ---
 
@@ -62,6 +64,9 @@ class PostgresValues:
 
     def without_nulls(self, json_text: Expression) -> Expression:
         return as_text(sa.func.json_strip_nulls(sa.cast(json_text, Named("json"))))
+
+    def embedded(self, json_text: Expression) -> Expression:
+        return as_text(sa.cast(json_text, Named("jsonb"))) if self.exact else json_text
 
     # --- paths, casts, aggregates ---
 

@@ -39,6 +39,8 @@ class SqliteValues:
 
     sqlalchemy: SqlDialect
     name: str = "SQLite"
+    exact: bool = False
+    """Embeds have PostgREST's white space and order of keys: something depends on each byte."""
 
     # --- values as text ---
 
@@ -131,6 +133,13 @@ class SqliteValues:
         text = text_literal("").concat(json_text)  # a number alone is stored as a number
         stripped: Expression = getattr(sa.func, STRIPPED)(text, type_=sa.Text())
         return stripped
+
+    def embedded(self, json_text: Expression) -> Expression:
+        if not self.exact:
+            return json_text
+        words = text_literal(Kind.JSON.value), text_literal(Kind.JSONB.value)
+        spelled: Expression = getattr(sa.func, CAST)(json_text, *words, type_=sa.Text())
+        return spelled
 
     # --- paths, casts, aggregates ---
 
