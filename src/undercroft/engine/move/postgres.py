@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import MetaData
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql.named_types import CreateEnumType
 from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
-from sqlalchemy.types import TypeEngine
 
 from undercroft.base.faults import SetupFault
 from undercroft.base.postgres_url import check_url, shown
 from undercroft.engine.migrate.errors import Busy
 from undercroft.engine.move.errors import CannotMove, Unreachable
 from undercroft.engine.move.from_postgres import from_postgres
-from undercroft.engine.move.types import ONLY_POSTGRES, OURS, WORDS, Mark, Positioned, Shape, TextRow, Words
+from undercroft.engine.move.making import Making, first_line
+from undercroft.engine.move.types import OURS, Mark, Positioned, Shape, TextRow
 from undercroft.sql.rls import OWNER
 
 if TYPE_CHECKING:
@@ -98,19 +96,19 @@ class PostgresSide:
             for statement in _SESSION:
                 self._run(statement)
         except psycopg.Error as error:
-            raise Unreachable(f"{self.name} cannot be opened: {_first_line(error)}") from error
+            raise Unreachable(f"{self.name} cannot be opened: {first_line(error)}") from error
         try:
             yield
         except psycopg.Error as error:
             if self._open.broken:
                 raise Unreachable(
-                    f"the connection to {self.name} was lost: {_first_line(error)}",
+                    f"the connection to {self.name} was lost: {first_line(error)}",
                     hint="Run the same command again: it goes on where it was.",
                 ) from error
             if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
                 raise  # it is the other side's
             raise CannotMove(
-                f"PostgreSQL refused what the move asked of it: {_first_line(error)}",
+                f"PostgreSQL refused what the move asked of it: {first_line(error)}",
                 hint="When that is mended, run the same command again.",
             ) from error
         finally:
@@ -147,9 +145,9 @@ class PostgresSide:
         try:
             yield engine
         except (psycopg.OperationalError, sa.exc.OperationalError) as error:
-            raise Unreachable(f"{self.name} cannot be opened: {_first_line(error)}") from error
+            raise Unreachable(f"{self.name} cannot be opened: {first_line(error)}") from error
         except sa.exc.DBAPIError as error:
-            raise CannotMove(f"the schema of {self.name} cannot be read: {_first_line(error.orig or error)}") from error
+            raise CannotMove(f"the schema of {self.name} cannot be read: {first_line(error.orig or error)}") from error
 
     def tables(self) -> set[str]:
         return {name for (name,) in self._run(_TABLES)}
@@ -220,7 +218,7 @@ class PostgresSide:
         except psycopg.errors.DatabaseError as error:
             if isinstance(error, psycopg.OperationalError):
                 raise
-            raise CannotMove(f"{shape.title} cannot be read: {_first_line(error)}") from error
+            raise CannotMove(f"{shape.title} cannot be read: {first_line(error)}") from error
 
     # --- rows in ---
 
@@ -245,7 +243,7 @@ class PostgresSide:
             self._run(f"CREATE TABLE {KEYS} (number bigint GENERATED ALWAYS AS IDENTITY, statement text NOT NULL)")
             self._mark("", Mark(0, (identity,)))
             if made is not None:
-                notes = self._make(made)
+                notes = Making(self._run, self._later, self.dialect, self.name).make(made)
             self._put_keys_aside(shapes)
         return notes
 
@@ -288,7 +286,7 @@ class PostgresSide:
         ) as error:
             context = error.diag.context or ""
             raise CannotMove(
-                f"rows of {shape.title} do not fit: {_first_line(error)}",
+                f"rows of {shape.title} do not fit: {first_line(error)}",
                 details=[context.splitlines()[0]] if context else None,
                 hint="Change these values in the source, then run the same command again.",
             ) from error
@@ -322,7 +320,7 @@ class PostgresSide:
             self._run(statement)
         except (psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.DataError) as error:
             raise CannotMove(
-                f"a constraint does not hold for these rows: {_first_line(error)}",
+                f"a constraint does not hold for these rows: {first_line(error)}",
                 details=[error.diag.message_detail or "", statement],
                 hint="Mend these rows in the source, then run it again with --restart.",
             ) from error
@@ -336,87 +334,6 @@ class PostgresSide:
     def forget(self) -> None:
         with self._connection.transaction():
             self._run(f"DROP TABLE {JOURNAL}, {KEYS}")
-
-    # --- a reflected schema ---
-
-    def _make(self, metadata: MetaData) -> list[str]:
-        """Tables and indexes. CHECKs are tried one by one; foreign keys come with the end of the move."""
-        notes: list[str] = []
-        for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
-            self._run(f"CREATE SCHEMA IF NOT EXISTS {self._quoted(schema)}")
-        for table in metadata.tables.values():
-            self._make_table(table, notes)
-        for what, statement in metadata.info.get(ONLY_POSTGRES, ()):
-            self._try(statement, what, notes)
-        return notes
-
-    def _make_table(self, table: sa.Table, notes: list[str]) -> None:
-        checks = [each for each in table.constraints if isinstance(each, sa.CheckConstraint)]
-        table.constraints -= set(checks)
-        for column in table.columns:
-            self._make_type(column.type)
-        self._must(CreateTable(table, include_foreign_key_constraints=[]), f"the table {table.fullname}")
-        for column in table.columns:
-            words: Words | None = column.info.get(WORDS)
-            if words is not None:
-                text = f"ALTER TABLE {self._table(table)} ALTER COLUMN {self._quoted(column.name)} SET DEFAULT "
-                what = f"{table.fullname}.{column.name}: the default {words.here}"
-                self._try_words(text, words.postgresql, what, notes)
-        for check in sorted(checks, key=lambda each: (str(each.name), str(each.sqltext))):
-            words = check.info[WORDS]
-            if words.postgresql is not None:
-                named = f"CONSTRAINT {self._quoted(check.name)} " if isinstance(check.name, str) else ""
-                statement = f"ALTER TABLE {self._table(table)} ADD {named}CHECK ({words.postgresql})"
-                self._try(statement, f"{table.fullname}: the CHECK {words.here}", notes)
-        for index in sorted(table.indexes, key=lambda each: str(each.name)):
-            self._try(self._ddl(CreateIndex(index)), f"the index {index.name}", notes)
-        for key in sorted(table.foreign_key_constraints, key=lambda each: tuple(each.column_keys)):
-            if key.name is None:
-                key.name = f"{table.name}_{'_'.join(key.column_keys)}_fkey"
-            self._later(self._ddl(AddConstraint(key)))
-
-    def _make_type(self, type_: TypeEngine[Any]) -> None:
-        """The type of an enumeration, which a column may have as a list, too."""
-        enum = getattr(type_, "item_type", type_)
-        if not isinstance(enum, postgresql.ENUM):
-            return
-        preparer: Any = self.dialect.identifier_preparer
-        named = preparer.format_type(enum)
-        if self._run("SELECT to_regtype(%s)", (named,))[0][0] is None:
-            self._must(CreateEnumType(enum), f"the type {enum.name}")
-
-    def _must(self, element: ExecutableDDLElement, what: str) -> None:
-        import psycopg
-
-        try:
-            self._run(self._ddl(element))
-        except (psycopg.ProgrammingError, psycopg.NotSupportedError, psycopg.DataError) as error:
-            raise CannotMove(
-                f"{what} cannot be made in {self.name}: {_first_line(error)}",
-                hint="Nothing was made there. What it needs, such as an extension, has to be there before the move.",
-            ) from error
-
-    def _try_words(self, text: str, words: str | None, what: str, notes: list[str]) -> None:
-        if words is None:
-            notes.append(f"{what} is left out")
-        else:
-            self._try(text + words, what, notes)
-
-    def _ddl(self, element: ExecutableDDLElement) -> str:
-        return str(element.compile(dialect=self.dialect))
-
-    def _try(self, statement: str, what: str, notes: list[str]) -> None:
-        import psycopg
-
-        try:
-            with self._connection.transaction():
-                self._run(statement)
-        except (psycopg.ProgrammingError, psycopg.NotSupportedError, psycopg.DataError) as error:
-            notes.append(f"{what} is left out: {_first_line(error)}")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 __all__ = ["PostgresSide"]
