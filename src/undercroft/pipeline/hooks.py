@@ -24,9 +24,9 @@ from undercroft.pipeline.session import load_rows, row_keys
 from undercroft.pipeline.write import WriteRequest, Written, change, check_size, show_after, show_before
 from undercroft.sql.dialect import AppDialect
 from undercroft.sql.made import Made, as_loaded
+from undercroft.sql.program import WriteProgram
 from undercroft.sql.read import KEYS
 from undercroft.sql.statement import claim_value
-from undercroft.sql.write import WriteProgram
 
 MOST_ROWS = 1000
 """Rows of one write whose hooks run: they hold the writer while they do."""

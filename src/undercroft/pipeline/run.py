@@ -29,10 +29,11 @@ from undercroft.query.ask import Filter, ReadAsk, WriteAsk
 from undercroft.query.bind import bind_read, bind_write
 from undercroft.query.plan import Node, Output, ReadPlan
 from undercroft.sql.dialect import AppDialect
+from undercroft.sql.program import WriteProgram
 from undercroft.sql.read import write_read
 from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Given, Statement
-from undercroft.sql.write import WriteProgram, write_program
+from undercroft.sql.write import write_program
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from undercroft.pipeline.errors import (
 from undercroft.query.plan import WritePlan
 from undercroft.sql.errors import null_in_key
 from undercroft.sql.made import Made
+from undercroft.sql.program import EXISTING, WriteProgram
 from undercroft.sql.read import KEYS
 from undercroft.sql.statement import Given, Statement
-from undercroft.sql.write import EXISTING, MOST_KINDS, WriteProgram
+from undercroft.sql.write import MOST_KINDS
 
 BodyRow = Mapping[str, Any]
 

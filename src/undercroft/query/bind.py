@@ -31,6 +31,7 @@ from undercroft.query.errors import (
     ambiguous_relation,
     no_such_key,
     unknown_column,
+    unknown_key_column,
     unknown_payload_column,
     unknown_relation,
     unknown_table,
@@ -99,7 +100,10 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
 def _conflict(table: Table, ask: WriteAsk) -> tuple[Column, ...]:
     """The columns by which a row that is there already is known."""
     names = ask.on_conflict or table.primary_key if ask.verb in ("upsert", "replace") else ()
-    columns = tuple(_payload_column(table, name) for name in names)
+    unknown = next((name for name in names if name not in table.columns), None)
+    if unknown is not None:
+        raise unknown_key_column(table, unknown)
+    columns = tuple(table.columns[name] for name in names)
     if any(column.kind is Kind.JSON for column in columns):  # which cannot be compared: no key has it
         raise no_such_key()
     return columns

@@ -28,9 +28,18 @@ def unknown_table(name: str, catalog: Catalog) -> QueryFault:
 
 def unknown_column(table: Table, name: str, spoken: str) -> QueryFault:
     """In the words of PostgreSQL; `spoken` is what a statement of PostgREST calls the table in this place."""
+    return _no_column(f"{spoken}.{name}", name, table, spoken)
+
+
+def unknown_key_column(table: Table, name: str) -> QueryFault:
+    """In the words of PostgreSQL, of a name in `on_conflict`."""
+    return _no_column(f'"{name}"', name, table, table.name)
+
+
+def _no_column(told: str, name: str, table: Table, spoken: str) -> QueryFault:
     near = " or the column ".join(f'"{spoken}.{column}"' for column in misspelt(name, table.columns))
     return QueryFault(
-        f"column {spoken}.{name} does not exist",
+        f"column {told} does not exist",
         code="42703",
         hint=f"Perhaps you meant to reference the column {near}." if near else None,
     )

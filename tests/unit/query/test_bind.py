@@ -296,13 +296,13 @@ def write(name: str, verb: Any, **more: Any) -> Any:
 
 def test_payload_columns_are_looked_up() -> None:
     assert [column.name for column in write("clients", "insert", columns=("name", "id")).columns] == ["name", "id"]
-    for more in ({"columns": ("nope",)}, {"on_conflict": ("nope",)}):
+    for more, code, message in (
+        ({"columns": ("nope",)}, "PGRST204", "Could not find the 'nope' column of 'clients' in the schema cache"),
+        ({"on_conflict": ("nope",)}, "42703", 'column "nope" does not exist'),
+    ):
         with pytest.raises(QueryFault) as raised:
             write("clients", "upsert", **more)
-        assert (raised.value.code, raised.value.message) == (
-            "PGRST204",
-            "Could not find the 'nope' column of 'clients' in the schema cache",
-        )
+        assert (raised.value.code, raised.value.message) == (code, message)
 
 
 def test_an_upsert_is_on_the_primary_key_unless_said() -> None:
