@@ -44,7 +44,8 @@ def chosen_of(headers: str | None, status: str | None) -> Chosen:
 
 
 def _status(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) == 3):
+    # What is below 200 is no answer yet, and of what is above 599 servers make what they like.
+    if not (text.isascii() and text.isdigit() and len(text) == 3 and "200" <= text <= "599"):
         raise Fault("response.status guc must be a valid status code", code="PGRST112")
     return int(text)
 

@@ -25,7 +25,7 @@ def test_headers_of_another_form_are_refused(text: str) -> None:
     assert caught.value.code == "PGRST111"
 
 
-@pytest.mark.parametrize("text", ["", "abc", "20", "-200", "2000", "２００"])
+@pytest.mark.parametrize("text", ["", "abc", "20", "-200", "2000", "２００", "101", "199", "600", "999"])
 def test_a_status_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(Fault) as caught:
         chosen_of(None, text)
