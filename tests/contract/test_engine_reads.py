@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+import sqlalchemy as sa
 
 from tests.contract.engine_cases import ENDLESS, LONG, Open, number, sqlite_only
 from undercroft.base.faults import Overloaded
@@ -25,6 +26,18 @@ async def test_a_long_read_leaves_the_loop_and_gives_the_same_answer(engine: Eng
     assert engine.read_now(LONG, (500_000,)) is None
     assert await engine.read(LONG, (500_000,)) == (500_000 * 500_001 // 2,)
     assert engine.stats.over_budget == 1
+
+
+@sqlite_only
+async def test_a_read_that_calls_python_for_its_rows_leaves_the_loop_at_once(engine: Engine) -> None:
+    """Steps are not counted within: a few of them may take as long as a text is."""
+    cast = "SELECT undercroft_cast('1', 'text', 'integer')"
+    assert engine.read_now(cast, ()) is None
+    assert await engine.read(cast, ()) == (1,)
+    assert engine.read_now("SELECT 'undercroft_cast', 1", ()) == ("undercroft_cast", 1)
+    async with engine.transaction() as transaction:
+        found = await transaction.session().execute(sa.text(cast))
+        assert found.scalar_one() == 1
 
 
 async def test_a_long_read_does_not_hold_up_the_loop(engine: Engine) -> None:

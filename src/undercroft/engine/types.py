@@ -97,7 +97,7 @@ class EngineStats:
     """Writes and leases that failed: by their own fault or with their commit."""
     largest_batch: int = 0
     over_budget: int = 0
-    """Reads that were interrupted on the loop and run again on a reader thread."""
+    """Reads that a reader thread made: they were interrupted on the loop, or would have held it up."""
     overloaded: int = 0
     waiting: int = 0
     """Writes and leases that are queued or running at this moment."""

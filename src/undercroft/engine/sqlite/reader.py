@@ -12,7 +12,7 @@ from undercroft.base.faults import Overloaded
 from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.sqlite.errors import is_timeout, translate
 from undercroft.engine.sqlite.mark import CLOSE, HeldMark
-from undercroft.engine.sqlite.meter import FOREVER, Deadline, StepMeter, allowance
+from undercroft.engine.sqlite.meter import FOREVER, Deadline, StepMeter, allowance, works_in_python
 from undercroft.engine.sqlite.settings import SQLiteSettings
 from undercroft.engine.types import EngineStats, Row
 
@@ -38,7 +38,9 @@ class InlineReader:
         self._driver_error = driver_error
 
     def read_now(self, text: str, args: Sequence[object]) -> Row | None:
-        """The one row, or None where the budget ran out. Raises `DatabaseFault`."""
+        """The one row, or None where the budget ran out, or would not be kept. Raises `DatabaseFault`."""
+        if works_in_python(text):
+            return None
         self._meter.left = self._allowance
         self._uncounted -= 1
         if not self._uncounted:
