@@ -36,7 +36,7 @@ from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_func
 from undercroft.rest.routes import RestSettings
 from undercroft.sql.rows import Rendering
 from undercroft.web.faults import body_of, database_status_of
-from undercroft.web.types import Answer, Request
+from undercroft.web.types import Answer, Header, Request
 
 _BODIES = {"json": "array", "object": "object", "csv": "csv"}
 _OF_FUNCTIONS = frozenset({"PGRST111", "PGRST112", "PGRST121"})
@@ -83,7 +83,7 @@ class DatabaseRoom:
             return await self._answered(request)
         except Fault as fault:
             if isinstance(fault, RaisedFault):
-                return Answer(fault.status, with_chosen(fault_headers(fault), fault.headers), body_of(fault))
+                return Answer(fault.status, _chosen(request, fault_headers(fault), fault.headers), body_of(fault))
             if isinstance(fault, DatabaseFault) or fault.code in _OF_FUNCTIONS:
                 status = database_status_of(fault, anonymous=request.actor.role == self._anon_role)
                 return Answer(status, (*fault_headers(fault), *challenge(fault, status)), self._fault_body(fault))
@@ -368,7 +368,8 @@ class DatabaseRoom:
 
     def _answer(self, request: Request, head: Head, found: Answered) -> Answer:
         self._mark(request, "response")
-        headers = with_chosen(head.headers, found.chosen.headers) if found.chosen.headers else head.headers
+        chosen = found.chosen.headers
+        headers = _chosen(request, head.headers, chosen) if chosen else head.headers
         body = _encoded(found.body) if head.bodied else b""
         return Answer(found.chosen.status or head.status, headers, body)
 
@@ -384,6 +385,12 @@ class ReadyRead(NamedTuple):
     head: ReadHead
     schema: str
     timezone: str | None
+
+
+def _chosen(request: Request, headers: tuple[Header, ...], chosen: Sequence[tuple[str, str]]) -> tuple[Header, ...]:
+    found = with_chosen(headers, chosen)
+    request.cors_told = any(name == b"access-control-allow-origin" for name, _ in found)
+    return found
 
 
 def _encoded(body: str | bytes | None) -> bytes:

@@ -126,7 +126,7 @@ class Door:
     def _headers(self, request: Request, answer: Answer, given: Given) -> list[Header]:
         """The room's headers and our own."""
         headers = [*answer.headers]
-        if not request.preflight:
+        if not request.cors_told:
             headers += self._cors_of(given.get(b"origin"))
         # Of a read that was asked for by HEAD no body is made, and how long it would be is not known (RFC 9110, 8.6).
         if answer.status not in _BODILESS and (answer.body or request.method != "HEAD"):
@@ -196,7 +196,7 @@ class Door:
         )
 
     def _preflight(self, request: Request, origin: bytes | None) -> Answer:
-        request.preflight = True
+        request.cors_told = True
         asked = request.header(b"access-control-request-headers")
         return Answer(200, preflight(origin, asked, self._settings.cors_origins))
 

@@ -23,12 +23,12 @@ class Request:
         "actor",
         "authenticated",
         "body_limit",
+        "cors_told",
         "headers",
         "id",
         "marks",
         "method",
         "path",
-        "preflight",
         "query",
     )
 
@@ -43,7 +43,7 @@ class Request:
         self.actor: Actor = ANONYMOUS
         self.authenticated = False
         """A credential of some kind was given."""
-        self.preflight = False
+        self.cors_told = False
         """The answer has its cross-origin headers already."""
         self.id = ""
         self.marks: list[tuple[str, float]] | None = None

@@ -80,6 +80,14 @@ BEGIN
   PERFORM set_config('response.headers', '[{"Cache-Control": "public"}, {"Cache-Control": "max-age=5"}, {"Content-Type": "text/plain"}]', true);
   RETURN json_build_object('message', 'short and stout');
 END $$;
+CREATE FUNCTION api.own_origin(fail boolean DEFAULT false) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+  IF fail THEN
+    RAISE SQLSTATE 'PGRST' USING message = '{"code": "X", "message": "no"}',
+      detail = '{"status": 418, "headers": {"Access-Control-Allow-Origin": "https://own.example"}}';
+  END IF;
+  PERFORM set_config('response.headers', '[{"Access-Control-Allow-Origin": "https://own.example"}]', true);
+  RETURN 1;
+END $$;
 CREATE FUNCTION api.bad_headers() RETURNS void LANGUAGE sql AS $$ SELECT set_config('response.headers', '{"a": 1}', true) $$;
 CREATE FUNCTION api.bad_status() RETURNS void LANGUAGE sql AS $$ SELECT set_config('response.status', 'abc', true) $$;
 CREATE FUNCTION api.fail(state text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS

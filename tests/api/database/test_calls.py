@@ -229,5 +229,10 @@ def test_what_functions_choose_for_the_answer(served: Served) -> None:
         {"message": "short and stout"},
     )
     assert [value for name, value in reply.headers if name == "cache-control"] == ["public", "max-age=5"]
+    for fail in (False, True):  # browsers take one such header, and no second
+        reply = served.post("/rpc/own_origin", {"fail": fail}, origin="https://other.example")
+        assert [value for name, value in reply.headers if name == "access-control-allow-origin"] == [
+            "https://own.example"
+        ]
     assert served.post("/rpc/bad_headers", {}).fault == (500, "PGRST111")
     assert served.post("/rpc/bad_status", {}).fault == (500, "PGRST112")
