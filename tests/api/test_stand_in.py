@@ -19,17 +19,17 @@ class Base(Model):
     metadata = sa.MetaData(naming_convention=NAMES)
 
 
-class Maker(Base):
+class Artisan(Base):
     __tablename__ = "makers"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str | None]
     of: Mapped[dict[str, Any] | None]
 
 
-class Thing(Base):
+class Piece(Base):
     __tablename__ = "things"
     id: Mapped[int] = mapped_column(primary_key=True)
-    maker_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Maker.id))
+    maker_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Artisan.id))
 
 
 STAND_IN = {
