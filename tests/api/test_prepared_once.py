@@ -68,9 +68,9 @@ def built_on(data: Path) -> House:
     [
         ("select=id&id=eq.{}", "123"),
         ("select=id&id=lt.{}&order=id.desc&limit=3", "456"),
-        ("select=id&order=id&limit={}&offset=1", "123"),
+        ("select=id&order=id&limit=10{}&offset=1", "123"),
         ("select=id&order=id&limit=2&offset={}", "123"),
-        ("select=id,comments(id)&id=lt.5&comments.limit={}", "123"),
+        ("select=id,comments(id)&id=lt.5&comments.limit=10{}", "123"),
         ("select=id,author(username)&title=neq.{}", "abc"),
         ("select=id,author!inner(username)&author.username=eq.{}", "abc"),
         ("select=id&or=(id.eq.{},title.eq.x)", "123"),

@@ -25,7 +25,7 @@ from undercroft.app import House
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine
 from undercroft.ops.explaining.asked import asked_lines
-from undercroft.query.ask import ReadAsk
+from undercroft.query.ask import Limit, Page, ReadAsk
 from undercroft.query.bind import bind_read, bind_write
 from undercroft.query.plan import Bound, Compare, Embed, EmbedExists, Node, Order, Output, Tree, WritePlan
 from undercroft.rest.parts.limits import Limits
@@ -221,7 +221,9 @@ def _clause(clause: Any) -> str:
     return "everything" if clause is None else " ".join(str(clause).split())
 
 
-def _slot(slot: int | None) -> str:
+def _slot(slot: Limit | None) -> str:
+    if isinstance(slot, Page):
+        return str(slot.rows)
     return "-" if slot is None else f"${slot}"
 
 

@@ -12,6 +12,16 @@ from typing import Literal
 Slot = int
 """The index of a value in the request's list of values (texts, in the order in which the request gave them)."""
 
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A number of rows that is part of the shape: a planner that knows how few are wanted can keep its plan."""
+
+    rows: int
+
+
+Limit = Slot | Page
+
 Direction = Literal["asc", "desc"]
 Nulls = Literal["first", "last"]
 Aggregate = Literal["avg", "count", "max", "min", "sum"]
@@ -109,7 +119,7 @@ class Ask:
     select: tuple[SelectField | SelectStar | EmbedAsk, ...] = (SelectStar(),)
     conditions: tuple[Condition, ...] = ()
     order: tuple[OrderTerm, ...] = ()
-    limit: Slot | None = None
+    limit: Limit | None = None
     offset: Slot | None = None
 
 

@@ -20,6 +20,7 @@ from undercroft.query.ask import (
     IsValue,
     JoinKind,
     JsonStep,
+    Limit,
     Nulls,
     Quantifier,
     Slot,
@@ -126,7 +127,7 @@ class Node:
     outputs: tuple[Output | Embed, ...]
     conditions: tuple[BoundCondition, ...] = ()
     order: tuple[Order, ...] = ()
-    limit: Slot | None = None
+    limit: Limit | None = None
     offset: Slot | None = None
     policy: sa.ColumnElement[bool] | None = None
     """Set by the guard: what the caller may read here; None once guarded means everything."""

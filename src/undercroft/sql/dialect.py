@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 
 from undercroft.catalog.kinds import Kind
-from undercroft.query.ask import Aggregate, JsonStep, Slot
+from undercroft.query.ask import Aggregate, JsonStep, Limit, Slot
 from undercroft.query.plan import Compare
 from undercroft.sql.statement import Given
 
@@ -85,7 +85,7 @@ class Dialect(Protocol):
         """A filter, without its negation. Raises `NotSupported`."""
         ...
 
-    def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
+    def limit(self, limit: Limit | None, most: int | None) -> Expression | None:
         """A LIMIT from the request's own limit and the greatest allowed one; None for no limit."""
         ...
 

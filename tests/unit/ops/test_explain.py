@@ -50,7 +50,7 @@ async def test_a_read_says_what_was_asked(library: House) -> None:
         "  select: id",
         "  where: (id eq '1' or reader eq 'x')",
         "  order: id desc",
-        "  limit: '5'",
+        "  limit: 5",
         "  embed book: books (inner)",
         "    select: title",
     )
@@ -74,11 +74,11 @@ async def test_every_node_has_its_policies_with_reasons_and_places(library: Hous
 
 
 async def test_the_statement_is_the_one_that_runs(library: House) -> None:
-    found = await read(library, "GET /rest/v1/books?select=id&title=eq.Own&limit=3", ADA)
+    found = await read(library, "GET /rest/v1/books?select=id&title=eq.Own&limit=300", ADA)
     (statement,) = found.statements
     assert statement.sql.count("?") == len(statement.parameters)
     shown = {(parameter.origin, parameter.value) for parameter in statement.parameters}
-    assert {("auth.uid", "'ada'"), ("value", "'Own'"), ("limit", "3")} <= shown
+    assert {("auth.uid", "'ada'"), ("value", "'Own'"), ("limit", "300")} <= shown
     assert found.rows == 1
     assert found.microseconds is not None
     assert 0 < found.microseconds < 1_000_000

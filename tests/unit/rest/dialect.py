@@ -19,11 +19,14 @@ from undercroft.query.ask import (
     Field,
     Filter,
     JsonStep,
+    Limit,
     Logic,
     OrderTerm,
+    Page,
     ReadAsk,
     SelectField,
     SelectStar,
+    Slot,
 )
 
 VALUED = ["eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "isdistinct", "cs", "cd", "ov"]
@@ -238,12 +241,14 @@ def asks(draw: st.DrawFn, query: Query, path: tuple[str, ...], top: bool) -> Ask
         terms = st.builds(OrderTerm, columns, directions, nulls, relations)
         order = tuple(draw(st.lists(terms, min_size=1, max_size=2)))
         query.parameters.append((prefix + "order", order_text(order)))
-    limit = offset = None
+    limit: Limit | None = None
+    offset: Slot | None = None
     if draw(st.booleans()):
-        limit, offset = draw(st.integers(0, 10**6)), draw(st.integers(1, 10**6))
-        for word, number in (("limit", limit), ("offset", offset)):
+        rows, first = draw(st.integers(0, 200) | st.integers(0, 10**6)), draw(st.integers(1, 10**6))
+        for word, number in (("limit", rows), ("offset", first)):
             query.parameters.append((prefix + word, str(number)))
-        limit, offset = query.slot(str(limit)), query.slot(str(offset))
+        limit = Page(rows) if rows <= 100 else query.slot(str(rows))
+        offset = query.slot(str(first))
     whole = draw(st.booleans())
     select = (SelectStar(),) if whole and top and not items else tuple(items)
     if top and select != (SelectStar(),):
@@ -320,8 +325,7 @@ def read_naively(text: str) -> tuple[Ask, list[str]]:
             if word == "order":
                 part["order"] = naive_order(Text(value))
             else:
-                found.append(value)
-                part[word] = len(found) - 1
+                part[word] = naive_number(word, value, found)
         elif word in ("and", "or"):
             negated = words[-2:-1] == ["not"]
             path = unquoted(words[: -2 if negated else -1])
@@ -332,9 +336,16 @@ def read_naively(text: str) -> tuple[Ask, list[str]]:
             parts.setdefault(path, {}).setdefault("where", []).append(naive_filter(column, Text(value), found, True))
     for name, value in sorted(last):
         if name == "limit" or value != "0":
-            found.append(value)
-            parts.setdefault((), {})[name] = len(found) - 1
+            parts.setdefault((), {})[name] = naive_number(name, value, found)
     return naive_ask(select, parts, ()), found
+
+
+def naive_number(word: str, value: str, found: list[str]) -> Limit:
+    """A small limit is part of the shape."""
+    if word == "limit" and int(value) <= 100:
+        return Page(int(value))
+    found.append(value)
+    return len(found) - 1
 
 
 def split_dots(name: str) -> list[str]:

@@ -59,11 +59,11 @@ def test_a_tree_is_read(text: str, logic: Logic, values: tuple[str, ...]) -> Non
 
 
 def test_slots_go_on_after_a_tree() -> None:
-    found = ask("x=eq.0&or=(a.eq.1,b.eq.2)&y=eq.3&and=(a.eq.4)&limit=5")
+    found = ask("x=eq.0&or=(a.eq.1,b.eq.2)&y=eq.3&and=(a.eq.4)&limit=500")
     assert [term.value for term in found.conditions if isinstance(term, Filter)] == [0, 3]
     assert found.conditions[3] == Logic("and", (Filter(A, "eq", 4),))
     assert found.limit == 5
-    assert shaped("x=eq.0&or=(a.eq.1,b.eq.2)&y=eq.3&and=(a.eq.4)&limit=5").values == ("0", "1", "2", "3", "4", "5")
+    assert shaped("x=eq.0&or=(a.eq.1,b.eq.2)&y=eq.3&and=(a.eq.4)&limit=500").values == ("0", "1", "2", "3", "4", "500")
 
 
 @pytest.mark.parametrize(

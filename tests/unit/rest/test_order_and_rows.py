@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.rest.reading import ask, refused, shaped
-from undercroft.query.ask import EmbedAsk, Field, JsonStep, OrderTerm
+from undercroft.query.ask import EmbedAsk, Field, JsonStep, OrderTerm, Page
 from undercroft.rest.parts.limits import Limits
 from undercroft.rest.parts.ranges import Rows
 
@@ -60,11 +60,21 @@ def test_the_number_of_terms_is_bounded() -> None:
 
 
 def test_embeds_have_order_limit_and_offset_of_their_own() -> None:
-    found = ask("select=*,e(*)&e.order=x.desc&e.limit=3&e.offset=4&order=y&limit=5")
+    found = ask("select=*,e(*)&e.order=x.desc&e.limit=300&e.offset=4&order=y&limit=500")
     embed = found.select[1]
     assert isinstance(embed, EmbedAsk)
     assert embed.ask.order == (OrderTerm(Field("x"), "desc"),)
     assert (embed.ask.limit, embed.ask.offset, found.limit, found.offset) == (0, 1, 2, None)
+
+
+def test_a_small_limit_is_part_of_the_shape() -> None:
+    found = ask("select=*,e(*)&e.limit=3&limit=100&offset=1")
+    embed = found.select[1]
+    assert isinstance(embed, EmbedAsk)
+    assert (embed.ask.limit, found.limit, found.offset) == (Page(3), Page(100), 0)
+    keys = [shaped(f"limit={number}").key for number in (1, 2, 101, 102)]
+    assert keys[0] != keys[1]
+    assert keys[2] == keys[3] not in keys[:2]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +102,11 @@ def test_embeds_have_order_limit_and_offset_of_their_own() -> None:
 def test_limits_and_the_range_header_are_combined(query: str, span: bytes | None, rows: Rows) -> None:
     request = shaped(query, headers=[(b"range", span)] if span else [])
     assert request.rows == rows
-    numbers = dict(zip(request.key[5::2], request.values, strict=False))
-    assert numbers.get("limit") == (None if rows.limit is None else str(rows.limit))
-    assert numbers.get("offset") == (str(rows.offset) if rows.offset else None)
+    numbers, values = dict(zip(request.key[5::2], request.key[6::2], strict=True)), list(request.values)
+    assert (numbers.get("limit") or (values.pop(0) if "limit" in numbers else None)) == (
+        None if rows.limit is None else str(rows.limit)
+    )
+    assert ("offset" in numbers, values) == (bool(rows.offset), [str(rows.offset)] if rows.offset else [])
 
 
 def test_only_get_heeds_a_range() -> None:

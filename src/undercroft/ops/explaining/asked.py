@@ -11,6 +11,7 @@ from undercroft.query.ask import (
     Field,
     Filter,
     OrderTerm,
+    Page,
     ReadAsk,
     SelectField,
     SelectStar,
@@ -47,7 +48,7 @@ def _node(ask: Ask, values: Sequence[str], indent: str) -> Iterator[str]:
     if ask.order:
         yield f"{indent}order: {', '.join(_order(term) for term in ask.order)}"
     if ask.limit is not None:
-        yield f"{indent}limit: {_value(ask.limit, values)}"
+        yield f"{indent}limit: {ask.limit.rows if isinstance(ask.limit, Page) else _value(ask.limit, values)}"
     if ask.offset is not None:
         yield f"{indent}offset: {_value(ask.offset, values)}"
     for item in ask.select:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
-from undercroft.query.ask import CountKind, Filter, ReadAsk, SelectStar, Verb, WriteAsk
+from undercroft.query.ask import CountKind, Filter, Page, ReadAsk, SelectStar, Verb, WriteAsk
 from undercroft.rest.errors import EmbedFault, ParseFault, PutFault, shown
 from undercroft.rest.parts.filters import no_operator, read_operator
 from undercroft.rest.parts.logic import read_logic
@@ -71,7 +71,7 @@ class _Reading:
             node = self.at(_embeds(prefix))
             if node.limit is not None:
                 raise given_twice(name)
-            node.limit = self.slot()
+            node.limit = Page(int(shape)) if shape else self.slot()
         elif last == "offset":
             node = self.at(_embeds(prefix))
             if node.offset is not None:

@@ -33,6 +33,7 @@ _KINDS = {
     "not.or": _LOGIC,
 }
 _SHORT = 32
+MOST_ON_A_PAGE = 100
 
 
 class Taken(NamedTuple):
@@ -109,8 +110,7 @@ class Parameters:
                 items += (name, tree.shape)
                 values += tree.values
             else:
-                items += (name, "")
-                values.append(embedded_number(name.rpartition(".")[2], value))
+                _take_number(name, embedded_number(name.rpartition(".")[2], value), items, values)
         if not numbers and span is None:
             return Taken(ALL_ROWS, tuple(arguments)) if arguments else NOTHING_ELSE
         return Taken(_rows(numbers, span, items, values), tuple(arguments))
@@ -130,12 +130,19 @@ NOTHING_ELSE = Taken(ALL_ROWS, ())
 def _rows(numbers: dict[str, str], span: bytes | None, items: list[str], values: list[str]) -> Rows:
     rows = root_rows(numbers.get("limit"), numbers.get("offset"), span)
     if rows.limit is not None:
-        items += ("limit", "")
-        values.append(str(rows.limit))
+        _take_number("limit", str(rows.limit), items, values)
     if rows.offset:
-        items += ("offset", "")
-        values.append(str(rows.offset))
+        _take_number("offset", str(rows.offset), items, values)
     return rows
+
+
+def _take_number(name: str, number: str, items: list[str], values: list[str]) -> None:
+    """Of a limit, a small number is part of the shape; how many shapes that makes is bounded."""
+    if name.endswith("limit") and int(number) <= MOST_ON_A_PAGE:
+        items += (name, number)
+    else:
+        items += (name, "")
+        values.append(number)
 
 
 def parameter_kind(name: str) -> int:

@@ -13,6 +13,7 @@ from undercroft.query.ask import (
     EmbedAsk,
     Field,
     JoinKind,
+    Limit,
     OrderTerm,
     SelectField,
     SelectStar,
@@ -49,7 +50,7 @@ class Node:
     select: list[SelectField | SelectStar | Branch] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     order: tuple[OrderTerm, ...] = ()
-    limit: Slot | None = None
+    limit: Limit | None = None
     offset: Slot | None = None
 
     def branches(self) -> list[Branch]:

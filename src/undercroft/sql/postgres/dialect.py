@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
 from undercroft.catalog.kinds import JSONS, Kind
-from undercroft.query.ask import Slot
+from undercroft.query.ask import Limit, Page, Slot
 from undercroft.sql.codecs import json_encoder
 from undercroft.sql.dialect import Expression, RowFetch
 from undercroft.sql.postgres.compiling import TextDialect
@@ -37,13 +37,15 @@ class PostgresDialect(PostgresFilters):
     A row's key is the text of a JSON list: its primary key, or its place in the table (`ctid`) where it has none.
     """
 
-    def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
-        if slot is None:
-            return None if most is None else sa.literal_column(str(most), sa.BigInteger())
+    def limit(self, limit: Limit | None, most: int | None) -> Expression | None:
+        if limit is None:
+            return None if most is None else _number(most)
+        if isinstance(limit, Page):
+            return _number(limit.rows if most is None else min(limit.rows, most))
         fetch: Fetch = (
-            (lambda given: given.values[slot])
+            (lambda given: given.values[limit])
             if most is None
-            else (lambda given: str(min(int(given.values[slot]), most)))
+            else (lambda given: str(min(int(given.values[limit]), most)))
         )
         return Handed("limit", fetch, sa.BigInteger())
 
@@ -180,3 +182,8 @@ def _place(source: sa.FromClause) -> Expression:
     place: Any = sa.column("ctid", Named("tid"))
     place.table = source
     return cast("Expression", place)
+
+
+def _number(value: int) -> Expression:
+    """A number of our own in the statement."""
+    return sa.literal_column(str(value), sa.BigInteger())

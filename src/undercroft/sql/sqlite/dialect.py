@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from undercroft.catalog.kinds import JSONS, Kind
-from undercroft.query.ask import Slot
+from undercroft.query.ask import Limit, Page, Slot
 from undercroft.sql.bounds import bounded
 from undercroft.sql.codecs import from_json, from_text, json_encoder, write_json
 from undercroft.sql.dialect import Expression, RowFetch
@@ -33,13 +33,15 @@ class SqliteDialect(SqliteFilters):
 
     # --- pages and rows ---
 
-    def limit(self, slot: Slot | None, most: int | None) -> Expression | None:
-        if slot is None:
+    def limit(self, limit: Limit | None, most: int | None) -> Expression | None:
+        if limit is None:
             return None if most is None else number(most)
+        if isinstance(limit, Page):
+            return number(limit.rows if most is None else min(limit.rows, most))
         fetch: Fetch = (
-            (lambda given: int(given.values[slot]))
+            (lambda given: int(given.values[limit]))
             if most is None
-            else (lambda given: min(int(given.values[slot]), most))
+            else (lambda given: min(int(given.values[limit]), most))
         )
         # A bare parameter is looked up by SQLite's planner: then every new value of it has the statement prepared anew.
         return Handed("limit", fetch, sa.Integer()) + number(0)
