@@ -64,9 +64,12 @@ def test_uneven_rows_are_taken_where_columns_are_named() -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
 def test_a_hundred_thousand_levels_are_refused_at_once(opening: bytes) -> None:
-    started = time.process_time()
-    assert refusal(opening * 100_000)[0] == "PGRST102"
-    assert time.process_time() - started < 0.1
+    def seconds() -> float:
+        started = time.process_time()
+        assert refusal(opening * 100_000)[0] == "PGRST102"
+        return time.process_time() - started
+
+    assert min(seconds() for _ in range(3)) < 0.1  # a collection of garbage may fall into one of them
 
 
 def test_bounds() -> None:
