@@ -279,6 +279,15 @@ def dumped(row: dict[str, Any]) -> str:
     return "{" + ",".join(members) + "}"
 
 
+def test_a_number_without_end_stands_bare_in_csv(place: Place) -> None:
+    csv_ = ("accept", "text/csv")
+    for column in ("wide", "narrow"):
+        assert stored(place, column, '"-Infinity"')[0] == 201
+        for shown in (f"{column}::numeric", f"{column}::numeric.min()", f"{column}::text"):
+            reply = ask(place, get(f"/rest/v1/things?select={shown}&{column}=eq.-Infinity&limit=1", csv_))
+            assert (reply.status, reply.body.split(b"\n")[1]) == (200, b"-Infinity"), shown
+
+
 @pytest.mark.parametrize("column", ["their_doc", "doc"])
 def test_json_without_nulls(place: Place, column: str) -> None:
     stripped = ("accept", "application/vnd.pgrst.array+json;nulls=stripped")

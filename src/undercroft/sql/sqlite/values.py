@@ -180,9 +180,9 @@ class SqliteValues:
 
     def _as_text(self, scalar: Scalar) -> Expression:
         if scalar.kind in (Kind.BOOLEAN, Kind.NUMERIC, *FLOATS):
-            # Infinity stands between quotes.
             text = sa.func.nullif(self.json_value(scalar), text_literal("null"), type_=sa.Text())
-            return sa.func.trim(text, text_literal('"'), type_=sa.Text()) if scalar.kind in FLOATS else text
+            # Infinity stands between quotes.
+            return text if scalar.kind is Kind.BOOLEAN else sa.func.trim(text, text_literal('"'), type_=sa.Text())
         if scalar.kind is Kind.BYTES:
             return sa.case((scalar.element.is_not(sa.null()), hex_of(scalar.element)))
         bare = sa.cast(self._text(scalar), sa.Text())
