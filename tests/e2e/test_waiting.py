@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from psycopg import conninfo
 
-from tests.e2e.processes import served, undercroft
+from tests.e2e.processes import app_in, served, undercroft
 
 
 @pytest.mark.needs("postgres")
@@ -25,6 +25,17 @@ def test_the_database_may_come_up_later(postgres_url: str, tmp_path: Path) -> No
         process.until(ours.exists, "a socket")
         with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(ours)), base_url="http://x") as client:
             process.until(lambda: client.get("/readyz").status_code == 200, "readiness")
+
+
+def test_an_app_on_sqlite_waits_for_no_server(tmp_path: Path) -> None:
+    ours = app_in(tmp_path) / "s"
+    undercroft("migrate", "make", cwd=tmp_path)
+    undercroft("migrate", "up", cwd=tmp_path)
+    settings = {"UNDERCROFT_POSTGREST_STAND_IN": "true"}
+    with served("serve", "app.py", "--unix-socket", str(ours), cwd=tmp_path, url="http://x", **settings) as process:
+        process.until(ours.exists, "a socket")
+        process.until(lambda: "/rest/v1" in process.text, "where the API is")
+        assert "trying again" not in process.text
 
 
 @pytest.mark.needs("postgres")

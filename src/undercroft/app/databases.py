@@ -44,8 +44,8 @@ def database_of(blueprint: Blueprint, settings: Settings) -> Database:
         return _postgres(url, settings)
     engine = SQLiteEngine(sqlite_settings(settings), prepare=any_text if blueprint.existing else None)
     engine.dialect._json_serializer = write_json
-    loose = LooseSqliteDialect if blueprint.existing else SqliteDialect
-    dialect = loose(engine.dialect, exact=settings.postgrest.stand_in)
+    speaks = LooseSqliteDialect if blueprint.existing else SqliteDialect
+    dialect = speaks(engine.dialect, exact=settings.postgrest.stand_in)
     return Database(engine, dialect, lambda: engine.read("SELECT count(*) FROM sqlite_master", ()))
 
 

@@ -21,7 +21,9 @@ def greet(options: ServeOptions, opened: Opened, house: House, url: str) -> None
         warn(notice)
     out, keys, terminal = sys.stdout, house.keys, sys.stdout.isatty()
     title = f"{paint(opened.app.title, 'bold', out)} is served at {paint(url, 'cyan', out)}"
-    if opened.settings.postgrest.stand_in:  # the API has every path, and callers' tokens come from elsewhere
+    if (
+        opened.settings.postgrest.stand_in and opened.app.existing
+    ):  # the API has every path, and callers' tokens come from elsewhere
         say(f"\n{title}, in the place of a PostgREST.\n")
         return
     rows = [("REST", f"{url}/rest/v1")]

@@ -43,9 +43,11 @@ def serve(options: ServeOptions) -> int:
 
 def wait_for_database(settings: Settings) -> None:
     """A server of PostgreSQL's may come up after ours, and nothing listens until then."""
+    from undercroft.app import SQLITE
     from undercroft.app.databases import is_served
 
-    if not is_served(settings):
+    url = settings.database.url.reveal() if settings.database.url else SQLITE
+    if url.startswith(SQLITE) or not is_served(settings):
         return
     try:
         from undercroft.engine.postgres.waiting import wait_until_there
@@ -55,4 +57,4 @@ def wait_for_database(settings: Settings) -> None:
     def tell(reason: str, seconds: float) -> None:
         warn(f"the database cannot be reached, trying again in {seconds:.0f} s (Ctrl-C to stop): {reason}")
 
-    wait_until_there(settings.database.url.reveal() if settings.database.url else "postgresql://", tell)
+    wait_until_there(url, tell)
