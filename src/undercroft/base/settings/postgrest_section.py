@@ -45,8 +45,8 @@ class Postgrest(Section):
     error_verbosity: Literal["verbose", "minimal"] = "verbose"
     """`minimal` leaves details and hint of errors out."""
     stand_in: bool = False
-    """Take the place of a PostgREST: embeds are spelled as it spells them; and without an app file the API is at `/`, with
-    no key of our own and no time limit but the database's."""
+    """Take the place of a PostgREST: embeds are spelled as it spells them; and without an app file the API is at `/`,
+    with no key of our own and no time limit but the database's."""
 
     @field_validator("pre_request", "pre_config", "root_spec")
     @classmethod
