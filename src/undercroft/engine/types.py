@@ -69,6 +69,10 @@ class Transaction(Protocol):
         """A unit of work in a savepoint of its own: if it raises, what it wrote is undone, no more."""
         ...
 
+    async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        """As `all`, without holding up the loop while another machine is waited for: one round trip, no savepoint."""
+        ...
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         """As `run`, without holding up the loop while a statement of another machine is waited for."""
         ...

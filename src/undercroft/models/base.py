@@ -131,3 +131,8 @@ class Model(AsyncAttrs, DeclarativeBase):
         list[str]: sa.JSON(none_as_null=True),
         list[int]: sa.JSON(none_as_null=True),
     }
+
+
+def house_metadata() -> sa.MetaData:
+    """Where a room declares tables of its own: in the schema `undercroft`, which no protocol serves."""
+    return sa.MetaData(schema="undercroft", naming_convention=NAMES)

@@ -73,6 +73,9 @@ class PostgresTransaction:
         finally:
             self._depth -= 1
 
+    async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        return await greenlet_spawn(self._cursor.all, text, args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return await greenlet_spawn(self.run, work)
 

@@ -59,6 +59,9 @@ class SQLiteTransaction:
         finally:
             self._depth -= 1
 
+    async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        return self._leased.all(text, args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return self.run(work)
 

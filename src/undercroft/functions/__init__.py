@@ -1,0 +1,1 @@
+"""Functions: Python endpoints under `/functions/v1`, by name, as Supabase calls its edge functions."""

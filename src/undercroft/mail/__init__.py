@@ -1,0 +1,1 @@
+"""Mail: rendered from templates, sent through the outbox, in the transaction of the data."""

@@ -1,0 +1,1 @@
+"""Pages: server-rendered HTML, static files and single-page applications beside the API."""
