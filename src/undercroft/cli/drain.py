@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from undercroft.web.streaming import StreamCut
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -42,6 +44,8 @@ class Drain:
             if self._draining and scope["http_version"].startswith("1"):
                 send = _closing(send)
             await self._application(scope, receive, send)
+        except StreamCut:  # told already: the server breaks the connection, since the answer has no end
+            pass
         except Exception as error:
             self._log.exception("crash", exc_info=error, method=scope["method"], path=scope["path"][:300])
             raise

@@ -21,7 +21,8 @@ from undercroft.base.faults import Fault, Overloaded
 from undercroft.web.actor import Identify
 from undercroft.web.cors import cors, preflight
 from undercroft.web.faults import body_of, status_of
-from undercroft.web.types import Answer, Header, Receive, Request, Room, Scope, Send
+from undercroft.web.streaming import StreamCut, send_stream
+from undercroft.web.types import Answer, Header, Hosting, Receive, Request, Room, Scope, Send, Stream
 
 FaultHeaders = Callable[[Fault], tuple[Header, ...]]
 Given = dict[bytes, bytes]
@@ -39,6 +40,8 @@ class DoorSettings:
     body_limit: int = 10 * 1024 * 1024
     max_requests: int = 256
     max_queue: int = 1024
+    max_streams: int = 128
+    """Bodies that are sent as they are made, at once; each holds one of the places of `max_requests` until its end."""
     cors_origins: frozenset[bytes] = frozenset()
     trace_header: bytes | None = None
     timing: bool = False
@@ -69,6 +72,7 @@ class Door:
         self._told_seconds = -1.0 if settings.log_all else settings.slow_seconds
         """Answers that took longer are told to the log."""
         self._active = 0
+        self._streams = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def room_of(self, path: bytes) -> tuple[Room, bytes] | None:
@@ -85,7 +89,7 @@ class Door:
         request = Request(scope["method"], path, scope["query_string"], headers, receive, self._settings.body_limit)
         given: Given = dict(headers)
         try:
-            if request.method == "OPTIONS" and _is_preflight(given):
+            if request.method == "OPTIONS" and _is_preflight(given, room):
                 answer = self._preflight(request, given.get(b"origin"))
             else:
                 if self._active < self._settings.max_requests:
@@ -93,16 +97,28 @@ class Door:
                 else:
                     await self._queue()
                 try:
-                    self._identified(request, given, started)
+                    self._identified(request, given, started, room)
                     found = room(request)
-                    answer = found if isinstance(found, Answer) else await found
+                    if isinstance(found, Answer):
+                        answer = found
+                    else:
+                        made = await found
+                        if isinstance(made, Stream):
+                            await self._stream(request, made, given, receive, send, started)
+                            return
+                        answer = made
                 finally:
                     self._leave()
         except Fault as fault:
-            answer = self._fault(fault, request)
+            answer = self._fault(fault, request, room)
+        except StreamCut:
+            raise
         except Exception as error:
-            answer = self._crash(error, request)
+            answer = self._crash(error, request, room)
         headers = self._headers(request, answer, given)
+        # Of a read that was asked for by HEAD no body is made, and how long it would be is not known (RFC 9110, 8.6).
+        if answer.status not in _BODILESS and (answer.body or request.method != "HEAD"):
+            headers.append((b"content-length", b"%d" % len(answer.body)))
         seconds = perf_counter() - started
         if answer.status >= 500 or seconds > self._told_seconds:
             self._tell(request, answer.status, seconds)
@@ -110,27 +126,49 @@ class Door:
         unsent = request.method == "HEAD" or answer.status in _BODILESS
         await send({"type": "http.response.body", "body": b"" if unsent else answer.body})
 
-    def _identified(self, request: Request, given: Given, started: float) -> None:
+    async def _stream(
+        self, request: Request, stream: Stream, given: Given, receive: Receive, send: Send, started: float
+    ) -> None:
+        """Send a body as it is made; its place is held meanwhile. Raises `Overloaded` where too many are sent,
+        `StreamCut` where it breaks off.
+        """
+        if self._streams >= self._settings.max_streams:
+            await stream.pieces.aclose()
+            raise Overloaded("too many answers are being streamed", hint="Try again in a second.")
+        self._streams += 1
+        try:
+            headers = self._headers(request, stream, given)
+            unsent = request.method == "HEAD" or stream.status in _BODILESS
+            await send_stream(stream, headers, receive, send, unsent=unsent)
+        except StreamCut as cut:
+            self._log.error("crash", exception="".join(format_exception(cut.__cause__)), id=self._id_of(request))
+            raise
+        finally:
+            self._streams -= 1
+            seconds = perf_counter() - started
+            if seconds > self._told_seconds:
+                self._tell(request, stream.status, seconds)
+
+    def _identified(self, request: Request, given: Given, started: float, room: Room) -> None:
         """Find out who asks. Raises a `Fault` for a credential that is none."""
         authorization, apikey = given.get(b"authorization"), given.get(b"apikey")
         request.authenticated = authorization is not None or apikey is not None
-        if not self._settings.timing:
+        if self._settings.timing:
+            request.marks = [("", started)]
+        if isinstance(room, Hosting):
+            request.actor = room.who(request, self._identify)
+        else:
             request.actor = self._identify(authorization, apikey)
-            return
-        request.marks = [("", started)]
-        request.actor = self._identify(authorization, apikey)
-        request.marks.append(("jwt", perf_counter()))
+        if request.marks is not None:
+            request.marks.append(("jwt", perf_counter()))
 
     # --- answering ---
 
-    def _headers(self, request: Request, answer: Answer, given: Given) -> list[Header]:
-        """The room's headers and our own."""
+    def _headers(self, request: Request, answer: Answer | Stream, given: Given) -> list[Header]:
+        """The room's headers and our own, less the length."""
         headers = [*answer.headers]
         if not request.cors_told:
             headers += self._cors_of(given.get(b"origin"))
-        # Of a read that was asked for by HEAD no body is made, and how long it would be is not known (RFC 9110, 8.6).
-        if answer.status not in _BODILESS and (answer.body or request.method != "HEAD"):
-            headers.append((b"content-length", b"%d" % len(answer.body)))
         trace_header = self._settings.trace_header
         if trace_header is not None and trace_header in given:
             headers.append((trace_header, given[trace_header]))
@@ -161,7 +199,7 @@ class Door:
             request.id = given.decode() if given is not None and harmless else uuid4().hex
         return request.id
 
-    def _fault(self, fault: Fault, request: Request) -> Answer:
+    def _fault(self, fault: Fault, request: Request, room: Room) -> Answer:
         anonymous = not request.authenticated or request.actor.role == ANON
         status = status_of(fault, anonymous=anonymous)
         headers = self._fault_headers(fault)
@@ -181,14 +219,18 @@ class Door:
             )
             if status == 500 and not fault.is_told:
                 fault = self._secretive(fault, request)
-        return Answer(status, headers, self._fault_body(fault))
+        return self._shown(fault, Answer(status, headers, self._fault_body(fault)), request, room)
 
-    def _crash(self, error: Exception, request: Request) -> Answer:
+    def _crash(self, error: Exception, request: Request, room: Room) -> Answer:
         """A fault of the program: told in full to the log, and to nobody else."""
         # As text: a log that somebody else set up might print every frame's variables, the token among them.
         self._log.error("crash", exception="".join(format_exception(error)), id=self._id_of(request))
         fault = self._secretive(Fault("Internal server error"), request)
-        return Answer(500, self._fault_headers(fault), self._fault_body(fault))
+        answer = Answer(500, self._fault_headers(fault), self._fault_body(fault))
+        return self._shown(fault, answer, request, room)
+
+    def _shown(self, fault: Fault, answer: Answer, request: Request, room: Room) -> Answer:
+        return room.show(request, fault, answer) if isinstance(room, Hosting) else answer
 
     def _secretive(self, fault: Fault, request: Request) -> Fault:
         return Fault(
@@ -228,8 +270,9 @@ class Door:
         self._active -= 1
 
 
-def _is_preflight(given: Given) -> bool:
-    return b"origin" in given and b"access-control-request-method" in given
+def _is_preflight(given: Given, room: Room) -> bool:
+    asked = b"origin" in given and b"access-control-request-method" in given
+    return asked and not (isinstance(room, Hosting) and not room.cross_origin)
 
 
 def _challenge(fault: Fault) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault
+from undercroft.web.actor import Identify
 
 Header = tuple[bytes, bytes]
 Scope = MutableMapping[str, Any]
@@ -67,6 +68,21 @@ class Request:
             if not message.get("more_body"):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """The body as it arrives, in place of `body`. Raises a `Fault` as that does, between two pieces."""
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise body_broken_off()
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self.body_limit:
+                raise body_too_large(self.body_limit)
+            more = message.get("more_body", False)
+            if part:
+                yield part
+
     def header(self, name: bytes) -> bytes | None:
         """The first header of this (lower case) name."""
         for key, value in self.headers:
@@ -83,12 +99,37 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
+class Stream(NamedTuple):
+    """What a room gives back where the body is sent as it is made. Nothing more of it is made when the caller leaves,
+    and the generator is closed in any case.
+    """
+
+    status: int
+    headers: tuple[Header, ...]
+    pieces: AsyncGenerator[bytes]
+
+
 class Room(Protocol):
     """A protocol behind the door."""
 
-    def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
+    def __call__(self, request: Request) -> Answer | Awaitable[Answer | Stream]:
         """The answer, at once where nothing has to be waited for. Raises `Fault`, at once or when it is awaited."""
         ...
+
+
+class Hosting:
+    """What a room inherits that receives callers in its own way: who they are, and how a fault is shown to them."""
+
+    cross_origin = True
+    """Whether browsers may call it from pages of other origins; where not, the room sets `cors_told` as well."""
+
+    def who(self, request: Request, identify: Identify) -> Actor:
+        """Who asks; `identify` is the way that holds elsewhere. Raises as that does."""
+        return identify(request.header(b"authorization"), request.header(b"apikey"))
+
+    def show(self, request: Request, fault: Fault, answer: Answer) -> Answer:
+        """A fault's answer as this room shows it; `answer` is as others do."""
+        return answer
 
 
 def body_broken_off() -> Fault:

@@ -10,6 +10,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from undercroft.cli.drain import Drain
+from undercroft.web.streaming import StreamCut
 
 pytestmark = pytest.mark.anyio
 
@@ -88,3 +89,12 @@ async def test_an_escaped_error_is_told_to_the_log() -> None:
     with capture_logs() as lines, pytest.raises(RuntimeError):
         await Drain(broken, structlog.get_logger())(scope(), receive, send)
     assert [(line["event"], line["path"]) for line in lines] == [("crash", "/x")]
+
+
+async def test_a_stream_that_broke_was_told_already() -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise StreamCut from ValueError("inside")
+
+    with capture_logs() as told:
+        await Drain(broken, structlog.get_logger())(scope(), receive, receive)
+    assert told == []
