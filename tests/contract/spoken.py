@@ -50,6 +50,9 @@ class SpokenTransaction(SpokenCursor):
     def run(self, work: Callable[[Cursor], T]) -> T:
         return self._transaction.run(lambda cursor: work(SpokenCursor(cursor)))
 
+    async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        return await self._transaction.fetch(said(text), args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return await self._transaction.perform(lambda cursor: work(SpokenCursor(cursor)))
 

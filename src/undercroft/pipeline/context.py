@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import replace
+from functools import reduce
+from typing import Any, ParamSpec
 from uuid import UUID
 
 import structlog
@@ -12,7 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.access.actor import Actor
 from undercroft.engine.types import Transaction
+from undercroft.models.jobs import Job, Planned
+from undercroft.pipeline.ports import Ports, not_here
 from undercroft.pipeline.session import SessionGuard
+
+P = ParamSpec("P")
 
 
 class Caller:
@@ -50,10 +56,17 @@ class Context:
     """One call of an app's code. Everything it does through `session` is in the transaction of the request."""
 
     def __init__(
-        self, actor: Actor, transaction: Transaction, guard: SessionGuard, log: structlog.typing.BindableLogger
+        self,
+        actor: Actor,
+        transaction: Transaction,
+        guard: SessionGuard,
+        log: structlog.typing.BindableLogger,
+        ports: Ports,
     ) -> None:
         self.auth = Caller(actor)
         self.log: Any = log
+        self._actor = actor
+        self._ports = ports
         self._transaction = transaction
         self._guard = guard
         self._session: AsyncSession | None = None
@@ -82,3 +95,53 @@ class Context:
     def opened(self) -> AsyncSession | None:
         """The session, if it was used at all."""
         return self._session
+
+    # --- the outbox: all of it in this transaction, so that it happens if and only if that commits ---
+
+    async def enqueue(self, job: Job[P, Any], *args: P.args, **kwargs: P.kwargs) -> int:
+        """Have a job done; its id. `job.options(delay="10m")` says when, and how often at most.
+
+        Raises `Fault`: 22P02 for arguments of other types, 0A000 over an existing database.
+        """
+        return (await self._enqueue([job.call(*args, **kwargs)]))[0]
+
+    async def enqueue_many(self, calls: Iterable[Planned], *, then: Planned | None = None) -> list[int]:
+        """Have many jobs done, as `[shrink.call(image) for image in images]`; their ids. `then` follows the last one.
+
+        Raises as `enqueue` does.
+        """
+        calls = list(calls)
+        return await self._enqueue([replace(call, then=then) for call in calls] if then is not None else calls)
+
+    async def chain(self, *calls: Planned) -> int:
+        """Have jobs done one after the other, each when the one before it is done; the id of the first.
+
+        Raises as `enqueue` does.
+        """
+        first = reduce(lambda after, call: replace(call, then=after), reversed(calls[:-1]), calls[-1])
+        return (await self._enqueue([first]))[0]
+
+    async def _enqueue(self, calls: Sequence[Planned]) -> list[int]:
+        if self._ports.enqueue is None:
+            raise not_here("ctx.enqueue")
+        return await self._ports.enqueue(self._transaction, self._actor, calls)
+
+    async def mail(self, template: str, to: str | Sequence[str], *, key: str | None = None, **data: Any) -> int:
+        """Send a mail made of a template and `data`; its id. Of one `key`, one mail is sent.
+
+        Raises `Fault` where the template or an address is not one.
+        """
+        if self._ports.mail is None:
+            raise not_here("ctx.mail")
+        return await self._ports.mail(self._transaction, self._actor, template, to, data, key=key)
+
+    async def publish(self, event: str, data: Any) -> int:
+        """Tell those who have asked for an event of this name, by webhook; the event's id. Raises `Fault`."""
+        if self._ports.publish is None:
+            raise not_here("ctx.publish")
+        return await self._ports.publish(self._transaction, self._actor, event, data)
+
+    @property
+    def http(self) -> Any:
+        """A client for calls to other machines, with limits, retries, and no way to addresses inside."""
+        return self._ports.http

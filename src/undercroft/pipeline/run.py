@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,11 +17,13 @@ from undercroft.access.scope import catalog_for
 from undercroft.base.faults import Fault
 from undercroft.catalog.types import Catalog
 from undercroft.engine.errors import DatabaseFault
+from undercroft.engine.late import LateTransaction, late_transaction
 from undercroft.engine.types import Engine, Row, Transaction
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.errors import no_view_writes, without_hidden_names
 from undercroft.pipeline.hooks import HookedWrite, Hooks
+from undercroft.pipeline.ports import Ports
 from undercroft.pipeline.second_wall import SecondWall
 from undercroft.pipeline.session import SessionGuard
 from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
@@ -68,6 +70,8 @@ class Pipeline:
     settings: PipelineSettings = field(default_factory=PipelineSettings)
     wall: SecondWall | None = None
     """Set where the database judges callers as well."""
+    ports: Ports = field(default_factory=Ports)
+    """What an app's code may do beyond the data."""
     _scopes: ShapeCache[Catalog] = field(init=False)
     _guards: ShapeCache[Guard] = field(init=False)
     _reads: ShapeCache[Statement] = field(init=False)
@@ -211,7 +215,26 @@ class Pipeline:
     def context(self, actor: Actor, transaction: Transaction) -> Context:
         """What an app's code is handed for one call."""
         guard = SessionGuard(self.guard(actor.role), actor, self.catalog, transaction, self.dialect.sqlalchemy)
-        return Context(actor, transaction, guard, self.log)
+        return Context(actor, transaction, guard, self.log, self.ports)
+
+    @asynccontextmanager
+    async def calling(self, actor: Actor, *, seconds: float | None = None) -> AsyncIterator[Calling]:
+        """For an app's code that may wait for others: a context whose transaction begins at its first use.
+
+        It commits at a good end and is undone when the code raises; from its beginning it has `seconds` (None: as the
+        settings say). Raises what the transaction raises.
+        """
+        local = None if self.wall is None else self.wall.logic(actor)
+        limit = seconds or self.settings.hook_seconds
+        async with late_transaction(lambda: self.engine.transaction(seconds=limit, local=local)) as transaction:
+            yield Calling(self.context(actor, transaction), transaction)
+
+
+class Calling(NamedTuple):
+    """A call of an app's code: what it is handed, and the transaction that it may begin."""
+
+    context: Context
+    transaction: LateTransaction
 
 
 class _Undo(Exception):

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 # As in Supabase CLI's file_size_limit, whose "MB" means 1024 squared, like its "MiB".
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)i?b?", re.IGNORECASE)
@@ -22,6 +22,12 @@ def seconds(value: object) -> object:
     if not found or "".join(part.group() for part in found) != value:
         raise ValueError('should be a number of seconds or a length of time such as "90s" or "1m30s"')
     return sum(float(part[1]) * _SECONDS[part[2]] for part in found)
+
+
+def seconds_of(value: str | float) -> float:
+    """`seconds` for a program's own values. Raises ValueError."""
+    found = seconds(value)
+    return float(found) if isinstance(found, int | float | str) else 0.0
 
 
 def size(value: object) -> object:

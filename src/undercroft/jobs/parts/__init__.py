@@ -1,0 +1,1 @@
+"""Pure pieces of the outbox: keys, waits, slots."""

@@ -1,0 +1,1 @@
+"""The verbs of the outbox: enqueue, work, fire, look after."""

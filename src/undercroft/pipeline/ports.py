@@ -1,0 +1,67 @@
+"""What a context offers beyond the data: ports that the rooms above fill, wired in `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from undercroft.access.actor import Actor
+from undercroft.base.faults import Fault
+from undercroft.engine.types import Transaction
+from undercroft.models.jobs import Planned
+
+
+class Enqueue(Protocol):
+    """The outbox, as `jobs` implements it."""
+
+    async def __call__(self, transaction: Transaction, actor: Actor, calls: Sequence[Planned]) -> list[int]:
+        """Store jobs in a transaction; their ids, in order. Where a unique one is there already, that one's.
+
+        Raises `DatabaseFault`.
+        """
+        ...
+
+
+class SendMail(Protocol):
+    """Mail, as `mail` implements it."""
+
+    async def __call__(
+        self,
+        transaction: Transaction,
+        actor: Actor,
+        template: str,
+        to: str | Sequence[str],
+        data: Mapping[str, Any],
+        **wishes: Any,
+    ) -> int:
+        """Store a mail in a transaction, and the job that sends it; its id. Raises `Fault`."""
+        ...
+
+
+class Publish(Protocol):
+    """Webhooks to others, as `webhooks` implements them."""
+
+    async def __call__(self, transaction: Transaction, actor: Actor, event: str, data: Any) -> int:
+        """Store an event in a transaction, and a delivery for each endpoint that wants it; its id. Raises `Fault`."""
+        ...
+
+
+@dataclass(slots=True)
+class Ports:
+    """What is there; a port that nobody fills refuses by name."""
+
+    enqueue: Enqueue | None = None
+    mail: SendMail | None = None
+    publish: Publish | None = None
+    http: Any = None
+    """The client for calls to other machines."""
+
+
+def not_here(what: str) -> Fault:
+    """For a database that is served as it is: there is no outbox in it."""
+    return Fault(
+        f"{what} needs the tables of an app's own database",
+        code="0A000",
+        hint="An app over an existing database has no outbox.",
+    )
