@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from undercroft.access.actor import Actor
@@ -16,7 +17,9 @@ from undercroft.engine.types import Transaction
 from undercroft.models.functions import Function
 from undercroft.models.objects import primary_key_of
 from undercroft.pipeline.arguments import read_arguments
+from undercroft.pipeline.context import Context
 from undercroft.pipeline.errors import not_a_set, rows_refused, unknown_function
+from undercroft.pipeline.keys import Keep, run_kept
 from undercroft.pipeline.results import write_result
 from undercroft.pipeline.run import Page, Pipeline
 from undercroft.pipeline.write import WriteBounds, check_size
@@ -40,6 +43,8 @@ class Call:
     plain: bool
     bounds: WriteBounds = field(default_factory=WriteBounds)
     """How many rows it may give, and how its transaction ends."""
+    keep: Keep[Result] | None = None
+    """How the request is answered for, where it brought a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,8 @@ class Caller:
         result: Result | None = None
         try:
             async with self.pipeline.logic(call.actor, read_only=function.read_only) as transaction:
-                context = self.pipeline.context(call.actor, transaction)
-                returned = await function.run(context, **values)
-                if context.opened is not None and not function.read_only:
-                    await context.opened.flush()
-                result = self._result(function, returned, call, transaction)
+                within = partial(self.within, transaction, self.pipeline.context(call.actor, transaction))
+                result = await run_kept(transaction, call.keep, lambda: within(function, values, call))
                 if call.bounds.rollback:
                     raise _Undo
         except _Undo:
@@ -111,6 +113,18 @@ class Caller:
         if result is None:
             raise AssertionError("only _Undo passes, and it comes after")
         return result
+
+    async def within(
+        self, transaction: Transaction, context: Context, function: Function, values: Mapping[str, Any], call: Call
+    ) -> Result:
+        """Call a function in a transaction that may hold more than that; `values` are its arguments, validated.
+
+        Raises as `run` does.
+        """
+        returned = await function.run(context, **values)
+        if context.opened is not None and not function.read_only:
+            await context.opened.flush()
+        return self._result(function, returned, call, transaction)
 
     def _result(self, function: Function, returned: Any, call: Call, transaction: Transaction) -> Result:
         if function.returns is not None:

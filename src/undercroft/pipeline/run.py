@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,11 +18,12 @@ from undercroft.base.faults import Fault
 from undercroft.catalog.types import Catalog
 from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.late import LateTransaction, late_transaction
-from undercroft.engine.types import Engine, Row, Transaction
+from undercroft.engine.types import Cursor, Engine, Row, Transaction
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.errors import no_view_writes, without_hidden_names
 from undercroft.pipeline.hooks import HookedWrite, Hooks
+from undercroft.pipeline.keys import Acting, Keep, run_kept
 from undercroft.pipeline.ports import Ports
 from undercroft.pipeline.second_wall import SecondWall
 from undercroft.pipeline.session import SessionGuard
@@ -179,6 +180,8 @@ class Pipeline:
         try:
             if self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing(request.rows):
                 return await self._write_with_hooks(program, request)
+            if request.keep is not None:
+                return await self._write_kept(program, request, request.keep)
             return await self.engine.write(
                 lambda cursor: run_program(cursor, program, request),
                 rollback=request.bounds.rollback,
@@ -190,13 +193,21 @@ class Pipeline:
                 raise
             raise without_hidden_names(fault, plan.table.name, hidden) from fault.__cause__
 
+    async def _write_kept(self, program: WriteProgram, request: WriteRequest, keep: Keep[Written]) -> Written:
+        """The key and the answer are the service's to store; the write itself is in the caller's role."""
+        wall, actor = self.wall, request.actor
+        acting: Acting = nullcontext if wall is None else wall.acting(actor)
+        work = keep.around(lambda cursor: run_program(cursor, program, request), acting)
+        local = None if wall is None else wall.logic(actor)
+        return await self.engine.write(work, rollback=request.bounds.rollback, local=local)
+
     async def _write_with_hooks(self, program: WriteProgram, request: WriteRequest) -> Written:
         written: Written | None = None
         try:
             async with self.logic(request.actor) as transaction:
                 context = self.context(request.actor, transaction)
                 hooked = HookedWrite(transaction, context, self.hooks, self.dialect, program, request)
-                written = await hooked.run()
+                written = await run_kept(transaction, request.keep, hooked.run)
                 if request.bounds.rollback:
                     raise _Undo
         except _Undo:
@@ -218,15 +229,25 @@ class Pipeline:
         return Context(actor, transaction, guard, self.log, self.ports)
 
     @asynccontextmanager
-    async def calling(self, actor: Actor, *, seconds: float | None = None) -> AsyncIterator[Calling]:
+    async def calling(
+        self, actor: Actor, *, seconds: float | None = None, first: Callable[[Cursor], object] | None = None
+    ) -> AsyncIterator[Calling]:
         """For an app's code that may wait for others: a context whose transaction begins at its first use.
 
         It commits at a good end and is undone when the code raises; from its beginning it has `seconds` (None: as the
-        settings say). Raises what the transaction raises.
+        settings say). `first` is done as soon as it has begun. Raises what the transaction raises.
         """
         local = None if self.wall is None else self.wall.logic(actor)
         limit = seconds or self.settings.hook_seconds
-        async with late_transaction(lambda: self.engine.transaction(seconds=limit, local=local)) as transaction:
+
+        @asynccontextmanager
+        async def begin() -> AsyncIterator[Transaction]:
+            async with self.engine.transaction(seconds=limit, local=local) as transaction:
+                if first is not None:
+                    await transaction.perform(first)
+                yield transaction
+
+        async with late_transaction(begin) as transaction:
             yield Calling(self.context(actor, transaction), transaction)
 
 

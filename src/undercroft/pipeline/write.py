@@ -21,6 +21,7 @@ from undercroft.pipeline.errors import (
     too_many_kinds,
     twice_in_payload,
 )
+from undercroft.pipeline.keys import Keep
 from undercroft.query.plan import WritePlan
 from undercroft.sql.errors import null_in_key
 from undercroft.sql.made import Made
@@ -51,6 +52,8 @@ class WriteRequest:
     bounds: WriteBounds = field(default_factory=WriteBounds)
     own_columns: bool = False
     """Each row is written with the columns that it has: hooks may have set others than the body named."""
+    keep: Keep[Written] | None = None
+    """How the request is answered for, where it brought a key."""
 
     def given(self, row: BodyRow | None = None, carried: Mapping[str, Any] | None = None) -> Given:
         return Given(self.values, self.actor, row, carried)
