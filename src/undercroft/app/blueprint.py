@@ -14,11 +14,16 @@ from undercroft.auth.tables import User
 from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
+from undercroft.jobs.declarations import JobDeclarations
+from undercroft.jobs.tables import METADATA as JOB_TABLES
 from undercroft.models.declarations import Declarations
 from undercroft.web.types import ASGIApp
 
+HOUSE_TABLES = (JOB_TABLES,)
+"""What rooms keep beside the app's own tables, in the schema `undercroft`."""
 
-class Blueprint(Declarations):
+
+class Blueprint(Declarations, JobDeclarations):
     """The plan of a house."""
 
     def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:
@@ -40,6 +45,8 @@ class Blueprint(Declarations):
         """Changes of the models are applied at the start, as `undercroft dev` does it."""
         if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
             User.__table__.to_metadata(models.metadata)  # type: ignore[attr-defined]  # it is a Table
+        if not existing:
+            _add_tables(models.metadata)
 
     @property
     def metadata(self) -> MetaData:
@@ -59,3 +66,11 @@ class Blueprint(Declarations):
 
 def _is_without_rowid(table: Any) -> bool:
     return table.dialect_options["sqlite"]["with_rowid"] is False
+
+
+def _add_tables(metadata: MetaData) -> None:
+    """Have the house's own tables come with the app's, so that migrations and moves carry them."""
+    for room in HOUSE_TABLES:
+        for table in room.tables.values():
+            if table.key not in metadata.tables:
+                table.to_metadata(metadata)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 
 from undercroft.access.policy import rules_of
+from undercroft.app.background import background_of
 from undercroft.app.blueprint import Blueprint
 from undercroft.app.checking import check_rules, functions_by_name
 from undercroft.app.databases import bring_up, database_of, is_served
-from undercroft.app.house import House
+from undercroft.app.house import House, Running
 from undercroft.app.served import build_served
 from undercroft.app.walls import second_wall
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
 from undercroft.auth.service import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.settings import Settings
+from undercroft.models.jobs import Job
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.hooks import sort_hooks
 from undercroft.pipeline.run import Pipeline, PipelineSettings
@@ -58,6 +62,10 @@ def build(
         second_wall(rules, settings),
     )
     caller = Caller(pipeline, functions_by_name(app.functions))
+    house_jobs: list[Job[Any, Any]] = []
+    running: list[Running] = []
+    if not app.existing:
+        running.append(background_of(app, house_jobs, pipeline, settings, clock, log))
     rest = RestRoom(pipeline, caller, rest_settings(settings, app.title))
     door = Door(
         {prefix: rest}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers
@@ -76,4 +84,5 @@ def build(
             check=database.check,
         ),
         prepare=lambda: None if app.existing else bring_up(app, settings),
+        running=running,
     )

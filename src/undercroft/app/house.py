@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from undercroft.auth.types import Keys
@@ -26,6 +26,14 @@ class Beside(Protocol):
     def ask(self, what: Literal["schema", "config"]) -> None: ...
 
 
+class Running(Protocol):
+    """What lives as long as the house does: a worker, a pool, a client."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 @dataclass(slots=True, eq=False)
 class House:
     """A built app: every room, and what joins them."""
@@ -39,6 +47,8 @@ class House:
     outside: Outside
     prepare: Callable[[], object]
     beside: Beside | None = None
+    running: list[Running] = field(default_factory=list)
+    """Started in this order behind the engine, stopped in the other one before it."""
 
     async def start(self) -> None:
         self.prepare()
@@ -48,6 +58,8 @@ class House:
                 await each.start()
             if self.beside is not None:
                 await self.beside.start()
+            for part in self.running:
+                await part.start()
         except BaseException:
             await self.close()
             raise
@@ -57,6 +69,8 @@ class House:
         self.outside.ready = False
         if self.beside is not None:
             await self.beside.stop()
+        for part in reversed(self.running):
+            await part.stop()
         for each in reversed(self.outside.mounted):
             await each.stop()
         await self.engine.close()

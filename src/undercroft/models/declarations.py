@@ -24,6 +24,7 @@ class Declarations:
     """What one app declared, in the order of its file."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.policies: list[Policy] = []
         self.column_rules: list[ColumnRule] = []
         self.hooks: list[Hook] = []

@@ -234,3 +234,25 @@ class Log(Section):
     """The least that is told."""
     requests: bool = True
     """Whether every request is a line."""
+
+
+class Jobs(Section):
+    """`[jobs]`: what runs in the background."""
+
+    enabled: bool = True
+    """Whether `serve` runs jobs; without it, `undercroft worker` must."""
+    concurrency: Count = 16
+    """Jobs that one worker runs at once."""
+    queues: tuple[str, ...] = ()
+    """Only jobs of these queues; empty for all."""
+    lease: Seconds = Field(default=10.0, ge=0.2)
+    """Seconds without a sign of life after which a worker counts as lost, and its jobs are given to others."""
+    poll: Seconds = Field(default=5.0, gt=0)
+    """How often a worker looks for work that nobody has announced."""
+    keep: Seconds = Field(default=0.0, ge=0)
+    """Seconds for which finished jobs are kept that do not say it themselves; dead ones are kept until somebody
+    decides."""
+    crashes: Count = 5
+    """How often a job may take its worker down with it, before it is dead."""
+    transaction_timeout: Seconds = Field(default=5.0, gt=0)
+    """Seconds for what a job does in the database; on SQLite it holds the writer meanwhile."""

@@ -8,7 +8,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault
-from undercroft.base.settings.sections import Api, Auth, Database, Log, Section, Server, later
+from undercroft.base.settings.sections import Api, Auth, Database, Jobs, Log, Section, Server, later
 from undercroft.base.settings.sources import Found, read_environ, read_toml
 from undercroft.base.settings.vocabulary import is_later, leaves
 
@@ -28,6 +28,7 @@ class Settings(Section):
     server: Server = Server()
     database: Database = Database()
     log: Log = Log()
+    jobs: Jobs = Jobs()
     postgrest: Postgrest = Postgrest()
 
     _notices: tuple[str, ...] = PrivateAttr(())

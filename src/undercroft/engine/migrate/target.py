@@ -13,6 +13,7 @@ from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.elements import conv
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
+from sqlalchemy.util import immutabledict
 
 _SQLITE: Any = sqlite.dialect()
 _POSTGRES: Any = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotation here
@@ -82,12 +83,21 @@ def _plain_on(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any] | Non
     if isinstance(type_, Boolean):
         return Boolean()
     if type(type_).__module__.startswith("sqlalchemy."):
-        return type_.copy() if type_._variant_mapping else type_
+        return _without_variants(type_)
     if dialect.name != "sqlite":
         return None
     resolve: Any = _SQLITE._resolve_type_affinity
     found: TypeEngine[Any] = resolve(str(_SQLITE.type_compiler_instance.process(type_)).upper())
     return found
+
+
+def _without_variants(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What it is where no variant of it is meant: the variants themselves are said elsewhere."""
+    if not type_._variant_mapping:
+        return type_
+    bare = type_.copy()
+    bare._variant_mapping = immutabledict()
+    return bare
 
 
 def scalar_default(column: Column[Any], dialect: Dialect) -> str | None:

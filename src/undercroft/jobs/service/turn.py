@@ -113,15 +113,15 @@ class Turn:
             return [], request.now + 50_000, None
         # What somebody else has claimed since is seen only now.
         rows = cursor.all(known.candidates.text, args)
-        rates: dict[str, int] = {name: at for name, at in cursor.all(known.rates.text)} if limited else {}
+        rates: dict[str, int] = dict(cursor.all(known.rates.text)) if limited else {}
         chosen, suspect = self._chosen(rows, rates, request)
-        for name, free_at in rates.items():
-            cursor.all(known.set_rate.text, known.set_rate.args(name=name, free_at=free_at))
-        free_at = min((each for each in rates.values() if each > request.now), default=None)
+        for name, moment in rates.items():
+            cursor.all(known.set_rate.text, known.set_rate.args(name=name, free_at=moment))
+        next_free_at = min((each for each in rates.values() if each > request.now), default=None)
         if not chosen:
-            return [], None, free_at
+            return [], None, next_free_at
         taking = {"worker": request.worker, "lease": request.lease, "now": request.now, "ids": json.dumps(chosen)}
-        return _claimed(cursor.all(known.claim_these.text, known.claim_these.args(**taking))), suspect, free_at
+        return _claimed(cursor.all(known.claim_these.text, known.claim_these.args(**taking))), suspect, next_free_at
 
     def _chosen(self, rows: Sequence[Row], rates: dict[str, int], request: TurnRequest) -> tuple[list[int], int | None]:
         """The candidates that may run together; `rates` moves on with them."""

@@ -1,0 +1,65 @@
+"""PostgreSQL's NOTIFY, said after the commit and not in it: in it, all commits that notify would wait for one lock.
+
+Protocol: LISTEN and NOTIFY on the channel `undercroft_jobs`; whoever inserts jobs by SQL says it himself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from undercroft.base.faults import Fault
+from undercroft.engine.postgres.listening import Listening
+from undercroft.engine.types import Engine
+
+CHANNEL = "undercroft_jobs"
+_PAUSE = 0.005
+"""Seconds between two announcements: between them everybody has been told anyway."""
+
+
+class Notifier:
+    """Implements `Announcer`."""
+
+    def __init__(self, engine: Engine, url: str, log: Any) -> None:
+        self._engine = engine
+        self._log = log
+        self._heard: Callable[[], None] = lambda: None
+        self._listening = Listening(
+            url,
+            CHANNEL,
+            heard=lambda _: self._heard(),
+            begun=lambda _: self._heard(),
+            failed=lambda why: log.warning("jobs: nobody is heard", why=why),
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    async def start(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+        self._listening.start()
+
+    async def stop(self) -> None:
+        await self._listening.stop()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def tell(self) -> None:
+        self._heard()
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._notify())
+        else:
+            self._again = True
+
+    async def _notify(self) -> None:
+        while True:
+            self._again = False
+            try:
+                await self._engine.write(lambda cursor: cursor.all(f"NOTIFY {CHANNEL}"))
+            except Fault as fault:
+                self._log.warning("jobs: nobody is told", code=fault.code, message=fault.message)
+            await asyncio.sleep(_PAUSE)
+            if not self._again:
+                return
