@@ -1,1 +1,20 @@
 """Calls to other machines: with limits, retries, a circuit breaker, and never to an address inside."""
+
+from undercroft.outgoing.errors import OutgoingFault, Refused
+from undercroft.outgoing.service import Client, Http, Options, Streamed
+from undercroft.outgoing.settings import OutgoingSettings, read_inside
+from undercroft.outgoing.types import Headers, Reply, Resolver
+
+__all__ = [
+    "Client",
+    "Headers",
+    "Http",
+    "Options",
+    "OutgoingFault",
+    "OutgoingSettings",
+    "Refused",
+    "Reply",
+    "Resolver",
+    "Streamed",
+    "read_inside",
+]

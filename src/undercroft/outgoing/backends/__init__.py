@@ -1,0 +1,1 @@
+"""The network: names to addresses, connections to checked addresses only."""

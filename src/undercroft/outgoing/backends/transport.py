@@ -1,0 +1,88 @@
+"""One request on the wire, through a pool of guarded connections."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpcore2
+import httpx2
+
+from undercroft.outgoing.errors import TooLate, broken, too_late, unreachable
+from undercroft.outgoing.parts.redirects import Sent
+
+
+class Wire:
+    """A pool of connections. Cookies are kept by nobody, proxies of the environment are not asked."""
+
+    def __init__(self, network: httpcore2.AsyncNetworkBackend, trusted: ssl.SSLContext, *, connections: int) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=trusted,
+            max_connections=connections,
+            max_keepalive_connections=connections // 2,
+            keepalive_expiry=30.0,
+            network_backend=network,
+        )
+
+    @asynccontextmanager
+    async def send(self, sent: Sent, *, connect: float, read: float) -> AsyncIterator[httpcore2.Response]:
+        """Send, and give the answer with its body still to be read. Seconds.
+
+        Raises `Refused`, `TooLate`, and `OutgoingFault` for no connection and for what is no HTTP.
+        """
+        target = sent.target
+        request = httpcore2.Request(
+            method=sent.method.encode("ascii"),
+            url=httpcore2.URL(
+                scheme=target.url.raw_scheme,
+                host=target.host.encode("ascii"),
+                port=target.port,
+                target=target.url.raw_path,
+            ),
+            headers=_headers(sent),
+            content=sent.body,
+            extensions={"timeout": {"connect": connect, "read": read, "write": read, "pool": connect}},
+        )
+        try:
+            answer = await self._pool.handle_async_request(request)
+            try:
+                yield answer
+            finally:
+                await answer.aclose()
+        except httpcore2.TimeoutException as error:
+            raise _timed_out(error, target.origin, connect, read) from None
+        except (httpcore2.ConnectError, httpcore2.UnsupportedProtocol) as error:
+            raise unreachable(target.origin, _told(error)) from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise broken(target.origin, _told(error)) from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+
+def trusted_by(ca_file: Path | None) -> ssl.SSLContext:
+    """Whose certificates are believed: those of a file, or of the system. It reads files: not for the loop's thread."""
+    return ssl.create_default_context(cafile=ca_file) if ca_file else httpx2.create_ssl_context(trust_env=False)
+
+
+def _headers(sent: Sent) -> list[tuple[bytes, bytes]]:
+    host = sent.target.url.netloc
+    length = () if sent.body is None else (("content-length", str(len(sent.body))),)
+    given = (*sent.headers, *length)
+    return [(b"host", host), *((name.encode("ascii"), value.encode("latin-1")) for name, value in given)]
+
+
+def _timed_out(error: Exception, origin: str, connect: float, read: float) -> TooLate:
+    early = isinstance(error, httpcore2.ConnectTimeout | httpcore2.PoolTimeout)
+    return too_late(origin, connect if early else read)
+
+
+def _told(error: Exception) -> str:
+    """What kind of failure it was; the words of a library may hold addresses."""
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, ssl.SSLError):
+        below = below.__cause__ or below.__context__
+    return type(error).__name__ if below is None else "TLS"

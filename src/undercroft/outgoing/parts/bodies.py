@@ -1,0 +1,41 @@
+"""An answer's body, never longer than allowed: also not after it was unpacked."""
+
+from __future__ import annotations
+
+import zlib
+
+
+class Inflation(ValueError):
+    """A compressed body that is none, or in a coding that was not asked for."""
+
+
+class Body:
+    """Unpacks a body piece by piece, at most `limit` bytes of it; `over` says that there was more."""
+
+    def __init__(self, coding: str, limit: int) -> None:
+        """`coding` is the `Content-Encoding`. Raises `Inflation` for one that was not asked for."""
+        self._left = limit
+        self._inflate = _inflater(coding.strip().lower())
+        self.over = False
+
+    def take(self, piece: bytes) -> bytes:
+        """What of the next piece may be kept. Raises `Inflation`."""
+        if self._inflate is not None:
+            try:
+                # One byte more than there is room for tells that there is more.
+                piece = self._inflate.decompress(piece, self._left + 1)
+            except zlib.error:
+                raise Inflation("not gzip") from None
+        if len(piece) > self._left:
+            self.over = True
+            piece = piece[: self._left]
+        self._left -= len(piece)
+        return piece
+
+
+def _inflater(coding: str) -> zlib._Decompress | None:
+    if coding in ("", "identity"):
+        return None
+    if coding in ("gzip", "x-gzip"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 16)
+    raise Inflation(f"the coding {coding[:20]} was not asked for")

@@ -1,0 +1,157 @@
+"""`ctx.http`: calls to other machines for an app's code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from undercroft.base.faults import Fault
+from undercroft.outgoing.errors import malformed
+from undercroft.outgoing.parts.redirects import Sent
+from undercroft.outgoing.parts.trace import Trace
+from undercroft.outgoing.parts.urls import read_url
+from undercroft.outgoing.service.client import Client, Options
+from undercroft.outgoing.service.streamed import Streamed
+from undercroft.outgoing.types import Reply
+
+Given = Mapping[str, str]
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+"""Headers that frame a request: a caller who chose them could smuggle another one."""
+
+
+class Http:
+    """Calls, with the limits of the settings. They go to public addresses only, and to those inside that
+    `[outgoing] allow` names; every redirect is judged anew.
+
+    An answer of any status is a `Reply`. Idempotent methods, and any with an `Idempotency-Key`, are repeated where the
+    connection failed or the answer was 429, 502, 503 or 504. `timeout` is in seconds and covers it all; `limit` is in
+    bytes. Raises `OutgoingFault`: UC470 for an address that is not allowed, UC504 for a time limit, UC503 for a machine
+    that failed several times in a row and is left alone, UC502 for any other failure.
+    """
+
+    def __init__(
+        self, client: Client, trace: Trace | None = None, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self._client = client
+        self._trace = trace or Trace()
+        self._random = random_bytes
+
+    def tracing(self, trace: Trace) -> Http:
+        """The same for calls that belong to a trace."""
+        return Http(self._client, trace, self._random)
+
+    async def get(self, url: str, **options: Any) -> Reply:
+        """GET; the options are those of `request`."""
+        return await self.request("GET", url, **options)
+
+    async def post(self, url: str, **options: Any) -> Reply:
+        """POST; the options are those of `request`."""
+        return await self.request("POST", url, **options)
+
+    async def put(self, url: str, **options: Any) -> Reply:
+        """PUT; the options are those of `request`."""
+        return await self.request("PUT", url, **options)
+
+    async def patch(self, url: str, **options: Any) -> Reply:
+        """PATCH; the options are those of `request`."""
+        return await self.request("PATCH", url, **options)
+
+    async def delete(self, url: str, **options: Any) -> Reply:
+        """DELETE; the options are those of `request`."""
+        return await self.request("DELETE", url, **options)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Given | None = None,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        content: bytes | str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # it covers attempts and redirects
+        attempts: int | None = None,
+        redirects: int | None = None,
+        limit: int | None = None,
+    ) -> Reply:
+        """Call another machine: with a `json` value, a form (`data`) or a `content` as the body."""
+        sent = self._sent(method, url, params, headers, _body(json, data, content))
+        return await self._client.call(sent, self._client.options(timeout, attempts, redirects, limit))
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Given | None = None,
+        json: Any = None,
+        content: bytes | str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # it covers the body
+        limit: int | None = None,
+    ) -> AsyncIterator[Streamed]:
+        """Call once, and read the body while it comes: `async with ctx.http.stream("GET", url) as answer`."""
+        sent = self._sent(method, url, params, headers, _body(json, None, content))
+        async with self._client.stream(sent, self._client.options(timeout, 1, None, limit)) as streamed:
+            yield streamed
+
+    async def send(self, sent: Sent, options: Options) -> Reply:
+        """A request that was made elsewhere, with nothing added but the trace."""
+        traced = (*sent.headers, *self._trace.headers(self._random))
+        return await self._client.call(replace(sent, headers=traced), options)
+
+    def _sent(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None,
+        headers: Given | None,
+        body: tuple[bytes | None, str | None],
+    ) -> Sent:
+        if not (method.isascii() and method.isalpha()):
+            raise malformed("not a method")
+        target = read_url(url)
+        if params:
+            target = replace(target, url=target.url.copy_merge_params(params))
+        content, kind = body
+        if content is None and method.upper() in ("POST", "PUT", "PATCH"):
+            content = b""
+        named = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "undercroft"}
+        if kind is not None:
+            named["content-type"] = kind
+        named.update(self._trace.headers(self._random))
+        for name, value in (headers or {}).items():
+            named[_name(name)] = _value(name, value)
+        return Sent(method.upper(), target, tuple(named.items()), content)
+
+
+def _body(json: Any, data: Mapping[str, Any] | None, content: bytes | str | None) -> tuple[bytes | None, str | None]:
+    """The body and its type."""
+    if sum(each is not None for each in (json, data, content)) > 1:
+        raise Fault("a call has one body: json, data or content", code="22023")
+    if json is not None:
+        return msgspec.json.encode(json), "application/json"
+    if data is not None:
+        return urlencode(data, doseq=True).encode("ascii"), "application/x-www-form-urlencoded"
+    return (content.encode() if isinstance(content, str) else content), None
+
+
+def _name(name: str) -> str:
+    lower = name.lower()
+    if lower in _OURS or not lower.isascii():
+        raise Fault(f"the header {name[:60]!r} cannot be set on a call", code="22023")
+    return lower
+
+
+def _value(name: str, value: str) -> str:
+    if any(mark in value for mark in "\r\n\0"):
+        raise Fault(f"the header {name[:60]!r} holds a line break", code="22023")
+    return value
