@@ -55,7 +55,7 @@ def read_function(run: Callable[..., Any], *, name: str | None, roles: frozenset
     source = source_of(run)
     if not inspect.iscoroutinefunction(run):
         raise SetupFault(f"{source}: the function {run.__name__} must be declared with `async def`")
-    hints = _hints(run, source)
+    hints = hints_of(run, source)
     returned = hints.pop("return", None)
     entity, many = _rows_of(returned)
     nothing = returned is None or returned is type(None)
@@ -73,7 +73,8 @@ def read_function(run: Callable[..., Any], *, name: str | None, roles: frozenset
     )
 
 
-def _hints(run: Callable[..., Any], source: str) -> dict[str, Any]:
+def hints_of(run: Callable[..., Any], source: str) -> dict[str, Any]:
+    """The types in a signature, by name. Raises `SetupFault` for a name that is not known."""
     try:
         return get_type_hints(run, include_extras=True)
     except NameError as error:

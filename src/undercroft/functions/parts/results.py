@@ -1,0 +1,138 @@
+"""What a function gives, as an answer: the head and a body, or the pieces of one.
+
+A plain value is JSON, written as the functions under `/rest/v1/rpc` write it; a text is text/plain, bytes are an octet
+stream, nothing is 204, and what iterates is streamed. functions-js reads the body by its Content-Type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from undercroft.functions.types import Event, Reply
+from undercroft.pipeline.results import write_result
+from undercroft.web.types import Answer, Header, Stream
+
+JSON = "application/json; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+EVENTS = "text/event-stream; charset=utf-8"
+LINES = "application/jsonl; charset=utf-8"
+
+ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+"""For values of which no type is declared."""
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LINES = re.compile(r"\r\n|\r|\n")
+_OURS: tuple[tuple[bytes, bytes], ...] = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+async def render(result: Any, declared: TypeAdapter[Any]) -> Answer | Stream:
+    """The answer. Of a stream the first piece is made here: what fails before it is an ordinary fault.
+
+    Raises:
+        PydanticSerializationError: for a result that is not of the declared type, or cannot be JSON.
+        ValueError: for a status or a header that cannot be sent.
+    """
+    reply = result if isinstance(result, Reply) else Reply(result, 204 if result is None else 200)
+    if not 200 <= reply.status <= 599:
+        raise ValueError(f"{reply.status} is no status of an answer")
+    declared = ANYTHING if isinstance(result, Reply) else declared
+    if isinstance(reply.body, AsyncIterator):
+        return await _streamed(reply, reply.body)
+    kind, body = _whole(reply.body, declared)
+    return Answer(reply.status, _headers(reply, kind), body)
+
+
+def _whole(value: Any, declared: TypeAdapter[Any]) -> tuple[str | None, bytes]:
+    if value is None:
+        return None, b""
+    if isinstance(value, str):
+        return TEXT, value.encode()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return BYTES, bytes(value)
+    return JSON, write_result(declared, value)
+
+
+async def _streamed(reply: Reply, pieces: AsyncIterator[Any]) -> Stream:
+    try:
+        first = await anext(pieces)
+    except StopAsyncIteration:
+        return Stream(reply.status, _headers(reply, TEXT), _nothing())
+    try:
+        headers = _headers(reply, _kind_of(first))
+        return Stream(reply.status, headers, _written(first, pieces))
+    except BaseException:
+        await _close(pieces)
+        raise
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    none: tuple[bytes, ...] = ()
+    for piece in none:
+        yield piece
+
+
+async def _written(first: Any, rest: AsyncIterator[Any]) -> AsyncGenerator[bytes]:
+    try:
+        yield write_piece(first)
+        async for piece in rest:
+            yield write_piece(piece)
+    finally:
+        await _close(rest)
+
+
+async def _close(pieces: AsyncIterator[Any]) -> None:
+    if isinstance(pieces, AsyncGenerator):
+        await pieces.aclose()
+
+
+def _kind_of(piece: Any) -> str:
+    if isinstance(piece, Event):
+        return EVENTS
+    if isinstance(piece, str):
+        return TEXT
+    return BYTES if isinstance(piece, (bytes, bytearray, memoryview)) else LINES
+
+
+def write_piece(piece: Any) -> bytes:
+    """One piece of a stream: an event, a text, bytes, or any other value as a line of JSON."""
+    if isinstance(piece, Event):
+        return _event(piece)
+    kind, body = _whole(piece, ANYTHING)
+    return body + b"\n" if kind == JSON else body
+
+
+def _event(event: Event) -> bytes:
+    lines = []
+    for name, value in (("event", event.event), ("id", event.id), ("retry", event.retry)):
+        if value is not None:
+            if _LINES.search(str(value)) or "\0" in str(value):
+                raise ValueError(f"the {name} of an event is one line")
+            lines.append(f"{name}: {value}")
+    data = event.data if isinstance(event.data, str) else write_result(ANYTHING, event.data).decode()
+    lines += [f"data: {line}" for line in _LINES.split(data)]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def _headers(reply: Reply, kind: str | None) -> tuple[Header, ...]:
+    given = reply.headers.items() if hasattr(reply.headers, "items") else reply.headers
+    pairs = [header(name, value) for name, value in given]
+    names = {name for name, _ in pairs}
+    media = reply.media_type or kind
+    if media is not None and b"content-type" not in names:
+        pairs.append(header("content-type", media))
+    return (*pairs, *(pair for pair in _OURS if pair[0] not in names))
+
+
+def header(name: str, value: str) -> Header:
+    """A header as it is sent. Raises `ValueError` for what could not be one, such as a value with a line break."""
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"the header {name!r} cannot be sent: it holds a character that no header may hold")
+    if name.lower() in ("content-length", "transfer-encoding", "connection"):
+        raise ValueError(f"the header {name} is the server's own")
+    return name.lower().encode(), value.encode("latin-1")

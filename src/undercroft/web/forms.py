@@ -1,0 +1,145 @@
+"""What an HTML form sends: its fields and files, within limits.
+
+Protocol: `application/x-www-form-urlencoded` (the URL standard, 5) and `multipart/form-data` (RFC 7578).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from undercroft.base.faults import Fault
+
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+_STEP = 64 * 1024
+"""Bytes that are parsed before others have a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """How much one form may hold; its length is bounded by `[server] body_limit`."""
+
+    fields: int = 1000
+    files: int = 100
+    field_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a form."""
+
+    filename: str
+    """As the caller named it: a text to show, never a path to write to."""
+    content_type: str
+    """As the caller says."""
+    data: bytes
+
+
+class Form:
+    """Fields and files, in the order in which they were sent; several may have one name."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: tuple[tuple[str, str | Upload], ...]) -> None:
+        self._items = items
+
+    def __iter__(self) -> Iterator[tuple[str, str | Upload]]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"Form({', '.join(sorted({name for name, _ in self._items}))})"  # what was typed is nobody's business
+
+    def get(self, name: str) -> str | None:
+        """The first text of this name."""
+        return next(iter(self.texts(name)), None)
+
+    def texts(self, name: str) -> list[str]:
+        """Every text of this name."""
+        return [value for key, value in self._items if key == name and isinstance(value, str)]
+
+    def file(self, name: str) -> Upload | None:
+        """The first file of this name; a field for a file in which none was chosen has none."""
+        return next(iter(self.files(name)), None)
+
+    def files(self, name: str) -> list[Upload]:
+        """Every file of this name."""
+        return [value for key, value in self._items if key == name and isinstance(value, Upload)]
+
+    def less(self, name: str) -> Form:
+        """The form without what has this name."""
+        return Form(tuple(item for item in self._items if item[0] != name))
+
+
+async def read_form(content_type: str, body: bytes, limits: FormLimits | None = None) -> Form:
+    """The form that a body is. Raises `Fault`: PGRST102 where it is none, UC413 where it holds too much."""
+    limits = limits or FormLimits()
+    if content_type.partition(";")[0].strip().lower() == URLENCODED:
+        return _urlencoded(body, limits)
+    return await _multipart(content_type, body, limits)
+
+
+def _urlencoded(body: bytes, limits: FormLimits) -> Form:
+    if body.count(b"&") >= limits.fields:
+        raise _too_much(f"A form may have at most {limits.fields} fields")
+    try:
+        return Form(tuple(parse_qsl(body.decode(), keep_blank_values=True, errors="strict")))
+    except UnicodeDecodeError:
+        raise Fault("The form is not UTF-8", code="PGRST102") from None
+
+
+async def _multipart(content_type: str, body: bytes, limits: FormLimits) -> Form:
+    parser = MultiPartParser(
+        Headers({"content-type": content_type}),
+        _steps(body),
+        max_files=limits.files,
+        max_fields=limits.fields,
+        max_part_size=limits.field_bytes,
+    )
+    try:
+        found = await parser.parse()
+    except MultiPartException as error:
+        # Its own words for a limit begin so; the rest is about the framing.
+        if error.message.startswith(("Too many", "Part exceeded")):
+            raise _too_much(error.message.rstrip(".")) from None
+        raise Fault(f"The form cannot be read: {error.message.rstrip('.')}", code="PGRST102") from None
+    items: list[tuple[str, str | Upload]] = []
+    async with _closing(found.multi_items()):
+        for name, value in found.multi_items():
+            if isinstance(value, str):
+                items.append((name, value))
+            elif value.filename:
+                kind = value.content_type or "application/octet-stream"
+                items.append((name, Upload(value.filename, kind, await value.read())))
+    return Form(tuple(items))
+
+
+class _closing:  # noqa: N801  # used as a verb
+    """Closes the files of a form."""
+
+    def __init__(self, items: list[tuple[str, str | UploadFile]]) -> None:
+        self._files = [value for _, value in items if isinstance(value, UploadFile)]
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None:
+        for each in self._files:
+            await each.close()
+
+
+async def _steps(body: bytes) -> AsyncGenerator[bytes]:
+    for start in range(0, len(body), _STEP):
+        yield body[start : start + _STEP]
+        await asyncio.sleep(0)
+
+
+def _too_much(message: str) -> Fault:
+    return Fault(message, code="UC413")
