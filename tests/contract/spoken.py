@@ -56,6 +56,9 @@ class SpokenTransaction(SpokenCursor):
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return await self._transaction.perform(lambda cursor: work(SpokenCursor(cursor)))
 
+    async def run_long(self, work: Callable[[Cursor], T]) -> T:
+        return await self._transaction.run_long(lambda cursor: work(SpokenCursor(cursor)))
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transaction, name)
 

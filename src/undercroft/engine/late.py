@@ -67,6 +67,14 @@ class LateTransaction:
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return await (await self.open()).perform(work)
 
+    async def run_long(self, work: Callable[[Cursor], T]) -> T:
+        return await (await self.open()).run_long(work)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        async with (await self.open()).reading():
+            yield
+
     def session(self) -> AsyncSession:
         if self._session is None:
             self._session = AsyncSession(

@@ -77,6 +77,18 @@ class Transaction(Protocol):
         """As `run`, without holding up the loop while a statement of another machine is waited for."""
         ...
 
+    async def run_long(self, work: Callable[[Cursor], T]) -> T:
+        """As `perform`, for work that may take long on this machine: nowhere does it hold up the loop."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[None]:
+        """Within the block nothing may be written, as in a transaction that is read-only.
+
+        Raises `DatabaseFault` 25006 in it, or at its end; then the transaction is to be undone. A session that was used
+        in it has to be committed in it.
+        """
+        ...
+
     def session(self) -> AsyncSession:
         """The SQLAlchemy session on this very transaction; made at the first call, the same at every later one.
 

@@ -79,6 +79,16 @@ class PostgresTransaction:
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return await greenlet_spawn(self.run, work)
 
+    run_long = perform
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        # What a transaction may do is restored at the end of a part of it, whichever end that is.
+        await self.fetch("SAVEPOINT undercroft_reading")
+        await self.fetch("SET TRANSACTION READ ONLY")
+        yield
+        await self.fetch("RELEASE undercroft_reading")
+
     def session(self) -> AsyncSession:
         if self._session is None:
             self.lent = True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import MissingGreenlet
@@ -19,6 +19,8 @@ from undercroft.engine.sqlite.leased import Answer, Leased
 from undercroft.engine.sqlite.meter import allowance
 from undercroft.engine.sqlite.settings import SQLiteSettings
 
+T = TypeVar("T")
+
 _READ = re.compile(r"\s*(?:select|values|with)\b", re.IGNORECASE)
 _WITH = re.compile(r"\s*with\b", re.IGNORECASE)
 _WRITE = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
@@ -29,11 +31,12 @@ class LeasedSessions(SessionMaker):
 
     def __init__(self, dialect: UndercroftSQLiteDialect, settings: SQLiteSettings) -> None:
         super().__init__(dialect, "sqlite")
-        self._allowance = allowance(settings.read_budget_steps)
+        self.allowance = allowance(settings.read_budget_steps)
+        """Ticks that a read may take on the loop's thread."""
 
     def session(self, leased: Leased) -> tuple[AsyncSession, Connection]:
         """See `session_on`."""
-        return self.session_on(LeasedConnection(leased, self._allowance))
+        return self.session_on(LeasedConnection(leased, self.allowance))
 
 
 class LeasedConnection:
@@ -75,7 +78,7 @@ class LeasedCursor:
 
     def execute(self, text: str, args: Sequence[object] = ()) -> None:
         refuse_hidden_query()
-        if _only_reads(text):
+        if only_reads(text):
             answer = self._leased.short_answer(text, args, self._allowance)
             self._keep(answer or await_(answer_on_thread(self._leased, text, args)))
         else:
@@ -106,8 +109,15 @@ class LeasedCursor:
 
 
 async def answer_on_thread(leased: Leased, text: str, args: Sequence[object]) -> Answer:
-    """The answer to a long read. When the wait is cancelled the statement is stopped, and gone when this returns."""
-    job = asyncio.get_running_loop().run_in_executor(None, leased.answer, text, args)
+    """The answer to a long read."""
+    return await on_thread(leased, lambda: leased.answer(text, args))
+
+
+async def on_thread(leased: Leased, work: Callable[[], T]) -> T:
+    """Work on a lease that may take long. When the wait is cancelled its statement is stopped, and the work is over
+    when this returns.
+    """
+    job = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(job)
     except asyncio.CancelledError:
@@ -117,7 +127,8 @@ async def answer_on_thread(leased: Leased, text: str, args: Sequence[object]) ->
         raise
 
 
-def _only_reads(text: str) -> bool:
+def only_reads(text: str) -> bool:
+    """Whether a statement is known to write nothing."""
     return bool(_READ.match(text)) and not (_WITH.match(text) and _WRITE.search(text))
 
 

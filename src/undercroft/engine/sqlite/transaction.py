@@ -10,16 +10,17 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from undercroft.engine.errors import READ_ONLY, DatabaseFault
 from undercroft.engine.sessions import limited
 from undercroft.engine.sqlite.leased import Leased, fault_of
-from undercroft.engine.sqlite.session import LeasedSessions
+from undercroft.engine.sqlite.session import LeasedSessions, answer_on_thread, on_thread, only_reads
 from undercroft.engine.types import Cursor, Row
 
 T = TypeVar("T")
 
 
 class SQLiteTransaction:
-    """See `engine.types.Transaction`. Used on the loop's thread only."""
+    """See `engine.types.Transaction`. Used by one task at a time."""
 
     def __init__(
         self, leased: Leased, sessions: LeasedSessions, callbacks: list[Callable[[], None]], *, read_only: bool
@@ -60,10 +61,30 @@ class SQLiteTransaction:
             self._depth -= 1
 
     async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
-        return self._leased.all(text, args)
+        if not only_reads(text):
+            return self._leased.all(text, args)
+        try:
+            answer = self._leased.short_answer(text, args, self._sessions.allowance)
+            return (answer or await answer_on_thread(self._leased, text, args)).rows
+        except Exception as error:
+            raise fault_of(error) from error
 
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return self.run(work)
+
+    async def run_long(self, work: Callable[[Cursor], T]) -> T:
+        return await on_thread(self._leased, lambda: self.run(work))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        before = self._changes()
+        yield
+        if self._changes() != before:
+            raise DatabaseFault("attempt to write in a read-only transaction", code=READ_ONLY)
+
+    def _changes(self) -> int:
+        (changes,) = self._leased.one("SELECT total_changes()")
+        return int(changes)
 
     def session(self) -> AsyncSession:
         if self._session is None:
