@@ -89,8 +89,7 @@ class Caller:
             Fault: 22P02 for an argument of another type; PGRST116, PGRST124 and PGRST128 for another number of rows
                 than was asked for. Whatever is raised undoes the function's transaction.
         """
-        if call.bounds.most_affected is not None and not function.many:
-            raise not_a_set()
+        check_set(function, call)
         for attempt in range(_REPEATED if function.repeatable else 0):
             try:
                 return await self._once(function, read_arguments(function, arguments, texts=texts), call)
@@ -155,6 +154,12 @@ class Caller:
         text, count, total = transaction.one(statement.text, statement.arguments(given))
         check_size(int(count), call.bounds)
         return Page(text, int(count), total)
+
+
+def check_set(function: Function, call: Call) -> None:
+    """Raises `PipelineFault` PGRST128 where a bound on rows is set for a function that gives no list of them."""
+    if call.bounds.most_affected is not None and not function.many:
+        raise not_a_set()
 
 
 class _Undo(Exception):

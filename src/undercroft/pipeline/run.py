@@ -176,9 +176,8 @@ class Pipeline:
         """Carry out a write; it is on disk when this returns. `url_key` is the key that the URL of a PUT names."""
         if url_key is not None:
             check_replaced_key(program, request, url_key)
-        plan = program.plan
         try:
-            if self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing(request.rows):
+            if self.runs_hooks(program, request):
                 return await self._write_with_hooks(program, request)
             if request.keep is not None:
                 return await self._write_kept(program, request, request.keep)
@@ -188,10 +187,18 @@ class Pipeline:
                 local=None if self.wall is None else self.wall.writing(request.actor),
             )
         except DatabaseFault as fault:
-            hidden = self.rules.columns_for(plan.table.name, request.actor.role, "hide")
-            if not hidden:
-                raise
-            raise without_hidden_names(fault, plan.table.name, hidden) from fault.__cause__
+            raise self.told(fault, program, request.actor) from fault.__cause__
+
+    def runs_hooks(self, program: WriteProgram, request: WriteRequest) -> bool:
+        """Whether an app's code runs around this write."""
+        plan = program.plan
+        return self.hooks.touch(plan.table.name, plan.verb) and not program.writes_nothing(request.rows)
+
+    def told(self, fault: DatabaseFault, program: WriteProgram, actor: Actor) -> Fault:
+        """What the database refused, without the names of columns that the caller may not know of."""
+        table = program.plan.table.name
+        hidden = self.rules.columns_for(table, actor.role, "hide")
+        return without_hidden_names(fault, table, hidden) if hidden else fault
 
     async def _write_kept(self, program: WriteProgram, request: WriteRequest, keep: Keep[Written]) -> Written:
         """The key and the answer are the service's to store; the write itself is in the caller's role."""
