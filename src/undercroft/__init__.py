@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from undercroft.auth.tables import User
     from undercroft.base.faults import Fault
     from undercroft.models.base import Model, Numeric, Timestamp, Uuid
+    from undercroft.models.mail import Attachment
     from undercroft.pipeline.context import Context
 
-__all__ = ["App", "Context", "Fault", "Model", "Numeric", "Timestamp", "User", "Uuid", "auth"]
+__all__ = ["App", "Attachment", "Context", "Fault", "Model", "Numeric", "Timestamp", "User", "Uuid", "auth"]
 
 
 def __getattr__(name: str) -> object:
@@ -28,9 +29,10 @@ def __getattr__(name: str) -> object:
     from undercroft.auth.tables import User
     from undercroft.base.faults import Fault
     from undercroft.models.base import Model, Numeric, Timestamp, Uuid
+    from undercroft.models.mail import Attachment
     from undercroft.pipeline.context import Context
 
-    public = (App, Context, Fault, Model, Numeric, Timestamp, User, Uuid, auth)
+    public = (App, Attachment, Context, Fault, Model, Numeric, Timestamp, User, Uuid, auth)
     globals().update(zip(__all__, public, strict=True))
     return globals()[name]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 from typing import Any, ParamSpec
 from uuid import UUID
@@ -14,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.access.actor import Actor
 from undercroft.engine.types import Transaction
-from undercroft.models.jobs import Job, Planned
-from undercroft.pipeline.ports import Ports, not_here
+from undercroft.models.jobs import Job, Planned, Span, span
+from undercroft.models.mail import Attachment
+from undercroft.pipeline.ports import Ports, SendMail, not_here
 from undercroft.pipeline.session import SessionGuard
 
 P = ParamSpec("P")
@@ -126,14 +128,65 @@ class Context:
             raise not_here("ctx.enqueue")
         return await self._ports.enqueue(self._transaction, self._actor, calls)
 
-    async def mail(self, template: str, to: str | Sequence[str], *, key: str | None = None, **data: Any) -> int:
-        """Send a mail made of a template and `data`; its id. Of one `key`, one mail is sent.
+    async def mail(
+        self,
+        template: str,
+        to: str,
+        *,
+        key: str | None = None,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        language: str | None = None,
+        unsubscribe: str | None = None,
+        delay: Span = 0.0,
+        at: datetime | None = None,
+        **data: Any,
+    ) -> int:
+        """Send a mail made of a template and `data` to one address; its id.
 
-        Raises `Fault` where the template or an address is not one.
+        Args:
+            to: `ada@example.com`, or `Ada <ada@example.com>`.
+            key: of one key one mail is sent: a further one is not made, and gives the id of the first.
+            subject: in place of the template's own.
+            language: `de` takes `welcome.de.html` where there is one.
+            unsubscribe: the URL with which a reader leaves the list by one click (RFC 8058).
+            delay: a length of time, as "10m"; `at`, a moment with a zone, comes before it.
+            data: what the template names; plain JSON.
+
+        Raises:
+            Fault: 22023 for an address, a header or a moment that is none, UC550 for a template that cannot be
+                rendered, UC551 where no mail server is set, 54000 for a mail that is too large, 0A000 over an existing
+                database.
         """
+        return await self._mail("ctx.mail")(
+            self._transaction,
+            self._actor,
+            template,
+            to,
+            data,
+            key=key,
+            subject=subject,
+            reply_to=reply_to,
+            attachments=attachments,
+            language=language,
+            unsubscribe=unsubscribe,
+            delay=span(delay),
+            at=at,
+        )
+
+    async def suppress(self, address: str, reason: str = "asked") -> None:
+        """Send nothing to an address any more: it complained, or its mails came back. Raises `Fault` 22023, 0A000."""
+        await self._mail("ctx.suppress").suppress(self._transaction, address, reason)
+
+    async def unsuppress(self, address: str) -> bool:
+        """Write to an address again; whether it was suppressed. Raises `Fault` 22023, 0A000."""
+        return await self._mail("ctx.unsuppress").unsuppress(self._transaction, address)
+
+    def _mail(self, what: str) -> SendMail:
         if self._ports.mail is None:
-            raise not_here("ctx.mail")
-        return await self._ports.mail(self._transaction, self._actor, template, to, data, key=key)
+            raise not_here(what)
+        return self._ports.mail
 
     async def publish(self, event: str, data: Any) -> int:
         """Tell those who have asked for an event of this name, by webhook; the event's id. Raises `Fault`."""

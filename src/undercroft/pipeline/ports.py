@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
 from undercroft.models.jobs import Planned
+from undercroft.models.mail import Attachment
 
 
 class Enqueue(Protocol):
@@ -31,11 +33,27 @@ class SendMail(Protocol):
         transaction: Transaction,
         actor: Actor,
         template: str,
-        to: str | Sequence[str],
+        to: str,
         data: Mapping[str, Any],
-        **wishes: Any,
+        *,
+        key: str | None = None,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        language: str | None = None,
+        unsubscribe: str | None = None,
+        delay: float = 0.0,
+        at: datetime | None = None,
     ) -> int:
         """Store a mail in a transaction, and the job that sends it; its id. Raises `Fault`."""
+        ...
+
+    async def suppress(self, transaction: Transaction, address: str, reason: str) -> None:
+        """Have nothing sent to an address any more. Raises `Fault` where it is none."""
+        ...
+
+    async def unsuppress(self, transaction: Transaction, address: str) -> bool:
+        """Write to it again; whether it was suppressed. Raises `Fault` where it is none."""
         ...
 
 

@@ -1,0 +1,1 @@
+"""The pure pieces of mail: addresses, templates, the text twin, the message, its signature, the order of servers."""

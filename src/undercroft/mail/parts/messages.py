@@ -1,0 +1,82 @@
+"""From a letter to the bytes that a server takes: both parts, attachments, headers that stay what they are.
+
+Source: RFC 5322, RFC 2045 and its like by the standard library's `email`; RFC 8058 for one-click unsubscribing; RFC
+3834 for `Auto-Submitted`, which tells answering machines to keep quiet.
+"""
+
+from __future__ import annotations
+
+import re
+from email.headerregistry import Address as HeaderAddress
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from undercroft.mail.errors import AddressFault
+from undercroft.mail.parts.addresses import check_header
+from undercroft.mail.types import Address, Letter, Message
+from undercroft.models.mail import Attachment
+
+_MEDIA_TYPE = re.compile(r"([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
+_URL = re.compile(r"https://[!-;=?-~]+")
+# Bodies are encoded as seven bits, which every server takes. Headers that are given raw are left as they are.
+_POLICY = SMTP.clone(cte_type="7bit", refold_source="none")
+_UTF8 = _POLICY.clone(utf8=True)
+
+
+def message_of(letter: Letter, *, envelope_from: str | None = None) -> Message:
+    """The letter as bytes, with its envelope; of one letter always the same. Raises `AddressFault`."""
+    addresses = [letter.sender, letter.recipient, *([letter.reply_to] if letter.reply_to else [])]
+    wide = any(address.needs_utf8 for address in addresses)
+    mail = EmailMessage(policy=_UTF8 if wide else _POLICY)
+    mail["From"] = _header(letter.sender)
+    mail["To"] = _header(letter.recipient)
+    if letter.reply_to is not None:
+        mail["Reply-To"] = _header(letter.reply_to)
+    mail["Subject"] = check_header("a mail's subject", letter.subject)
+    mail["Date"] = format_datetime(letter.date)
+    mail.set_raw("Message-ID", check_header("a message id", letter.message_id))
+    mail["Auto-Submitted"] = "auto-generated"
+    if letter.unsubscribe is not None:
+        # Folded, a long address would be encoded as words, which nobody reads there.
+        mail.set_raw("List-Unsubscribe", f"<{check_unsubscribe(letter.unsubscribe)}>")
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail.set_content(letter.text)
+    if letter.html:
+        mail.add_alternative(letter.html, subtype="html")
+    for attachment in letter.attachments:
+        main, sub = check_attachment(attachment)
+        mail.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.name)
+    _set_boundaries(mail, letter.message_id)
+    return Message(envelope_from or letter.sender.bare, letter.recipient.bare, mail.as_bytes(), wide)
+
+
+def check_attachment(attachment: Attachment) -> tuple[str, str]:
+    """Both halves of its media type. Raises `AddressFault` for a type or a name that is none."""
+    found = _MEDIA_TYPE.fullmatch(attachment.media_type)
+    if found is None or found[1].lower() in ("multipart", "message"):
+        raise AddressFault(
+            f'"{attachment.media_type[:80]}" is no media type of an attachment', hint="As in application/pdf."
+        )
+    check_header("an attachment's name", attachment.name)
+    if not attachment.name or "/" in attachment.name or "\\" in attachment.name or len(attachment.name) > 255:
+        raise AddressFault("an attachment needs a name without slashes", hint="As in invoice.pdf.")
+    return found[1].lower(), found[2].lower()
+
+
+def check_unsubscribe(url: str) -> str:
+    """The address of one-click unsubscribing. Raises `AddressFault`: RFC 8058 wants https."""
+    if not _URL.fullmatch(url) or len(url) > 900:
+        raise AddressFault("the address to unsubscribe must be a URL with https://")
+    return url
+
+
+def _header(address: Address) -> HeaderAddress:
+    return HeaderAddress(address.name, address.local, address.domain)
+
+
+def _set_boundaries(mail: EmailMessage, message_id: str) -> None:
+    """Boundaries by the message's own id: what is sent again is the same to the byte, and so is its signature."""
+    seed = re.sub(r"[^A-Za-z0-9]", "", message_id)[:40]
+    for number, part in enumerate(each for each in mail.walk() if each.is_multipart()):
+        part.set_boundary(f"=_{seed}_{number}")

@@ -1,0 +1,234 @@
+"""The verbs of mail: ask for one in a transaction, hand one over, keep one from being sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from undercroft.base.faults import Fault
+from undercroft.mail.backends.local import MemoryBackend
+from undercroft.mail.errors import NoMailFault, NotNow, Refused, TooLargeFault
+from undercroft.mail.parts.addresses import address_of
+from undercroft.mail.parts.letters import attachments_as_text, letter_of
+from undercroft.mail.parts.messages import check_unsubscribe, message_of
+from undercroft.mail.store import NEW, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
+from undercroft.mail.tables import FAILED, SENT
+from undercroft.mail.types import MailSettings, Message
+from undercroft.models.jobs import Job
+from undercroft.models.mail import Attachment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from email.message import EmailMessage
+
+    from undercroft.access.actor import Actor
+    from undercroft.base.clock import Clock
+    from undercroft.engine.types import Engine, Transaction
+    from undercroft.mail.parts.signatures import Signer
+    from undercroft.mail.parts.templates import Templates
+    from undercroft.mail.types import Backend
+    from undercroft.pipeline.ports import Enqueue
+
+MICROSECONDS = 1_000_000
+TIDIES = 100
+"""One mail in so many sees to it that old ones go."""
+FIRST_WAIT, LONGEST_WAIT = 15.0, 3600.0
+"""Seconds between tries: the first wait, twice as long each time, and the longest."""
+
+
+@dataclass(slots=True, eq=False)
+class Mailer:
+    """Implements `pipeline.ports.SendMail`, and sends what was asked for."""
+
+    engine: Engine
+    clock: Clock
+    settings: MailSettings
+    backend: Backend | None
+    """None: nothing to send with, and whoever asks is told so."""
+    templates: Callable[[], Templates]
+    enqueue: Enqueue
+    log: Any
+    signer: Signer | None = None
+    job: Job[..., Any] = field(init=False)
+    """Sends one mail by its id; see `tasks`, which sets it."""
+
+    async def start(self) -> None:
+        """Open what mails leave by."""
+        if self.backend is not None:
+            await self.backend.start()
+
+    async def stop(self) -> None:
+        """Close it."""
+        if self.backend is not None:
+            await self.backend.stop()
+
+    @property
+    def outbox(self) -> list[EmailMessage]:
+        """In tests, with `[mail] backend = "memory"`: what was sent, oldest first. Raises `NoMailFault` elsewhere."""
+        if not isinstance(self.backend, MemoryBackend):
+            raise NoMailFault('sent mails are kept by the backend "memory" only')
+        return self.backend.mails
+
+    # --- asking, in the transaction of the data ---
+
+    async def __call__(
+        self,
+        transaction: Transaction,
+        actor: Actor,
+        template: str,
+        to: str,
+        data: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        attachments: Sequence[Attachment] = (),
+        language: str | None = None,
+        unsubscribe: str | None = None,
+        delay: float = 0.0,
+        at: datetime | None = None,
+    ) -> int:
+        """Render a mail and store it with the job that sends it; its id, of a known `key` that of the one there is.
+
+        Raises `AddressFault`, `TemplateFault`, `TooLargeFault` and `NoMailFault`.
+        """
+        sender = self.settings.sender
+        if self.backend is None or sender is None:
+            lacking = "no mail server" if self.backend is None else "no sender"
+            raise NoMailFault(f"{lacking} is set", hint='Set [mail] sender and servers, or [mail] backend = "console".')
+        recipient = address_of(to)
+        rendered = self.templates().render(template, data, language=language, subject=subject)
+        row = {
+            "key": key,
+            "template": template,
+            "message_id": f"<{uuid4().hex}@{sender.domain}>",
+            "sender": str(sender),
+            "recipient": str(recipient),
+            "address": recipient.same,
+            "reply_to": None if reply_to is None else str(address_of(reply_to)),
+            "unsubscribe": None if unsubscribe is None else check_unsubscribe(unsubscribe),
+            "subject": rendered.subject,
+            "html": rendered.html,
+            "text": rendered.text,
+            "attachments": attachments_as_text(attachments),
+            "created": self._now(),
+        }
+        self._check_size(row)
+        return await self._store(transaction, actor, row, delay, at)
+
+    async def _store(
+        self, transaction: Transaction, actor: Actor, row: dict[str, Any], delay: float, at: datetime | None
+    ) -> int:
+        prepared = statements(self.engine.dialect)
+        added = await transaction.fetch(prepared.add.text, prepared.add.args(**{name: row[name] for name in NEW}))
+        if not added:  # a mail of this key is there already: that is the one
+            ((known,),) = await transaction.fetch(prepared.by_key.text, prepared.by_key.args(key=row["key"]))
+            return int(known)
+        mail = int(added[0][0])
+        await self.enqueue(transaction, actor, [self.job.options(delay=delay, at=at).call(mail)])
+        return mail
+
+    def _check_size(self, row: Mapping[str, Any]) -> None:
+        size = sum(len(row[name].encode()) for name in ("html", "text", "attachments"))
+        if size > self.settings.size_limit:
+            raise TooLargeFault(
+                f"the mail has {size} bytes", details=f"[mail] size_limit is {self.settings.size_limit}"
+            )
+
+    # --- who is not written to ---
+
+    async def suppress(self, transaction: Transaction, address: str, reason: str) -> None:
+        """From now on nothing is sent to this address. Raises `AddressFault`."""
+        prepared = statements(self.engine.dialect).suppress
+        given = prepared.args(address=address_of(address).same, reason=reason, detail="", created=self._now())
+        await transaction.fetch(prepared.text, given)
+
+    async def unsuppress(self, transaction: Transaction, address: str) -> bool:
+        """Write to this address again; whether it was suppressed. Raises `AddressFault`."""
+        prepared = statements(self.engine.dialect).unsuppress
+        return bool(await transaction.fetch(prepared.text, prepared.args(address=address_of(address).same)))
+
+    # --- sending, when the transaction has committed ---
+
+    async def deliver(self, mail: int) -> float | None:
+        """One try to hand a mail over; None when there is nothing left to do, else in how many seconds there is."""
+        lease = uuid4().hex
+        claim = await self._claim(mail, lease)
+        if claim.words is None:
+            return None if claim.wait is None else claim.wait / MICROSECONDS
+        words = claim.words
+        if self.backend is None:
+            return await self._again(mail, lease, words, "no mail server is set", None)
+        try:
+            taken = await self.backend.send(self._message(words))
+        except Fault as fault:
+            await self._end(Ending(mail, lease, FAILED, self._now(), None, fault.message))
+            raise
+        except Refused as refused:
+            bounced = words["address"] if refused.bounce else None
+            self.log.warning("mail refused", mail=mail, answer=refused.answer, bounced=refused.bounce)
+            await self._end(Ending(mail, lease, FAILED, self._now(), None, refused.answer, suppress=bounced))
+            return None
+        except NotNow as later:
+            return await self._again(mail, lease, words, later.answer, later.after)
+        await self._end(
+            Ending(mail, lease, SENT, self._now(), taken.server, taken.answer, forget=not self.backend.keeps)
+        )
+        if mail % TIDIES == 0:
+            await self._tidy()
+        return None
+
+    async def _tidy(self) -> None:
+        """Forget mails that were over long ago, some at a time."""
+        purge = statements(self.engine.dialect).purge
+        given = purge.args(before=self._now() - round(self.settings.keep * MICROSECONDS))
+        await self.engine.write(lambda cursor: cursor.all(purge.text, given))
+
+    async def _claim(self, mail: int, lease: str) -> Claim:
+        settings, now = self.settings, self._now()
+        ask = Claiming(
+            mail,
+            lease,
+            now,
+            now + round(settings.lease * MICROSECONDS),
+            settings.recipient_limit or UNLIMITED,
+            round(settings.recipient_period * MICROSECONDS),
+        )
+        prepared = statements(self.engine.dialect)
+        return await self.engine.write(lambda cursor: claim_in(cursor, prepared, ask))
+
+    async def _end(self, ending: Ending) -> None:
+        prepared = statements(self.engine.dialect)
+        mine = await self.engine.write(lambda cursor: end_in(cursor, prepared, ending))
+        if not mine:
+            self.log.error("mail was tried twice at once", mail=ending.mail, state=ending.state)
+
+    async def _again(
+        self, mail: int, lease: str, words: Mapping[str, Any], answer: str, after: float | None
+    ) -> float | None:
+        """Let go of a mail until later; one that was tried for too long has failed."""
+        now = self._now()
+        if now - words["created"] > self.settings.give_up * MICROSECONDS:
+            self.log.error("mail given up", mail=mail, answer=answer, attempts=words["attempts"])
+            await self._end(Ending(mail, lease, FAILED, now, None, answer))
+            return None
+        release = statements(self.engine.dialect).release
+        given = release.args(id=mail, lease=lease, server=None, answer=answer)
+        await self.engine.write(lambda cursor: cursor.all(release.text, given))
+        wait: float = min(FIRST_WAIT * 2.0 ** min(words["attempts"] - 1, 20), LONGEST_WAIT)
+        self.log.info("mail not taken", mail=mail, answer=answer, attempts=words["attempts"])
+        # Those that failed together do not return together: each id has a moment of its own.
+        return max(wait, after or 0.0) * (1 + mail % 16 / 64)
+
+    def _message(self, words: Mapping[str, Any]) -> Message:
+        message = message_of(letter_of(words), envelope_from=self.settings.bounces)
+        if self.signer is None:
+            return message
+        # Signed as of when it was asked for: what is sent again is the same to the byte.
+        return replace(message, content=self.signer.signed(message.content, words["created"] // MICROSECONDS))
+
+    def _now(self) -> int:
+        return round(self.clock.timestamp() * MICROSECONDS)
