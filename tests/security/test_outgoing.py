@@ -195,7 +195,7 @@ async def test_tls_is_for_the_name(tmp_path: Path) -> None:
     receiver = Receiver()
     async with listening(receiver.serve, context) as port:
         allowed = read_inside([f"127.0.0.1:{port}"])
-        async with calling(port, Names(["127.0.0.1"]), allow=allowed, ca_file=file) as http:
+        async with calling(port, Names(["127.0.0.1"]), allow=allowed, ca_path=file) as http:
             assert (await http.get(f"https://good.example.com:{port}/")).ok
             with pytest.raises(OutgoingFault) as caught:
                 await http.get(f"https://other.example.com:{port}/")

@@ -41,7 +41,7 @@ class OutgoingSettings:
     redirects: int = 5
     breaker_failures: int = 5
     breaker_pause: float = 30.0
-    ca_file: Path | None = None
+    ca_path: Path | None = None
     """Certificates that are trusted in place of the system's."""
 
 

@@ -63,9 +63,9 @@ class Wire:
         await self._pool.aclose()
 
 
-def trusted_by(ca_file: Path | None) -> ssl.SSLContext:
+def trusted_by(ca_path: Path | None) -> ssl.SSLContext:
     """Whose certificates are believed: those of a file, or of the system. It reads files: not for the loop's thread."""
-    return ssl.create_default_context(cafile=ca_file) if ca_file else httpx2.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=ca_path) if ca_path else httpx2.create_ssl_context(trust_env=False)
 
 
 def _headers(sent: Sent) -> list[tuple[bytes, bytes]]:

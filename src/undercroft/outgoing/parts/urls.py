@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from undercroft.outgoing.errors import malformed
 from undercroft.outgoing.parts.addresses import Address, read_address
+
+if TYPE_CHECKING:
+    import httpx2
 
 PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -41,6 +43,8 @@ class Target:
 
 def read_url(text: str) -> Target:
     """Read a URL. Raises `Refused` for what is not plainly a URL of http or https, or carries a name and password."""
+    import httpx2  # an app that never calls anybody starts without it
+
     if len(text) > LONGEST or _UNSURE.search(text):
         raise malformed("not a URL: too long, or with spaces, control characters or backslashes")
     try:

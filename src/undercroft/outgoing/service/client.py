@@ -7,14 +7,10 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import httpcore2
+from typing import TYPE_CHECKING, Any
 
 from undercroft.base.clock import Clock
-from undercroft.outgoing.backends.network import GuardedNetwork
 from undercroft.outgoing.backends.resolver import system_resolver
-from undercroft.outgoing.backends.transport import Wire, trusted_by
 from undercroft.outgoing.errors import (
     Final,
     OutgoingFault,
@@ -34,6 +30,11 @@ from undercroft.outgoing.parts.waits import PASSING, backoff, may_repeat, read_r
 from undercroft.outgoing.service.streamed import Streamed
 from undercroft.outgoing.settings import OutgoingSettings
 from undercroft.outgoing.types import Headers, Reply, Resolver
+
+if TYPE_CHECKING:
+    import httpcore2
+
+    from undercroft.outgoing.backends.transport import Wire
 
 _FAILURES = frozenset({502, 503, 504})
 """Statuses that say that the machine cannot answer."""
@@ -71,7 +72,7 @@ class Client:
         self._sleep = sleep
         self._uniform = uniform
         self._guard = Guard(settings)
-        self._network = GuardedNetwork(self._guard, resolve, clock)
+        self._resolve = resolve
         self._breakers = Breakers(clock.monotonic, failures=settings.breaker_failures, pause=settings.breaker_pause)
         self._wire: Wire | None = None
         self._opening = asyncio.Lock()
@@ -219,9 +220,16 @@ class Client:
         if self._wire is None:
             async with self._opening:
                 if self._wire is None:
-                    trusted = await asyncio.to_thread(trusted_by, self.settings.ca_file)
-                    self._wire = Wire(self._network, trusted, connections=self.settings.connections)
+                    self._wire = await asyncio.to_thread(self._make_wire)
         return self._wire
+
+    def _make_wire(self) -> Wire:
+        """Load the library and the certificates: for an app that calls somebody, off the loop."""
+        from undercroft.outgoing.backends.network import GuardedNetwork
+        from undercroft.outgoing.backends.transport import Wire, trusted_by
+
+        network = GuardedNetwork(self._guard, self._resolve, self._clock)
+        return Wire(network, trusted_by(self.settings.ca_path), connections=self.settings.connections)
 
     def _tell(
         self, sent: Sent, started: float, *, status: int | None = None, fault: OutgoingFault | None = None
