@@ -40,6 +40,8 @@ class Fault(Exception):
         self.hint = hint
         self.retry_after = retry_after
         """Seconds after which the same request may succeed; only overload and unavailability set it."""
+        self.request: int | None = None
+        """Which one it was of several that came together, from 1."""
 
 
 class Overloaded(Fault):

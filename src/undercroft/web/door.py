@@ -233,9 +233,11 @@ class Door:
         return room.show(request, fault, answer) if isinstance(room, Hosting) else answer
 
     def _secretive(self, fault: Fault, request: Request) -> Fault:
-        return Fault(
+        told = Fault(
             "Internal server error", code=fault.code, hint=f"The log has the details, under id {self._id_of(request)}."
         )
+        told.request = fault.request
+        return told
 
     def _preflight(self, request: Request, origin: bytes | None) -> Answer:
         request.cors_told = True

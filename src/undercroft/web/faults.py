@@ -15,8 +15,8 @@ _EXACT = {
     "PGRST200": 400, "PGRST201": 300, "PGRST202": 404, "PGRST203": 300, "PGRST204": 400, "PGRST205": 404,
     "PGRST300": 500, "PGRST301": 401, "PGRST302": 401, "PGRST303": 401,
     "UC470": 400, "UC502": 502, "UC504": 504,
-    "UC400": 400, "UC403": 403, "UC404": 404, "UC405": 405, "UC413": 413, "UC414": 414, "UC415": 415, "UC503": 503,
-    "UC550": 500, "UC551": 500,
+    "UC400": 400, "UC403": 403, "UC404": 404, "UC405": 405, "UC409": 409, "UC413": 413, "UC414": 414, "UC415": 415,
+    "UC422": 422, "UC503": 503, "UC550": 500, "UC551": 500,
     "0A000": 400, "21000": 400, "22023": 400, "23503": 409, "23505": 409, "25006": 405, "25P03": 503, "25P04": 504,
     "2F005": 500, "40001": 503, "40P01": 503, "42501": 403, "42883": 404, "42P01": 404, "42P17": 500,
     "53100": 507, "55P03": 503, "57014": 504,
@@ -77,6 +77,5 @@ def terse_body_of(fault: Fault) -> bytes:
 
 def body_of(fault: Fault) -> bytes:
     """The fault as PostgREST's clients read it."""
-    return msgspec.json.encode(
-        {"code": fault.code, "details": fault.details, "hint": fault.hint, "message": fault.message}
-    )
+    told = {"code": fault.code, "details": fault.details, "hint": fault.hint, "message": fault.message}
+    return msgspec.json.encode(told if fault.request is None else {**told, "request": fault.request})

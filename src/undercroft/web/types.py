@@ -68,6 +68,12 @@ class Request:
             if not message.get("more_body"):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def body_kept(self) -> bytes:
+        """The whole body, which may be read again. Raises as `body` does."""
+        body = await self.body()
+        self._receive = as_received(body)
+        return body
+
     async def pieces(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, in place of `body`. Raises a `Fault` as that does, between two pieces."""
         size, more = 0, True
@@ -130,6 +136,15 @@ class Hosting:
     def show(self, request: Request, fault: Fault, answer: Answer) -> Answer:
         """A fault's answer as this room shows it; `answer` is as others do."""
         return answer
+
+
+def as_received(body: bytes) -> Receive:
+    """A body that is there already, handed over as often as it is asked for."""
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    return receive
 
 
 def body_broken_off() -> Fault:
