@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from undercroft.functions.types import Event, Reply
 from undercroft.pipeline.results import write_result
+from undercroft.web.headers import header
 from undercroft.web.types import Answer, Header, Stream
 
 JSON = "application/json; charset=utf-8"
@@ -25,8 +26,6 @@ LINES = "application/jsonl; charset=utf-8"
 ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 """For values of which no type is declared."""
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LINES = re.compile(r"\r\n|\r|\n")
 _OURS: tuple[tuple[bytes, bytes], ...] = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
@@ -127,12 +126,3 @@ def _headers(reply: Reply, kind: str | None) -> tuple[Header, ...]:
     if media is not None and b"content-type" not in names:
         pairs.append(header("content-type", media))
     return (*pairs, *(pair for pair in _OURS if pair[0] not in names))
-
-
-def header(name: str, value: str) -> Header:
-    """A header as it is sent. Raises `ValueError` for what could not be one, such as a value with a line break."""
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-        raise ValueError(f"the header {name!r} cannot be sent: it holds a character that no header may hold")
-    if name.lower() in ("content-length", "transfer-encoding", "connection"):
-        raise ValueError(f"the header {name} is the server's own")
-    return name.lower().encode(), value.encode("latin-1")

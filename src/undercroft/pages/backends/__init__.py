@@ -1,0 +1,1 @@
+"""What this room reads from disk: templates, and folders of files."""

@@ -1,0 +1,45 @@
+"""What this room refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from undercroft.base.faults import Fault
+
+
+class PageFault(Fault):
+    """A request that no page takes."""
+
+    default_code = "UC404"
+
+
+class MethodFault(PageFault):
+    """A page that is asked for by another verb."""
+
+    default_code = "UC405"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allow = ", ".join(sorted(allowed))
+        super().__init__(f"This page is asked for by {self.allow}")
+
+
+class ForgedFault(PageFault):
+    """A form that cannot be shown to come from a page of this server."""
+
+    default_code = "UC403"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"This form was not accepted: {why}",
+            hint="Open the page again, and send the form from there.",
+        )
+
+
+def no_page() -> PageFault:
+    """Also where there is one for other roles."""
+    return PageFault("There is no such page")
+
+
+def took_too_long(seconds: float) -> PageFault:
+    """Its transaction, where there was one, has been undone."""
+    return PageFault(f"The page took longer than {seconds:g} seconds", code="57014")

@@ -1,0 +1,1 @@
+"""Pure pieces of this room."""

@@ -1,0 +1,208 @@
+"""The verbs of this room: who looks at a page, whether a form is genuine, and the page itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from secrets import token_urlsafe
+from typing import Any
+
+from markupsafe import Markup
+
+from undercroft.access.actor import ANON, ANONYMOUS, Actor
+from undercroft.base.clock import Clock
+from undercroft.base.faults import Fault
+from undercroft.pages.backends.templates import Templates
+from undercroft.pages.errors import MethodFault, no_page, took_too_long
+from undercroft.pages.parts.forgery import FIELD, HEADER, Stamps, check_origin, known_visitor, new_visitor
+from undercroft.pages.parts.heads import cookie, heads, plain_fault
+from undercroft.pages.parts.paths import Match, Paths, read_path
+from undercroft.pages.settings import PageSettings
+from undercroft.pages.types import Page, PageRoute, Redirect
+from undercroft.pipeline.context import Context
+from undercroft.pipeline.run import Pipeline
+from undercroft.web.actor import Identify
+from undercroft.web.forms import MULTIPART, URLENCODED, FormLimits
+from undercroft.web.headers import header
+from undercroft.web.received import WebRequest
+from undercroft.web.types import Answer, Header, Request
+
+TOKEN_COOKIE = "undercroft-access-token"  # noqa: S105  # its name
+VISITOR_COOKIE = "undercroft-visitor"
+_SAFE = frozenset({"GET", "HEAD"})
+_ERROR_PAGE = "error.html"
+
+
+@dataclass(slots=True, eq=False)
+class Showing:
+    """One page while it is made: what its template asks for decides about its headers."""
+
+    visitor: str | None
+    fresh_visitor: bool = False
+    nonce: str | None = None
+    token: str | None = None
+
+    def csp_nonce(self) -> str:
+        """The nonce of this answer, for inline scripts and styles."""
+        self.nonce = self.nonce or token_urlsafe(16)
+        return self.nonce
+
+
+@dataclass(slots=True, eq=False)
+class Pages:
+    """The pages of an app."""
+
+    pipeline: Pipeline
+    routes: Paths[PageRoute]
+    stamps: Stamps
+    templates: Templates
+    asset: Callable[[str], str]
+    """The address of a static file; raises `FileNotFoundError`."""
+    clock: Clock
+    settings: PageSettings
+    error_folders: Iterable[Any] = ()
+    """Folders in which an error page of the app may be."""
+    form_limits: FormLimits = field(default_factory=FormLimits)
+
+    def find(self, raw: bytes) -> Match[PageRoute] | None:
+        """The page at a path as it was sent."""
+        segments = read_path(raw)
+        return None if segments is None else self.routes.find(segments)
+
+    # --- who is there ---
+
+    def who(self, request: Request, identify: Identify) -> Actor:
+        """Who looks: by the headers, as elsewhere; without them by the cookie, which is worth nothing when it is not
+        believed. Raises a `Fault` for a header that is not believed, and for nobody where the page is not public.
+        """
+        authorization, apikey = request.header(b"authorization"), request.header(b"apikey")
+        match = self.find(request.path)
+        lenient = match is None or match.found.public
+        if authorization is not None or apikey is not None:
+            request.authenticated = True
+            return identify(authorization, apikey)
+        token = WebRequest(request, "").cookies.get(self._name(TOKEN_COOKIE))
+        if token:
+            try:
+                found = identify(b"Bearer " + token.encode("latin-1", "replace"), None)
+            except Fault:
+                pass
+            else:
+                request.authenticated = True
+                return found
+        try:
+            return identify(None, None)
+        except Fault:
+            if not lenient:
+                raise
+            return ANONYMOUS
+
+    def _name(self, cookie_name: str) -> str:
+        """The name of a cookie. Over https, one that no neighbouring host can set (RFC 6265bis, 4.1.3.2)."""
+        return f"__Host-{cookie_name}" if self.settings.secure else cookie_name
+
+    # --- showing ---
+
+    async def answer(self, request: Request) -> Answer:
+        """The page that a request means. Its transaction has committed when this returns.
+
+        Raises:
+            Fault: UC404, UC405; UC403 for a form that is not genuine; 57014 where it takes too long; what its arguments
+                raise, and what it raises itself. Its transaction is then undone.
+        """
+        actor = request.actor
+        match = self.find(request.path)
+        if match is None or not match.found.allows(actor.role, self.pipeline.rules.bypass):
+            raise no_page()
+        route = match.found
+        if request.method not in route.methods and not (request.method == "HEAD" and "GET" in route.methods):
+            raise MethodFault(route.methods)
+        received = WebRequest(request, route.path, limits=self.form_limits)
+        visitor = known_visitor(received.cookies.get(self._name(VISITOR_COOKIE)))
+        if request.method not in _SAFE:
+            await self._check_genuine(received, visitor, actor)
+        showing = Showing(visitor)
+        async with self.pipeline.calling(actor) as (context, _):
+            return await self._made(match, received, context, actor, showing)
+
+    async def _check_genuine(self, request: WebRequest, visitor: str | None, actor: Actor) -> None:
+        check_origin(
+            request.header("sec-fetch-site"), request.header("origin"), request.header("host"), self.settings.origin
+        )
+        token = request.header(HEADER)
+        if token is None and request.media_type in (URLENCODED, MULTIPART):
+            token = (await request.form()).get(FIELD)
+        self.stamps.check(token, visitor, actor, self.clock.timestamp())
+
+    async def _made(
+        self, match: Match[PageRoute], request: WebRequest, context: Context, actor: Actor, showing: Showing
+    ) -> Answer:
+        route = match.found
+        seconds = route.timeout or self.settings.handler_seconds
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                arguments = await route.handler.arguments(request, match.texts)
+                found = await route.handler.run(context, **arguments)
+        except TimeoutError as error:
+            if limit.expired():
+                raise took_too_long(seconds) from error
+            raise
+        if isinstance(found, Redirect):
+            own = [header(name, value) for name, value in found.headers]
+            return Answer(found.status, (*own, header("location", found.to), (b"cache-control", b"no-store")))
+        if not isinstance(found, Page):
+            raise TypeError(f"{route.handler.source}: a page gives Page(…) or Redirect(…), not {type(found).__name__}")
+        return self._rendered(route, found, context, actor, showing)
+
+    def _rendered(self, route: PageRoute, page: Page, context: Context, actor: Actor, showing: Showing) -> Answer:
+        text = self.templates.render(route.templates, page.template, page.data, self._ours(context, actor, showing))
+        private = actor.role != ANON or showing.token is not None
+        policy = self.settings.content_security_policy
+        found = heads(page.headers, policy, private=private, nonce=showing.nonce)
+        if showing.fresh_visitor and showing.visitor is not None:
+            name = self._name(VISITOR_COOKIE)
+            found = (*found, cookie(name, showing.visitor, secure=self.settings.secure))
+        return Answer(page.status, found, text.encode())
+
+    def _ours(self, context: Context, actor: Actor, showing: Showing) -> Mapping[str, Any]:
+        """What every template knows (`backends.templates.RESERVED`)."""
+
+        def csrf_token() -> str:
+            if showing.visitor is None:
+                showing.visitor, showing.fresh_visitor = new_visitor(), True
+            showing.token = showing.token or self.stamps.token(showing.visitor, actor, self.clock.timestamp())
+            return showing.token
+
+        def csrf_input() -> Markup:
+            return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, csrf_token())
+
+        return {
+            "asset": self.asset,
+            "auth": context.auth,
+            "csp_nonce": showing.csp_nonce,
+            "csrf_input": csrf_input,
+            "csrf_token": csrf_token,
+        }
+
+    # --- faults ---
+
+    def show(self, fault: Fault, answer: Answer) -> Answer:
+        """A fault as a page: the app's own `error.html`, where it has one, else a plain one."""
+        kept = [pair for pair in answer.headers if pair[0] in (b"www-authenticate", b"retry-after")]
+        if isinstance(fault, MethodFault):
+            kept.append((b"allow", fault.allow.encode()))
+        head: tuple[Header, ...] = (*kept, *heads((), self.settings.content_security_policy, private=True))
+        return Answer(answer.status, head, self._fault_page(fault, answer.status).encode())
+
+    def _fault_page(self, fault: Fault, status: int) -> str:
+        told = {"status": status, "code": fault.code, "message": fault.message, "hint": fault.hint}
+        for folder in self.error_folders:
+            if self.templates.has(folder, _ERROR_PAGE):
+                ours = {"asset": self.asset, "auth": None}
+                try:
+                    return self.templates.render(folder, _ERROR_PAGE, told, ours)
+                except Exception as error:  # the page about a fault must not fail
+                    self.pipeline.log.error("error page", template=_ERROR_PAGE, reason=repr(error))
+                    break
+        return plain_fault(fault, status)

@@ -1,0 +1,95 @@
+"""What a page is and what it may give, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from undercroft.web.handlers import Handler
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageRoute:
+    """A page: a coroutine that answers at a path."""
+
+    path: str
+    """`/posts/{slug}`: a name in braces takes one segment."""
+    handler: Handler
+    methods: frozenset[str]
+    roles: frozenset[str]
+    """Who may see it; empty for everybody."""
+    public: bool
+    """It asks for no credential."""
+    templates: Path
+    """The folder of its templates."""
+    timeout: float | None
+    """Seconds; None as `[server] handler_timeout` says."""
+
+    def allows(self, role: str, bypass: frozenset[str]) -> bool:
+        """Whether a role may see it."""
+        return role in bypass or not self.roles or role in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A folder whose files are served under a path."""
+
+    prefix: str
+    """Without a slash at its end: "/assets", or "" for the root."""
+    folder: Path
+    fallback: bool
+    """It is a single-page application: what is no file is its index.html."""
+    immutable: tuple[str, ...]
+    """Folders in it whose files have their content's hash in their names."""
+    source: str
+
+
+class Page:
+    """What a page shows: a template and what it is told. `status` and `headers` are the answer's own."""
+
+    __slots__ = ("data", "headers", "status", "template")
+
+    def __init__(
+        self,
+        template: str,
+        /,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        **data: Any,
+    ) -> None:
+        self.template = template
+        self.status = status
+        self.headers = list(headers.items() if isinstance(headers, Mapping) else headers)
+        self.data = data
+
+
+class Redirect:
+    """Sends the browser to another page of this server; `external` lets it be an address elsewhere.
+
+    303 has it ask by GET (RFC 9110, 15.4.4). Raises `ValueError` for what could be an address elsewhere and is not said
+    to be one: a place that a caller names must not send people anywhere.
+    """
+
+    __slots__ = ("headers", "status", "to")
+
+    def __init__(
+        self,
+        to: str,
+        *,
+        status: int = 303,
+        external: bool = False,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        inside = to.startswith("/") and not to.startswith(("//", "/\\"))
+        if any(ord(letter) <= 32 or ord(letter) == 127 or letter == "\\" for letter in to):
+            raise ValueError("an address has no blanks, control characters or backslashes")
+        if not (to.startswith(("https://", "http://")) if external else inside):
+            raise ValueError(f"{to!r} is no place to be sent to; one on another server needs external=True")
+        if status not in (301, 302, 303, 307, 308):
+            raise ValueError(f"{status} does not send anybody anywhere")
+        self.to = to
+        self.status = status
+        self.headers = list(headers.items() if isinstance(headers, Mapping) else headers)
