@@ -110,7 +110,8 @@ def test_without_file_and_variables_everything_has_its_default() -> None:
 
 
 def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
-    settings = Settings.load(write(tmp_path, SUPABASE, "config.toml"), {"SHOP_JWT_SECRET": SHOP})
+    secrets = {"SHOP_JWT_SECRET": SHOP, "SENDGRID_API_KEY": "the key of a mail server"}
+    settings = Settings.load(write(tmp_path, SUPABASE, "config.toml"), secrets)
     assert settings.api.port == 54321
     assert settings.api.schemas == ("public", "graphql_public")
     assert settings.api.max_rows == 500
@@ -118,9 +119,10 @@ def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
     assert settings.auth.jwt_secret == Secret(SHOP)
     assert settings.auth.email.enable_confirmations is True
     assert settings.auth.email.max_frequency == 90.0
+    assert getattr(settings.auth.email.smtp, "pass") == Secret("the key of a mail server")
     sections, unused = settings.notices
     assert sections == (
-        "sections that are not here yet, left out: [analytics] [auth.email.smtp] [auth.external] [auth.sms] [db] "
+        "sections that are not here yet, left out: [analytics] [auth.external] [auth.sms] [db] "
         "[edge_runtime] [experimental] [local_smtp] [realtime] [storage] [studio]"
     )
     assert "auth.email.enable_confirmations" in unused

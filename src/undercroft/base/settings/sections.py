@@ -7,9 +7,9 @@ A field marked by `later` is understood but nothing honours it yet: whoever sets
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
 
 from undercroft.base.secret import Secret
 from undercroft.base.settings.units import Bytes, Seconds
@@ -38,6 +38,9 @@ class Section(BaseModel):
     """What all sections share: nothing changes after start, nothing unknown is let in, no error repeats a value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Section)
 
 
 class ApiTls(Section):
@@ -81,6 +84,10 @@ class Api(Section):
     """At most so many rows changed by one request."""
     tx_end: Literal["commit", "commit-allow-override", "rollback", "rollback-allow-override"] = "commit"
     """How a transaction ends, and whether `Prefer: tx=` may say otherwise. `rollback` is for tests."""
+    batch_limit: Count = 100
+    """At most so many requests in one `POST /rest/v1/batch`."""
+    idempotency: Seconds = Field(default=86_400.0, gt=0)
+    """Seconds for which the answer to a request with an `Idempotency-Key` is kept."""
     aggregates: bool = False
     """Whether `select=amount.sum()` and its like are allowed."""
     plan: bool = False
@@ -96,6 +103,29 @@ class Api(Section):
         return value or None
 
 
+def _with_pass(section: type[S]) -> type[S]:
+    """The section with its setting `pass`: no class can be written with one, for Python has the word for itself."""
+    named: dict[str, object] = {"pass": (Secret | None, None)}
+    made: type[S] = create_model(section.__name__, __base__=section, __module__=section.__module__, **named)  # type: ignore[call-overload]  # a field by name
+    return made
+
+
+@_with_pass
+class AuthEmailSmtp(Section):
+    """`[auth.email.smtp]`: a mail server, as Supabase CLI's file names it. It comes before `[mail] servers`."""
+
+    enabled: bool = False
+    """Whether it is used."""
+    host: str = ""
+    port: Port = 587
+    """465 is spoken to with TLS from the first byte, any other with STARTTLS, a loopback address in the clear."""
+    user: str = ""
+    admin_email: str = ""
+    """The sender of mails, where `[mail] sender` is not set."""
+    sender_name: str = ""
+    """The name beside it."""
+
+
 class AuthEmail(Section):
     """`[auth.email]`: signing in by e-mail."""
 
@@ -106,6 +136,7 @@ class AuthEmail(Section):
     max_frequency: Seconds = later(1.0, ge=0)
     otp_length: int = later(6, ge=6, le=10)
     otp_expiry: int = later(3600, ge=1, le=86400)
+    smtp: AuthEmailSmtp = AuthEmailSmtp()
 
 
 class Auth(Section):
@@ -180,6 +211,10 @@ class Server(Section):
     """Requests worked on at once, per worker."""
     max_queue: int = Field(default=1024, ge=0)
     """Requests that wait for a place; one more is answered 503."""
+    max_streams: Count = 128
+    """Answers that are streamed at once, per worker; each holds one of the places of `max_requests` until its end."""
+    handler_timeout: Seconds = Field(default=30.0, gt=0)
+    """Seconds until the answer of a function or a page begins."""
     drain: Seconds = Field(default=10.0, ge=0)
     """Seconds that running requests get after SIGTERM."""
     trace_header: str | None = None

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PrivateAttr, ValidationError
 
+from undercroft.base.settings.mail_section import Mail
+from undercroft.base.settings.outgoing_section import Outgoing, Webhooks
+from undercroft.base.settings.pages_section import Pages
 from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault
 from undercroft.base.settings.sections import Api, Auth, Database, Jobs, Log, Section, Server, later
@@ -29,6 +32,10 @@ class Settings(Section):
     database: Database = Database()
     log: Log = Log()
     jobs: Jobs = Jobs()
+    mail: Mail = Mail()
+    outgoing: Outgoing = Outgoing()
+    webhooks: Webhooks = Webhooks()
+    pages: Pages = Pages()
     postgrest: Postgrest = Postgrest()
 
     _notices: tuple[str, ...] = PrivateAttr(())

@@ -81,7 +81,9 @@ def read_toml(text: str, name: str, base: FilePath, environ: Mapping[str, str], 
 def _filled(value: Any, path: Path, known: FieldInfo, base: FilePath, environ: Mapping[str, str], found: Found) -> Any:
     """The value with `env(NAME)` replaced (a missing variable is a problem: never a secret named "env(…)")."""
     if isinstance(value, list):
-        return [_filled(item, path, known, base, environ, found) for item in value]
+        filled = [_filled(item, path, known, base, environ, found) for item in value]
+        # A variable in a list may itself be one, of several.
+        return [one for item in filled for one in (item if isinstance(item, list) else [item])]
     if not isinstance(value, str):
         return value
     if named := _ENV.fullmatch(value):

@@ -27,7 +27,7 @@ ELSEWHERE: frozenset[Path] = frozenset(
         "captcha", "external", "hook", "mfa", "oauth_server", "passkey", "rate_limit", "sessions", "sms", "third_party",
         "web3", "webauthn",
     )]
-    + [("auth", "email", name) for name in ("notification", "smtp", "template")]
+    + [("auth", "email", name) for name in ("notification", "template")]
 )  # fmt: skip
 
 
@@ -61,6 +61,9 @@ def meant(path: Path, model: type[Section], root: type[Section]) -> str | None:
     """What somebody who wrote the unknown `path` inside `model` probably wanted: "did you mean …?"."""
     *above, name = path
     twins = [known for known, _ in leaves(root) if known[-1] == name and len(known) > 1]
+    if len(twins) > 1:  # of several, the one that stands highest
+        least = min(len(known) for known in twins)
+        twins = [known for known in twins if len(known) == least]
     if len(twins) == 1:
         return f"did you mean [{'.'.join(twins[0][:-1])}] {name}?"
     here = [*model.model_fields, *(known[-1] for known in ELSEWHERE if list(known[:-1]) == above)]
