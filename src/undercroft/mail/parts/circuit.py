@@ -13,6 +13,8 @@ MOST = 600.0
 class _Health:
     rests_until: float = 0.0
     failures: int = 0
+    probing: bool = False
+    """Somebody is finding out whether it is well again."""
 
 
 class Circuit:
@@ -31,7 +33,7 @@ class Circuit:
         if health.rests_until > now:
             return False
         if health.failures:
-            health.rests_until = now + self._rest
+            health.rests_until, health.probing = now + self._rest, True
         return True
 
     def wait(self, now: float) -> float:
@@ -39,13 +41,13 @@ class Circuit:
         return max(min((health.rests_until for health in self._health), default=now) - now, 0.0)
 
     def failed(self, index: int, now: float) -> float:
-        """It did not serve; for how many seconds it rests now."""
+        """It did not serve; for how many seconds it rests now. What fails together with others counts once."""
         health = self._health[index]
-        if health.rests_until > now and not health.failures:
+        if health.rests_until > now and not health.probing:
             return health.rests_until - now
         seconds = min(self._rest * FACTOR**health.failures, max(MOST, self._rest))
         health.failures = min(health.failures + 1, 30)
-        health.rests_until = now + seconds
+        health.rests_until, health.probing = now + seconds, False
         return seconds
 
     def served(self, index: int) -> None:
