@@ -61,6 +61,7 @@ JOBS = sa.Table(
     sa.Index("jobs_concurrency_key", "concurrency_key", unique=True,
              sqlite_where=sa.text("concurrency_key IS NOT NULL AND state = 'running'"),
              postgresql_where=sa.text("concurrency_key IS NOT NULL AND state = 'running'")),
+    sqlite_autoincrement=True,  # an id is never given again: what stands behind it, elsewhere, must not be another job
 )  # fmt: skip
 """Every job that is to be done, and those that are over for as long as they are kept."""
 
