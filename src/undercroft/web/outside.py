@@ -25,9 +25,10 @@ class Outside:
         title: str,
         docs: Docs | None = None,
         check: Callable[[], Awaitable[object]] | None = None,
+        otherwise: ASGIApp | None = None,
     ) -> None:
         """`docs` is the page that describes the API; without it there is none. `check` asks the database something
-        and raises a `Fault` where it does not answer.
+        and raises a `Fault` where it does not answer. `otherwise` serves every other path; without it, none is there.
         """
         self.ready = False
         """Whether requests may be sent here: from the end of the start to the beginning of the end."""
@@ -42,8 +43,8 @@ class Outside:
         ]
         # Starlette would redirect by the Host header, which anybody may write.
         self.paths = frozenset(str(getattr(route, "path", "")) for route in routes)
-        """Every path beside the rooms of the API: there are no others."""
-        self._router = ExceptionMiddleware(Router(routes, redirect_slashes=False))
+        """Every path beside the rooms of the API and what `otherwise` serves: there are no others."""
+        self._router = ExceptionMiddleware(Router(routes, redirect_slashes=False, default=otherwise))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._router(scope, receive, send)
