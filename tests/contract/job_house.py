@@ -65,7 +65,7 @@ class JobHouse:
         return [text for (text,) in await self.rows("SELECT text FROM entries ORDER BY id ")]
 
     async def states(self) -> dict[int, str]:
-        return dict(await self.rows("SELECT id, state FROM undercroft.jobs ORDER BY id "))  # type: ignore[arg-type]
+        return dict(await self.rows("SELECT id, state FROM undercroft.jobs ORDER BY id "))
 
     async def until(self, condition: Callable[[], Any], seconds: float = 10) -> None:
         """Wait for what an awaitable condition says."""

@@ -141,7 +141,7 @@ def house_job(run: Callable[..., Any], *, name: str, **options: Any) -> Job[Any,
 def read_rate(text: str) -> Rate:
     """`"10/s"`, `"100/m"`, `"5/10s"`. Raises `Fault` 22023."""
     count, slash, time = text.partition("/")
-    if not slash or not count.strip().isdigit() or int(count) < 1:
+    if not slash or not time.strip() or not count.strip().isdigit() or int(count) < 1:
         raise Fault(f'a rate is starts in a time, as in "10/s" or "5/10s", not {text!r}', code="22023")
     time = time.strip()
     return Rate(int(count), span(time if time[:1].isdigit() else f"1{time}"))

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.needs("postgres")
 TYPES: dict[str, tuple[Any, str]] = {
     "int": (Integer, "1"),
     "big": (sa.BigInteger, "2"),
+    "variant": (lambda: sa.BigInteger().with_variant(sa.Integer(), "sqlite"), "3"),
     "text": (sa.Text, "a"),
     "string": (lambda: sa.String(40), "b"),
     "bool": (sa.Boolean, "false"),
