@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, cast
 
 from undercroft.engine.types import Row
 from undercroft.pipeline.cache import ShapeCache
-from undercroft.pipeline.call import Call, Caller
+from undercroft.pipeline.call import Call, Caller, Result
+from undercroft.pipeline.idempotency import Idempotency
+from undercroft.pipeline.keys import HEADER, Keep, Kept, Once
 from undercroft.pipeline.run import Page, Pipeline, url_key_of
-from undercroft.pipeline.write import WriteBounds, WriteRequest
+from undercroft.pipeline.shared import Apart, Data
+from undercroft.pipeline.write import WriteBounds, WriteRequest, Written
 from undercroft.query.ask import ReadAsk, WriteAsk
 from undercroft.query.errors import unknown_table
 from undercroft.rest.errors import BodyFault, MediaFault, MethodFault, PathFault
+from undercroft.rest.keyed import answer_once
 from undercroft.rest.openapi import document, document_2
 from undercroft.rest.parts.asks import Parsed, Renamed
 from undercroft.rest.parts.limits import Limits
@@ -28,6 +33,7 @@ from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_func
 from undercroft.sql.rows import Rendering
 from undercroft.web.types import Answer, Request
 
+BATCH = "batch"
 _BODIES = {"json": "array", "object": "object", "csv": "csv"}
 
 
@@ -49,10 +55,17 @@ class RestSettings:
 class RestRoom:
     """Answers requests of the data API."""
 
-    def __init__(self, pipeline: Pipeline, caller: Caller, settings: RestSettings) -> None:
+    def __init__(
+        self, pipeline: Pipeline, caller: Caller, settings: RestSettings, idempotency: Idempotency | None = None
+    ) -> None:
+        """`idempotency` keeps the answers to requests with a key; without it, keys are not looked at."""
         self._pipeline = pipeline
         self._caller = caller
         self._settings = settings
+        self._apart = Apart(pipeline, caller)
+        self._idempotency = idempotency
+        self.batch: Callable[[RestRequest, Request], Awaitable[Answer]] | None = None
+        """Answers a POST to `/batch`, where that is no table of the app's."""
         self._reader = Reader(settings.limits, settings.schemas)
         self._writer = Writer(tx_override=settings.tx_end.endswith("allow-override"), schemas=settings.schemas)
         self._renamed: ShapeCache[tuple[Renamed, ...]] = ShapeCache(1024)
@@ -76,13 +89,36 @@ class RestRoom:
         """Answer a request that was read; `frame` is its frame, where that is known."""
         if shaped.verb == "options":
             return self._options(shaped, request)
-        if shaped.function:
-            return self._call(shaped, request)
         if not shaped.table:
             return self._root(shaped, request)
         if shaped.verb == "read":
+            if shaped.function:
+                return self._call(shaped, request, self._apart)
             return self._run(self._prepare(shaped, request, frame), shaped.values, shaped.place, request)
-        return self._write(shaped, request)
+        if self.batch is not None and shaped.table == BATCH and shaped.verb == "write" and not shaped.function:
+            return self.batch(shaped, request)
+        if request.header(HEADER) is not None:
+            return answer_once(self._idempotency, request, partial(self._change, shaped, request, self._apart))
+        return self._change(shaped, request, self._apart)
+
+    def _change(self, shaped: RestRequest, request: Request, data: Data, once: Once | None = None) -> Awaitable[Answer]:
+        """What may write. `once` answers for it in its transaction, where it brought a key."""
+        return (self._call if shaped.function else self._write)(shaped, request, data, once)
+
+    # --- as part of a batch ---
+
+    def shape(self, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> RestRequest:
+        """What a request is; see `Reader.shape`."""
+        return self._reader.shape(method, path, query, headers)
+
+    async def within(self, shaped: RestRequest, request: Request, data: Data) -> Answer:
+        """Answer a request that shares its transaction with others. Raises `Fault`."""
+        if not shaped.table:
+            return await self._root(shaped, request)
+        if shaped.verb != "read" or shaped.function:
+            return await self._change(shaped, request, data)
+        read = self._prepare(shaped, request, None)
+        return self._shown(read, await data.read(read.statement, shaped.values, request.actor), shaped.place, request)
 
     # --- reading ---
 
@@ -143,7 +179,7 @@ class RestRoom:
 
     # --- writing ---
 
-    async def _write(self, shaped: RestRequest, request: Request) -> Answer:
+    async def _write(self, shaped: RestRequest, request: Request, data: Data, once: Once | None = None) -> Answer:
         preferences = shaped.preferences
         payload = await self._payload(shaped, request)
         parsed: list[Parsed] = []
@@ -162,11 +198,17 @@ class RestRoom:
         )
         self._mark(request, "plan")
         url_key = url_key_of(ask(), shaped.values) if shaped.verb == "replace" else None
-        given = WriteRequest(request.actor, shaped.values, payload.rows, self._bounds(shaped))
-        written = await self._pipeline.write(program, given, url_key)
+        keep: Keep[Written] | None = None
+        if once is not None:
+            keep = once.keep(lambda written: Kept(*self._written(shaped, written)))
+        given = WriteRequest(request.actor, shaped.values, payload.rows, self._bounds(shaped), keep=keep)
+        written = await data.write(program, given, url_key)
         self._mark(request, "transaction")
-        head = self._written_head(shaped, preferences, written.affected, written.inserted, written.body)
-        return self._answer(request, head, written.body)
+        return self._written(shaped, written)
+
+    def _written(self, shaped: RestRequest, written: Written) -> Answer:
+        head = self._written_head(shaped, shaped.preferences, written.affected, written.inserted, written.body)
+        return _answer(head, written.body)
 
     async def _payload(self, shaped: RestRequest, request: Request) -> Payload:
         if shaped.verb == "delete":
@@ -179,10 +221,10 @@ class RestRoom:
         return WriteBounds(
             single=shaped.accept.kind == "object",
             most_affected=min(bounds) if bounds and shaped.verb in ("update", "delete") else None,
-            rollback=self._rolls_back(shaped.preferences),
+            rollback=self.rolls_back(shaped.preferences),
         )
 
-    def _rolls_back(self, preferences: Preferences) -> bool:
+    def rolls_back(self, preferences: Preferences) -> bool:
         """How the transaction ends: by the settings, and by the caller where they let it."""
         if self._settings.tx_end.endswith("allow-override") and preferences.tx:
             return preferences.tx == "rollback"
@@ -213,7 +255,7 @@ class RestRoom:
 
     # --- functions ---
 
-    async def _call(self, shaped: RestRequest, request: Request) -> Answer:
+    async def _call(self, shaped: RestRequest, request: Request, data: Data, once: Once | None = None) -> Answer:
         if shaped.verb not in ("read", "write"):
             raise MethodFault("Only GET, HEAD and POST verbs are allowed for RPC", code="PGRST101")
         preferences = shaped.preferences
@@ -233,25 +275,32 @@ class RestRoom:
         if function.returns is None and media.kind == "csv":
             raise MediaFault(f"None of these media types are available: {media.text}")
         self._mark(request, "plan")
+        answer = partial(self._given, shaped, single)
         call = Call(
             request.actor,
             shaped.values,
             rendering,
             lambda table: self._function_ask(shaped, table),
             plain=len(shaped.key) == 5,
-            bounds=WriteBounds(media.kind == "object", preferences.most_affected, self._rolls_back(preferences)),
+            bounds=WriteBounds(media.kind == "object", preferences.most_affected, self.rolls_back(preferences)),
+            keep=None if once is None or function.read_only else once.keep(lambda result: Kept(*answer(result))),
         )
-        result = await self._caller.run(function, arguments, call, texts=texts)
+        result = await data.call(function, arguments, call, texts=texts)
         self._mark(request, "transaction")
+        return answer(result)
+
+    def _given(self, shaped: RestRequest, single: bool, result: Result) -> Answer:
+        """The answer to a call; `single` says that its rows are one object."""
         if result.empty:
             return Answer(204, ())
+        preferences = shaped.preferences
         page = result.page or Page(None, 1, 1 if preferences.count else None)
         head = self._writer.read(
-            media, preferences, shaped.rows, page.rows, page.total, schema=shaped.schema, kind="call"
+            shaped.accept, preferences, shaped.rows, page.rows, page.total, schema=shaped.schema, kind="call"
         )
         if result.body is not None:
             return Answer(head.status, head.headers, result.body)
-        return self._answer(request, head, page.body or ("null" if single else None))
+        return _answer(head, page.body or ("null" if single else None))
 
     async def _arguments(self, shaped: RestRequest, request: Request) -> tuple[dict[str, Any], bool]:
         if shaped.verb == "read":
@@ -319,10 +368,10 @@ class RestRoom:
             self._documents.put((role, version), found)
         return found
 
-    def _answer(self, request: Request, head: Head, body: str | None) -> Answer:
-        self._mark(request, "response")
-        return Answer(head.status, head.headers, body.encode() if body is not None and head.bodied else b"")
-
     def _mark(self, request: Request, stage: str) -> None:
         if request.marks is not None:
             request.marks.append((stage, perf_counter()))
+
+
+def _answer(head: Head, body: str | None) -> Answer:
+    return Answer(head.status, head.headers, body.encode() if body is not None and head.bodied else b"")
