@@ -94,6 +94,21 @@ class Context:
         return self._guard.trusting(instances)
 
     @property
+    def transaction(self) -> Transaction:
+        """For the rooms of the house: the transaction itself, which knows of no policy."""
+        return self._transaction
+
+    @property
+    def webhooks(self) -> Any:
+        """Endpoints of webhooks in this transaction: `add`, `list`, `rotate`, `deliveries`, `replay` and others.
+
+        No policy applies to them. Raises `Fault` 0A000 over an existing database.
+        """
+        if self._ports.webhooks is None:
+            raise not_here("ctx.webhooks")
+        return self._ports.webhooks(self._transaction)
+
+    @property
     def opened(self) -> AsyncSession | None:
         """The session, if it was used at all."""
         return self._session

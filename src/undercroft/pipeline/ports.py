@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -72,6 +72,8 @@ class Ports:
     enqueue: Enqueue | None = None
     mail: SendMail | None = None
     publish: Publish | None = None
+    webhooks: Callable[[Transaction], Any] | None = None
+    """Endpoints of webhooks within a transaction."""
     http: Any = None
     """The client for calls to other machines."""
 

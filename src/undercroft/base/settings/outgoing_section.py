@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from undercroft.base.secret import Secret
 from undercroft.base.settings.sections import Count, Section
@@ -42,9 +42,20 @@ class Outgoing(Section):
     """Certificates to believe in place of those of the system, as PEM."""
 
 
+def _by_name(value: object) -> object:
+    """`"stripe=whsec_…,github=…"`, as a variable of the environment holds them, by name."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+    return {name.strip(): secret.strip() for name, _, secret in pairs}
+
+
 class Webhooks(Section):
     """`[webhooks]`: events that are sent to others, and that others send."""
 
+    secrets: Annotated[dict[str, Secret], BeforeValidator(_by_name)] = Field(default={})
+    """Secrets of those who send events, by the names that the app's verifiers give them: `stripe =
+    "env(STRIPE_SECRET)"`. In the environment: `stripe=…,github=…`."""
     encryption_key: Secret | None = None
     """The key under which the secrets of endpoints are stored, at least 32 bytes; without it, the one made in the data
     directory. Servers that share a database share it too."""

@@ -84,6 +84,8 @@ def _filled(value: Any, path: Path, known: FieldInfo, base: FilePath, environ: M
         filled = [_filled(item, path, known, base, environ, found) for item in value]
         # A variable in a list may itself be one, of several.
         return [one for item in filled for one in (item if isinstance(item, list) else [item])]
+    if isinstance(value, dict):
+        return {name: _filled(item, path, known, base, environ, found) for name, item in value.items()}
     if not isinstance(value, str):
         return value
     if named := _ENV.fullmatch(value):

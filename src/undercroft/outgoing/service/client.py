@@ -51,6 +51,8 @@ class Options:
     cut: bool = False
     """A longer answer is cut off, not refused."""
     breaker: bool = True
+    read: float | None = None
+    """Until the answer begins, and between two pieces of it; None as the settings say."""
 
 
 class Client:
@@ -202,9 +204,10 @@ class Client:
         if left > 0:
             raise resting(origin, left)
         settings = self.settings
+        read = settings.read_timeout if options.read is None else options.read
         wire = await self._open_wire()
         try:
-            async with wire.send(sent, connect=settings.connect_timeout, read=settings.read_timeout) as answer:
+            async with wire.send(sent, connect=settings.connect_timeout, read=read) as answer:
                 yield answer
         except (Refused, Final):
             raise
