@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from undercroft.app import App
     from undercroft.auth.tables import User
     from undercroft.base.faults import Fault
+    from undercroft.functions.types import Event, Reply
     from undercroft.models.base import Model, Numeric, Timestamp, Uuid
     from undercroft.models.mail import Attachment
+    from undercroft.pages.types import Page, Redirect
     from undercroft.pipeline.context import Context
+    from undercroft.web.forms import Form, Upload
+    from undercroft.web.handlers import FormErrors
+    from undercroft.web.received import WebRequest
 
-__all__ = ["App", "Attachment", "Context", "Fault", "Model", "Numeric", "Timestamp", "User", "Uuid", "auth"]
+__all__ = [
+    "App", "Attachment", "Context", "Event", "Fault", "Form", "FormErrors", "Model", "Numeric", "Page", "Redirect",
+    "Reply", "Timestamp", "Upload", "User", "Uuid", "WebRequest", "auth",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
@@ -28,11 +36,19 @@ def __getattr__(name: str) -> object:
     from undercroft.app import App
     from undercroft.auth.tables import User
     from undercroft.base.faults import Fault
+    from undercroft.functions.types import Event, Reply
     from undercroft.models.base import Model, Numeric, Timestamp, Uuid
     from undercroft.models.mail import Attachment
+    from undercroft.pages.types import Page, Redirect
     from undercroft.pipeline.context import Context
+    from undercroft.web.forms import Form, Upload
+    from undercroft.web.handlers import FormErrors
+    from undercroft.web.received import WebRequest
 
-    public = (App, Attachment, Context, Fault, Model, Numeric, Timestamp, User, Uuid, auth)
+    public = (
+        App, Attachment, Context, Event, Fault, Form, FormErrors, Model, Numeric, Page, Redirect, Reply, Timestamp,
+        Upload, User, Uuid, WebRequest, auth,
+    )  # fmt: skip
     globals().update(zip(__all__, public, strict=True))
     return globals()[name]
 

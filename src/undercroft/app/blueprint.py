@@ -14,6 +14,7 @@ from undercroft.auth.tables import User
 from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
+from undercroft.functions.declarations import FunctionDeclarations
 from undercroft.jobs.declarations import JobDeclarations
 from undercroft.jobs.tables import METADATA as JOB_TABLES
 from undercroft.models.declarations import Declarations
@@ -23,7 +24,7 @@ HOUSE_TABLES = (JOB_TABLES,)
 """What rooms keep beside the app's own tables, in the schema `undercroft`."""
 
 
-class Blueprint(Declarations, JobDeclarations):
+class Blueprint(Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations):
     """The plan of a house."""
 
     def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:

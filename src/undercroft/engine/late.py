@@ -105,9 +105,11 @@ class LateTransaction:
             await session.close()
 
     def _now(self) -> Transaction:
+        if self._over:
+            raise lease_over()
         if self._opened is None and in_greenlet():
             return await_(self.open())
-        if self._opened is None or self._over:
+        if self._opened is None:
             raise DatabaseFault("this transaction has not begun", code=INTERNAL, hint="Await its first statement.")
         return self._opened
 

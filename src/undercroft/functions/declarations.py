@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.errors import PydanticUserError
 
 from undercroft.base.faults import SetupFault
 from undercroft.functions.parts.results import ANYTHING
@@ -93,6 +93,6 @@ def _result(handler: Handler) -> TypeAdapter[Any]:
         return ANYTHING
     try:
         return TypeAdapter(returned)
-    except (PydanticSchemaGenerationError, NameError) as error:
+    except (PydanticUserError, NameError) as error:
         told = str(error).splitlines()[0]
         raise SetupFault(f"{handler.source}: what {handler.run.__name__} gives cannot be JSON: {told}") from error

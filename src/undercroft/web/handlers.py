@@ -14,7 +14,7 @@ from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.errors import PydanticUserError
 
 from undercroft.base.faults import Fault, SetupFault
 from undercroft.models.functions import hints_of, source_of
@@ -156,7 +156,7 @@ def _texts_of(name: str, fields: dict[str, Any], source: str) -> type[BaseModel]
     config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=())
     try:
         return create_model(f"{name}_texts", __config__=config, **fields)
-    except (PydanticSchemaGenerationError, NameError) as error:
+    except (PydanticUserError, NameError) as error:
         raise SetupFault(f"{source}: {name} has an argument that a query cannot give: {_first_line(error)}") from error
 
 
@@ -169,7 +169,7 @@ def _payload_of(parameter: inspect.Parameter, hint: Any, source: str) -> Payload
             return Payload(parameter.name, kind, None, {}, optional, has_default)  # type: ignore[arg-type]  # as above
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(hint)
-    except (PydanticSchemaGenerationError, NameError) as error:
+    except (PydanticUserError, NameError) as error:
         raise SetupFault(f"{source}: {parameter.name} cannot be read from a body: {_first_line(error)}") from error
     return Payload(parameter.name, "typed", adapter, _fields_of(plain), optional, has_default)
 

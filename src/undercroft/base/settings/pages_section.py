@@ -7,7 +7,6 @@ from pydantic import Field
 from undercroft.base.settings.sections import Section
 from undercroft.base.settings.units import Seconds
 
-
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"

@@ -1,0 +1,77 @@
+"""Functions, pages and files, wired: what an app answers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from undercroft.app.blueprint import Blueprint
+from undercroft.auth.types import Keys
+from undercroft.base.clock import Clock
+from undercroft.base.faults import SetupFault
+from undercroft.base.settings import Settings
+from undercroft.functions.routes import FunctionsRoom
+from undercroft.functions.service import Functions, by_name
+from undercroft.pages.backends.templates import Templates
+from undercroft.pages.parts.forgery import Stamps
+from undercroft.pages.parts.paths import Paths
+from undercroft.pages.routes import FileServer, PagesRoom, Site, address_in
+from undercroft.pages.service import Pages
+from undercroft.pages.settings import PageSettings
+from undercroft.pipeline.idempotency import Idempotency
+from undercroft.pipeline.run import Pipeline
+from undercroft.web.door import Door
+
+FUNCTIONS = b"/functions/v1"
+_RESERVED = (
+    "/auth/v1", "/docs", "/functions/v1", "/graphql/v1", "/healthz", "/readyz", "/realtime/v1", "/rest/v1",
+    "/storage/v1", "/webhooks/v1",
+)  # fmt: skip
+"""Where the house itself stands, or will."""
+
+
+def functions_room(
+    app: Blueprint, pipeline: Pipeline, settings: Settings, idempotency: Idempotency | None
+) -> FunctionsRoom:
+    """The functions of an app. Raises `SetupFault` where two have one name."""
+    return FunctionsRoom(Functions(pipeline, by_name(app.endpoints), settings.server.handler_timeout, idempotency))
+
+
+def site_of(
+    app: Blueprint, pipeline: Pipeline, settings: Settings, keys: Keys, clock: Clock, door: Door, *, dev: bool
+) -> Site | None:
+    """The pages and files of an app; None where it has neither. Raises `SetupFault` where two have one path."""
+    if not app.pages and not app.files:
+        return None
+    taken = [*_RESERVED, *(path for path, _ in app.mounts)]
+    _check_paths([(page.path, page.handler.source) for page in app.pages], taken)
+    _check_paths([(files.prefix or "/", files.source) for files in app.files], taken)
+    servers = [FileServer(files) for files in app.files]
+    page_settings = PageSettings(
+        settings.api.external_url,
+        settings.pages.content_security_policy,
+        settings.pages.form_lifetime,
+        settings.server.handler_timeout,
+        dev or app.developing,
+    )
+    pages = Pages(
+        pipeline,
+        Paths((page.path, page) for page in app.pages),
+        Stamps(keys.signing.reveal_bytes(), page_settings.form_seconds),
+        Templates(reload=page_settings.reload),
+        address_in([server for server in servers if not server.files.fallback]),
+        clock,
+        page_settings,
+        tuple(dict.fromkeys(page.templates for page in app.pages)),
+    )
+    return Site(PagesRoom(pages), pages, servers, door)
+
+
+def _check_paths(declared: Iterable[tuple[str, str]], taken: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for path, source in declared:
+        if path in seen:
+            raise SetupFault(f"{source}: {path} is already declared at {seen[path]}")
+        seen[path] = source
+        for prefix in taken:
+            if path == prefix or path.startswith(f"{prefix}/"):
+                raise SetupFault(f"{source}: {path} is where something else stands ({prefix or '/'})")
