@@ -19,6 +19,8 @@ from undercroft.jobs.declarations import JobDeclarations
 from undercroft.jobs.tables import METADATA as JOB_TABLES
 from undercroft.models.declarations import Declarations
 from undercroft.web.types import ASGIApp
+from undercroft.pages.declarations import PageDeclarations
+from undercroft.pipeline.tables import METADATA as KEY_TABLES
 
 HOUSE_TABLES = (JOB_TABLES,)
 """What rooms keep beside the app's own tables, in the schema `undercroft`."""
