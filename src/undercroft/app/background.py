@@ -13,6 +13,7 @@ from undercroft.jobs.backends import Announcer
 from undercroft.jobs.backends.alone import Alone
 from undercroft.jobs.service.background import Background
 from undercroft.jobs.service.outbox import Outbox
+from undercroft.jobs.service.scheduler import Scheduler
 from undercroft.jobs.service.worker import Worker
 from undercroft.jobs.settings import JobSettings
 from undercroft.models.jobs import Job
@@ -28,7 +29,8 @@ def background_of(
     pipeline.ports.enqueue = outbox
     works = settings.jobs.enabled and bool(jobs)
     worker = Worker(pipeline, jobs, clock, job_settings(settings), log) if works else None
-    return Background(outbox, _announcer(pipeline, settings, log), worker)
+    scheduler = Scheduler(pipeline.engine, outbox, app.schedules, clock, log) if works else None
+    return Background(outbox, _announcer(pipeline, settings, log), worker, scheduler)
 
 
 def jobs_by_name(jobs: list[Job[Any, Any]]) -> dict[str, Job[Any, Any]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from undercroft.jobs.backends import Announcer
 from undercroft.jobs.service.outbox import Outbox
+from undercroft.jobs.service.scheduler import Scheduler
 from undercroft.jobs.service.worker import Worker
 
 
@@ -16,6 +17,7 @@ class Background:
     outbox: Outbox
     announcer: Announcer
     worker: Worker | None
+    scheduler: Scheduler | None = None
 
     async def start(self) -> None:
         """Begin to work. Raises `SetupFault`."""
@@ -23,9 +25,13 @@ class Background:
         if self.worker is not None:
             await self.announcer.start(self.worker.wake)
             await self.worker.start()
+        if self.scheduler is not None:
+            await self.scheduler.start()
 
     async def stop(self) -> None:
         """End what runs, in its time, and give back the rest."""
+        if self.scheduler is not None:
+            await self.scheduler.stop()
         if self.worker is not None:
             await self.worker.stop()
         await self.announcer.stop()

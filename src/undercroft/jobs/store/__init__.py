@@ -72,8 +72,13 @@ class Statements:
 @cache
 def statements(dialect: Dialect) -> Statements:
     """The statements as this engine reads them."""
-    elements = _elements(_PostgresLists() if dialect.name == "postgresql" else _SqliteLists())
+    elements = _elements(lists_of(dialect))
     return Statements(**{each.name: prepare(elements[each.name], dialect) for each in fields(Statements)})
+
+
+def lists_of(dialect: Dialect) -> _SqliteLists:
+    """How this engine reads a JSON list that a parameter holds."""
+    return _PostgresLists() if dialect.name == "postgresql" else _SqliteLists()
 
 
 class _SqliteLists:

@@ -1,0 +1,107 @@
+"""The statements of whoever looks at jobs and decides about them, written once for both engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from undercroft.jobs.store import lists_of
+from undercroft.jobs.tables import CANCELLED, DEAD, HELD, JOBS, LATER, RUNNING, WAITING
+from undercroft.sql.prepared import Prepared, prepare
+
+SHOWN = ("id", "name", "state", "queue", "priority", "arguments", "attempts", "crashes", "created", "due", "started",
+         "finished", "worker", "error", "result", "progress", "then_id")  # fmt: skip
+"""What is told of a job."""
+
+_BIG = sa.BigInteger()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordStatements:
+    """Every statement, ready for one engine. Lists travel as JSON; `any_…` says that a filter is not asked for."""
+
+    counts: Prepared
+    listed: Prepared
+    shown: Prepared
+    retry: Prepared
+    retry_dead: Prepared
+    cancel: Prepared
+    """One job that is not over; the ids of those that it led to come with it."""
+    orphans: Prepared
+    """Of those that were led to, those to which nothing else leads."""
+    progress: Prepared
+
+
+@cache
+def record_statements(dialect: Dialect) -> RecordStatements:
+    """The statements as this engine reads them."""
+    lists = lists_of(dialect)
+    elements = {**_looking(lists), **_deciding(lists), "progress": _progress(lists)}
+    return RecordStatements(**{each.name: prepare(elements[each.name], dialect) for each in fields(RecordStatements)})
+
+
+def _given(name: str, type_: Any = _BIG) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=type_)
+
+
+def _wanted(column: Any, name: str) -> Any:
+    return sa.or_(_given(f"any_{name}", sa.Boolean()), column == _given(name, sa.Text()))
+
+
+def _looking(lists: Any) -> dict[str, sa.ClauseElement]:
+    wanted = [_wanted(JOBS.c.name, "name"), _wanted(JOBS.c.queue, "queue")]
+    columns = [JOBS.c[each] for each in SHOWN]
+    return {
+        "counts": sa.select(JOBS.c.name, JOBS.c.state, sa.func.count())
+        .where(*wanted)
+        .group_by(JOBS.c.name, JOBS.c.state),
+        "listed": sa.select(*columns)
+        .where(*wanted, _wanted(JOBS.c.state, "state"))
+        .order_by(JOBS.c.id.desc())
+        .limit(_given("most")),
+        "shown": sa.select(*columns).where(JOBS.c.id.in_(_these(lists))),
+    }
+
+
+def _these(lists: Any) -> Any:
+    return sa.select(sa.cast(lists.text(lists.rows("ids")), _BIG))
+
+
+def _deciding(lists: Any) -> dict[str, sa.ClauseElement]:
+    now = _given("now")
+    # The fence stays: of whoever still believes that he has the job, nothing may count.
+    again = {"state": WAITING, "attempts": sa.literal_column("0"), "crashes": sa.literal_column("0"), "due": now,
+             "finished": sa.null(), "worker": sa.null(), "lease": sa.null()}  # fmt: skip
+    over = JOBS.c.state.in_([DEAD, CANCELLED])
+    before = JOBS.alias("before")
+    alive = before.c.state.in_([WAITING, LATER, HELD, RUNNING])
+    led = sa.exists().where(before.c.then_id == JOBS.c.id, sa.or_(alive, before.c.state == DEAD))
+    return {
+        "retry": sa.update(JOBS).where(JOBS.c.id.in_(_these(lists)), over).values(again).returning(JOBS.c.id),
+        "retry_dead": sa.update(JOBS)
+        .where(JOBS.c.state == DEAD, _wanted(JOBS.c.name, "name"))
+        .values(again)
+        .returning(JOBS.c.id),
+        "cancel": sa.update(JOBS)
+        .where(JOBS.c.id.in_(_these(lists)), JOBS.c.state.in_([WAITING, LATER, HELD, RUNNING, DEAD]))
+        .values(
+            state=CANCELLED, fence=JOBS.c.fence + 1, worker=sa.null(), lease=sa.null(), finished=now, due=_given("due")
+        )
+        .returning(JOBS.c.id, JOBS.c.then_id),
+        "orphans": sa.select(JOBS.c.id).where(JOBS.c.id.in_(_these(lists)), JOBS.c.state == HELD, sa.not_(led)),
+    }
+
+
+def _progress(lists: Any) -> sa.ClauseElement:
+    rows = lists.rows("progress")
+    return (
+        sa.update(JOBS)
+        .where(JOBS.c.state == RUNNING, JOBS.c.id == lists.member(rows, 0, _BIG))
+        .where(JOBS.c.fence == lists.member(rows, 1, _BIG))
+        .values(progress=lists.member(rows, 2, sa.Text()))
+        .returning(JOBS.c.id)
+    )
