@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from undercroft.access.claims import claim, is_among, role, uid
 from undercroft.auth.backends.key_file import load_or_create, open_data_dir, rotate
+from undercroft.auth.backends.sealing_file import load_or_create_sealing_key
 from undercroft.auth.parts.signing import configured_secret, read_claim, sign, token_claims, weakness
 from undercroft.auth.service import Identity, identity, installation_keys, key_ring
 from undercroft.auth.types import Keys
@@ -22,6 +23,7 @@ __all__ = [
     "is_among",
     "key_ring",
     "load_or_create",
+    "load_or_create_sealing_key",
     "open_data_dir",
     "read_claim",
     "role",

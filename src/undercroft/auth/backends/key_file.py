@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import stat
 from typing import TYPE_CHECKING
 
 from undercroft.access.actor import ANON, SERVICE_ROLE
+from undercroft.auth.backends.private_file import open_to_others, read_private, wide_open, write_private
 from undercroft.auth.errors import KeyFault
 from undercroft.auth.parts.signing import sign, signed_with, weakness
 from undercroft.auth.types import Keys
@@ -23,7 +22,6 @@ FILE = "keys.json"
 FILE_FOR_CONFIGURED = "keys-of-configured-secret.json"
 FORMAT = 1
 TEN_YEARS = 10 * 365 * 24 * 3600
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def open_data_dir(folder: Path) -> None:
@@ -37,9 +35,9 @@ def open_data_dir(folder: Path) -> None:
     except FileExistsError:
         if not folder.is_dir():
             raise KeyFault(f"the data directory {folder} is a file") from None
-        if _open_to_others(folder.stat()):
+        if open_to_others(folder.stat()):
             if any(folder.iterdir()):
-                raise _wide_open(folder, folder.stat(), 0o700) from None
+                raise wide_open(folder, folder.stat(), 0o700) from None
             folder.chmod(0o700)
     except OSError as error:
         raise KeyFault(f"the data directory {folder} cannot be made: {error.strerror}") from None
@@ -83,18 +81,8 @@ def _made(clock: Clock, secret: Secret | None, issuer: str) -> Keys:
 
 def _load(path: Path, secret: Secret | None) -> Keys | None:
     """The keys in the file; None when there is none, or when they were signed with another configured secret."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise KeyFault(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())  # of what was opened, not of what stands there by now
-        if _open_to_others(status):
-            raise _wide_open(path, status, 0o600)
-        content = file.read()
-    return _read(path, content, secret)
+    content = read_private(path)
+    return None if content is None else _read(path, content, secret)
 
 
 def _read(path: Path, content: bytes, secret: Secret | None) -> Keys | None:
@@ -118,46 +106,7 @@ def _read(path: Path, content: bytes, secret: Secret | None) -> Keys | None:
 
 
 def _write(path: Path, keys: Keys, *, keep_signing: bool, replace: bool) -> None:
-    """Write a complete file under another name, then give it its own; one that is there stays unless `replace`."""
     stored = {"format": FORMAT, **keys.revealed()}
     if keep_signing:
         stored["jwt_secret"] = keys.signing.reveal()
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            if hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), 0o600)  # whatever the umask says
-            json.dump(stored, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            draft.replace(path)
-        else:
-            path.hardlink_to(draft)
-        _sync(path.parent)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise KeyFault(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _open_to_others(status: os.stat_result) -> bool:
-    return os.name == "posix" and bool(status.st_mode & _OTHERS)
-
-
-def _wide_open(path: Path, status: os.stat_result, wanted: int) -> KeyFault:
-    mode = stat.S_IMODE(status.st_mode)
-    message = f"{path} can be opened by other users of this machine (mode {mode:04o}), and the keys are in it"
-    return KeyFault(message, hint=f"chmod {wanted:o} {path}")
+    write_private(path, json.dumps(stored, indent=1), replace=replace)
