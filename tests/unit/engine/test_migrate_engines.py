@@ -24,7 +24,6 @@ pytestmark = pytest.mark.needs("postgres")
 TYPES: dict[str, tuple[Any, str]] = {
     "int": (Integer, "1"),
     "big": (sa.BigInteger, "2"),
-    "variant": (lambda: sa.BigInteger().with_variant(sa.Integer(), "sqlite"), "3"),
     "text": (sa.Text, "a"),
     "string": (lambda: sa.String(40), "b"),
     "bool": (sa.Boolean, "false"),
@@ -206,3 +205,20 @@ def test_of_several_hosts_the_one_that_answers_is_migrated(postgres_url: str, tm
     Table("one", metadata, Column("id", Integer, primary_key=True))
     migrate.ensure(metadata, migrate.place_at(several))
     assert migrate.check(metadata, migrate.place_at(postgres_url)) == ()
+
+
+def test_a_type_with_a_variant_is_written_for_both_engines(postgres_url: str, tmp_path: Path) -> None:
+    metadata = MetaData(naming_convention=CONVENTION)
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    Table("one", metadata, Column("id", number, primary_key=True), Column("other", number), sqlite_autoincrement=True)
+    postgres, lite = migrate.place_at(postgres_url), place_in(tmp_path, "pysqlite3")
+    for maker in (postgres, lite):
+        files = tmp_path / type(maker).__name__
+        migrate.make(metadata, maker, files)
+        for site in (postgres, lite):
+            migrate.up(site, files)
+            assert migrate.check(metadata, site, files) == ()
+        types = "SELECT DISTINCT data_type FROM information_schema.columns WHERE table_name = 'one'"
+        assert run(postgres_url, types) == [("bigint",)]
+        for site in (postgres, lite):
+            migrate.down(site, files, allow_data_loss=True)
