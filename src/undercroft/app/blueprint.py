@@ -17,16 +17,19 @@ from undercroft.catalog.types import Catalog
 from undercroft.functions.declarations import FunctionDeclarations
 from undercroft.jobs.declarations import JobDeclarations
 from undercroft.jobs.tables import METADATA as JOB_TABLES
+from undercroft.mail.tables import METADATA as MAIL_TABLES
 from undercroft.models.declarations import Declarations
-from undercroft.web.types import ASGIApp
 from undercroft.pages.declarations import PageDeclarations
 from undercroft.pipeline.tables import METADATA as KEY_TABLES
+from undercroft.web.types import ASGIApp
+from undercroft.webhooks.declarations import WebhookDeclarations
+from undercroft.webhooks.tables import METADATA as WEBHOOK_TABLES
 
-HOUSE_TABLES = (JOB_TABLES,)
+HOUSE_TABLES = (KEY_TABLES, JOB_TABLES, MAIL_TABLES, WEBHOOK_TABLES)
 """What rooms keep beside the app's own tables, in the schema `undercroft`."""
 
 
-class Blueprint(Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations):
+class Blueprint(Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations, WebhookDeclarations):
     """The plan of a house."""
 
     def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:

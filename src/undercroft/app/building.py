@@ -7,25 +7,31 @@ from typing import Any
 import structlog
 
 from undercroft.access.policy import rules_of
+from undercroft.app.answering import FUNCTIONS, functions_room, site_of
 from undercroft.app.background import background_of
 from undercroft.app.blueprint import Blueprint
+from undercroft.app.calling import client_of
 from undercroft.app.checking import check_rules, functions_by_name
+from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House, Running
+from undercroft.app.mailing import mailer_of
 from undercroft.app.served import build_served
 from undercroft.app.walls import second_wall
-from undercroft.app.wiring import docs_page, door_settings, rest_settings
+from undercroft.app.webhooking import WEBHOOKS, notifying_hooks, webhooks_of
+from undercroft.app.wiring import docs_page, door_settings
 from undercroft.auth.service import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.settings import Settings
 from undercroft.models.jobs import Job
+from undercroft.outgoing import Http
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.hooks import sort_hooks
 from undercroft.pipeline.run import Pipeline, PipelineSettings
-from undercroft.rest import RestRoom
 from undercroft.rest.response import fault_headers
 from undercroft.web.door import Door
 from undercroft.web.outside import Outside
+from undercroft.web.types import Room
 
 
 def build(
@@ -52,7 +58,7 @@ def build(
         database.dialect,
         catalog,
         rules,
-        sort_hooks(app.hooks),
+        sort_hooks([*app.hooks, *notifying_hooks(app)]),
         log,
         PipelineSettings(
             aggregates=settings.api.aggregates,
@@ -63,12 +69,28 @@ def build(
     )
     caller = Caller(pipeline, functions_by_name(app.functions))
     house_jobs: list[Job[Any, Any]] = []
-    running: list[Running] = []
+    client = client_of(settings, clock, log)
+    pipeline.ports.http = Http(client)
+    running: list[Running] = [client]
+    mailer = None
+    rooms: dict[bytes, Room] = {}
     if not app.existing:
+        webhooks = webhooks_of(app, settings, pipeline, client, clock, log)
+        house_jobs += webhooks.jobs
+        rooms[WEBHOOKS] = webhooks.room
+        mailer = mailer_of(app, settings, pipeline, clock, log, dev=dev)
+        running.append(mailer)
+        if mailer.backend is not None:
+            house_jobs.append(mailer.job)
         running.append(background_of(app, house_jobs, pipeline, settings, clock, log))
-    rest = RestRoom(pipeline, caller, rest_settings(settings, app.title))
+    idempotency = idempotency_of(app, pipeline, settings, clock)
+    rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
-        {prefix: rest}, identity(keys, settings, clock), door_settings(settings), log, fault_headers=fault_headers
+        {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},
+        identity(keys, settings, clock),
+        door_settings(settings),
+        log,
+        fault_headers=fault_headers,
     )
     return House(
         settings,
@@ -82,7 +104,9 @@ def build(
             title=app.title,
             docs=docs_page(settings, app.title),
             check=database.check,
+            otherwise=site_of(app, pipeline, settings, keys, clock, door, dev=dev),
         ),
         prepare=lambda: None if app.existing else bring_up(app, settings),
         running=running,
+        mailer=mailer,
     )

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Engine
+from undercroft.mail.service import Mailer
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.door import Door, raw_path
@@ -49,6 +50,8 @@ class House:
     beside: Beside | None = None
     running: list[Running] = field(default_factory=list)
     """Started in this order behind the engine, stopped in the other one before it."""
+    mailer: Mailer | None = None
+    """None over an existing database."""
 
     async def start(self) -> None:
         self.prepare()
