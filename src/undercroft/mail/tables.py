@@ -42,6 +42,7 @@ MAILS = sa.Table(
     sa.Column("finished", sa.BigInteger),
     sa.Index("mails_address_idx", "address", "claimed"),
     sa.Index("mails_finished_idx", "finished"),
+    sqlite_autoincrement=True,  # a job that was late must not find another mail behind its number
 )
 """One row for each mail to one recipient; `address` is the recipient's, by which it is counted and suppressed."""
 
