@@ -76,12 +76,13 @@ class BatchRoom:
 
     async def _together(self, parts: Sequence[Shaped], request: Request, rollback: bool, once: Once | None) -> Answer:
         answer: Answer | None = None
+        results = Results(self.limits)
         read_only = once is None and all(part.shaped.verb == "read" for part in parts)
         try:
             async with self.pipeline.logic(request.actor, read_only=read_only) as transaction:
                 if once is not None:
                     await transaction.perform(once.begin)
-                answer = await self._answer(parts, request, transaction)
+                answer = await self._answer(parts, request, transaction, results)
                 if once is not None:
                     kept = Kept(*answer)
                     await transaction.perform(lambda cursor: once.end(cursor, kept))
@@ -89,21 +90,23 @@ class BatchRoom:
                     raise _Undo
         except _Undo:
             pass
+        except Fault as fault:
+            # What a function's own statements raise is a fault only behind the transaction.
+            if results.number < len(parts):
+                fault.request = results.number + 1
+            raise
         if answer is None:
             raise AssertionError("only _Undo passes, and it comes after")
         return answer
 
-    async def _answer(self, parts: Sequence[Shaped], request: Request, transaction: Transaction) -> Answer:
+    async def _answer(
+        self, parts: Sequence[Shaped], request: Request, transaction: Transaction, results: Results
+    ) -> Answer:
         context = self.pipeline.context(request.actor, transaction)
         data = Shared(self.pipeline, self.caller, transaction, context)
-        results = Results(self.limits)
         told: list[dict[str, Any]] = []
-        for number, part in enumerate(parts, start=1):
-            try:
-                answer = await self._part(part, request, data, results)
-            except Fault as fault:
-                fault.request = number
-                raise
+        for part in parts:
+            answer = await self._part(part, request, data, results)
             told.append(_told(answer))
             results.add(answer.body if _is_json(answer) else None)
         return Answer(200, _HEADERS, msgspec.json.encode(told))

@@ -38,6 +38,11 @@ class Results:
         self._sizes: dict[str, int] = {}
         self._taken = 0
 
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return len(self._bodies)
+
     def add(self, body: bytes | None) -> None:
         """The answer of the next request; None where it is not JSON."""
         self._bodies.append(body)
