@@ -15,7 +15,7 @@ from undercroft.app.checking import check_rules, functions_by_name
 from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House, Running
-from undercroft.app.mailing import mailer_of
+from undercroft.app.mailing import mail_pages, mailer_of
 from undercroft.app.served import build_served
 from undercroft.app.walls import second_wall
 from undercroft.app.webhooking import WEBHOOKS, notifying_hooks, webhooks_of
@@ -105,6 +105,7 @@ def build(
             docs=docs_page(settings, app.title),
             check=database.check,
             otherwise=site_of(app, pipeline, settings, keys, clock, door, dev=dev),
+            more=mail_pages(mailer, dev=dev),
         ),
         prepare=lambda: None if app.existing else bring_up(app, settings),
         running=running,

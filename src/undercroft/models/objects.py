@@ -24,6 +24,12 @@ def values_of(instance: Any) -> dict[str, Any]:
     return {prop.columns[0].name: state.dict[prop.key] for prop in state.mapper.column_attrs if prop.key in state.dict}
 
 
+def lacks_values(instance: Any) -> bool:
+    """Whether an object of a session has columns whose values are not known yet."""
+    state = sa_inspect(instance)
+    return bool(state.persistent) and any(prop.key not in state.dict for prop in state.mapper.column_attrs)
+
+
 def primary_key_of(instance: Any, dialect: Any) -> list[object]:
     """An object's primary key, as the database's driver takes it."""
     mapper = sa_inspect(type(instance))

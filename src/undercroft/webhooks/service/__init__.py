@@ -1,0 +1,1 @@
+"""The verbs of webhooks: endpoints, publishing, delivering, and receiving."""
