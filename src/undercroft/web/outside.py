@@ -26,9 +26,11 @@ class Outside:
         docs: Docs | None = None,
         check: Callable[[], Awaitable[object]] | None = None,
         otherwise: ASGIApp | None = None,
+        more: Sequence[BaseRoute] = (),
     ) -> None:
         """`docs` is the page that describes the API; without it there is none. `check` asks the database something
         and raises a `Fault` where it does not answer. `otherwise` serves every other path; without it, none is there.
+        `more` are routes of rooms.
         """
         self.ready = False
         """Whether requests may be sent here: from the end of the start to the beginning of the end."""
@@ -39,6 +41,7 @@ class Outside:
             Route("/healthz", self._health),
             Route("/readyz", self._readiness),
             *(docs.routes() if docs is not None else ()),
+            *more,
             *(Mount(each.path, each) for each in self.mounted),
         ]
         # Starlette would redirect by the Host header, which anybody may write.
