@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from starlette.routing import BaseRoute
+
 from undercroft.access.actor import Actor
 from undercroft.app.blueprint import Blueprint
 from undercroft.base.clock import Clock
@@ -18,6 +20,7 @@ from undercroft.mail.backends.smtp import SmtpBackend, SmtpSettings
 from undercroft.mail.parts.addresses import address_of
 from undercroft.mail.parts.signatures import Signer
 from undercroft.mail.parts.templates import Templates
+from undercroft.mail.routes import inbox_routes
 from undercroft.mail.service import Mailer
 from undercroft.mail.settings import backend_name, mail_settings, servers_of, signing_key
 from undercroft.mail.tasks import send_job
@@ -55,6 +58,13 @@ def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clo
     mailer.job = send_job(mailer)
     pipeline.ports.mail = mailer
     return mailer
+
+
+def mail_pages(mailer: Mailer | None, *, dev: bool) -> list[BaseRoute]:
+    """The page of caught mails: while developing, where there are any."""
+    if not dev or mailer is None or mailer.backend is None or not mailer.backend.keeps:
+        return []
+    return inbox_routes(mailer)
 
 
 def backend_of(name: str, settings: Settings, clock: Clock, log: Any) -> Backend:

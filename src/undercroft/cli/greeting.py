@@ -29,6 +29,8 @@ def greet(options: ServeOptions, opened: Opened, house: House, url: str) -> None
     rows = [("REST", f"{url}/rest/v1")]
     if opened.settings.api.openapi != "disabled":
         rows.append(("Docs", f"{url}/docs"))
+    if "/mail/{id:int}" in house.outside.paths:
+        rows.append(("Mail", f"{url}/mail"))
     if keys.fresh or terminal or options.dev:
         rows.append(("anon key", keys.anon))
     if keys.fresh or terminal:

@@ -14,7 +14,7 @@ from undercroft.mail.errors import NoMailFault, NotNow, Refused, TooLargeFault
 from undercroft.mail.parts.addresses import address_of
 from undercroft.mail.parts.letters import attachments_as_text, letter_of
 from undercroft.mail.parts.messages import check_unsubscribe, message_of
-from undercroft.mail.store import NEW, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
+from undercroft.mail.store import NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
 from undercroft.mail.tables import FAILED, SENT
 from undercroft.mail.types import MailSettings, Message
 from undercroft.models.jobs import Job
@@ -151,6 +151,22 @@ class Mailer:
         prepared = statements(self.engine.dialect).unsuppress
         return bool(await transaction.fetch(prepared.text, prepared.args(address=address_of(address).same)))
 
+    # --- looking ---
+
+    async def latest(self, most: int) -> list[dict[str, Any]]:
+        """The newest mails with their words, as far as they are kept."""
+        latest = statements(self.engine.dialect).latest
+        return await self._looked_up(latest.text, latest.args(most=most))
+
+    async def one(self, mail: int) -> dict[str, Any] | None:
+        """One mail by its id."""
+        one = statements(self.engine.dialect).one
+        return next(iter(await self._looked_up(one.text, one.args(id=mail))), None)
+
+    async def _looked_up(self, text: str, args: list[object]) -> list[dict[str, Any]]:
+        async with self.engine.transaction(read_only=True) as transaction:
+            return [dict(zip(TOLD, row, strict=True)) for row in await transaction.fetch(text, args)]
+
     # --- sending, when the transaction has committed ---
 
     async def deliver(self, mail: int) -> float | None:
@@ -163,7 +179,7 @@ class Mailer:
         if self.backend is None:
             return await self._again(mail, lease, words, "no mail server is set", None)
         try:
-            taken = await self.backend.send(self._message(words))
+            taken = await self.backend.send(self.message(words))
         except Fault as fault:
             await self._end(Ending(mail, lease, FAILED, self._now(), None, fault.message))
             raise
@@ -223,7 +239,8 @@ class Mailer:
         # Those that failed together do not return together: each id has a moment of its own.
         return max(wait, after or 0.0) * (1 + mail % 16 / 64)
 
-    def _message(self, words: Mapping[str, Any]) -> Message:
+    def message(self, words: Mapping[str, Any]) -> Message:
+        """A stored mail as it is handed over. Raises `AddressFault` where somebody changed the row."""
         message = message_of(letter_of(words), envelope_from=self.settings.bounces)
         if self.signer is None:
             return message
