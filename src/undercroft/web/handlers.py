@@ -26,11 +26,16 @@ _SHOWN = 20
 
 
 class FormErrors(dict[str, str]):
-    """What is wrong with a form, by the name of the field, and what was typed: for showing it again."""
+    """What is wrong with a form, by the name of the field ("" where nothing is), and what was typed: for showing it
+    again.
+    """
 
     def __init__(self, errors: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None) -> None:
         super().__init__(errors or {})
         self._typed = dict(typed or {})
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
     def typed(self, name: str, default: str = "") -> str:
         """What was typed into a field."""

@@ -20,8 +20,9 @@ from undercroft.pages.errors import ForgedFault
 FIELD = "_csrf"
 HEADER = "x-csrf-token"
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{32}")
-_NONCE, _MOMENT, _MAC = 12, 5, 32
-"""Bytes of the parts of a token."""
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{64}")
+_NONCE, _MOMENT = 11, 5
+"""Bytes of the first parts of a token; the rest is its signature. Together they need no padding."""
 
 
 class Stamps:
@@ -43,12 +44,9 @@ class Stamps:
             raise ForgedFault("it has no token")
         if visitor is None:
             raise ForgedFault("the browser sent no cookie")
-        try:
-            raw = urlsafe_b64decode(token.encode("ascii"))
-        except (ValueError, UnicodeEncodeError):
-            raw = b""
+        raw = urlsafe_b64decode(token) if _TOKEN.fullmatch(token) else b""
         head, mac = raw[: _NONCE + _MOMENT], raw[_NONCE + _MOMENT :]
-        if len(mac) != _MAC or not compare_digest(mac, self._mac(head, visitor, actor)):
+        if not compare_digest(mac, self._mac(head, visitor, actor)):
             raise ForgedFault("its token is not good for you")
         if not -60 <= now - int.from_bytes(head[_NONCE:]) <= self._seconds:
             raise ForgedFault("it was shown too long ago")
