@@ -100,6 +100,12 @@ class MailHouse:
         async with httpx2.AsyncClient(transport=transport, base_url="http://test/rest/v1") as client:
             return await client.post(path, json=body)
 
+    async def page(self, path: str, host: str = "localhost:8000", client: str = "127.0.0.1") -> httpx2.Response:
+        """What a browser gets beside the API."""
+        transport = httpx2.ASGITransport(app=self.house.serve, client=(client, 1234))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as asking:
+            return await asking.get(path, headers={"host": host})
+
 
 class Scripted:
     """A backend that answers as it is told, one answer for each message; then it takes everything."""
@@ -129,7 +135,13 @@ class Scripted:
 
 @asynccontextmanager
 async def mail_house(
-    folder: Path, server: str | None, *, clock: Clock | None = None, app: App | None = None, **settings: object
+    folder: Path,
+    server: str | None,
+    *,
+    clock: Clock | None = None,
+    app: App | None = None,
+    dev: bool = False,
+    **settings: object,
 ) -> AsyncIterator[MailHouse]:
     """The app on a database of its own; `settings` are those of `[mail]`, and `jobs_enabled`."""
     templates = folder / "templates"
@@ -144,17 +156,17 @@ async def mail_house(
     app = app or guest_app()
     app.developing = True
     if server is None:
-        async with _started(app, given, clock) as made:
+        async with _started(app, given, clock, dev=dev) as made:
             yield made
         return
     with postgres.database(server) as url:
-        async with _started(app, given | {"UNDERCROFT_DATABASE_URL": url}, clock) as made:
+        async with _started(app, given | {"UNDERCROFT_DATABASE_URL": url}, clock, dev=dev) as made:
             yield made
 
 
 @asynccontextmanager
-async def _started(app: App, given: dict[str, str], clock: Clock | None) -> AsyncIterator[MailHouse]:
-    house = build(app, Settings.load(None, given), clock=clock)
+async def _started(app: App, given: dict[str, str], clock: Clock | None, *, dev: bool) -> AsyncIterator[MailHouse]:
+    house = build(app, Settings.load(None, given), clock=clock, dev=dev)
     await house.start()
     try:
         yield MailHouse(house, app)

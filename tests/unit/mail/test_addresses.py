@@ -16,6 +16,7 @@ from undercroft.mail.types import Address
         ("  ada@example.com ", "", "ada@example.com"),
         ("<ada@example.com>", "", "ada@example.com"),
         ("Ada Lovelace <ada@example.com>", "Ada Lovelace", "ada@example.com"),
+        ('"<b>" <ada@example.com>', "<b>", "ada@example.com"),
         ('"Lovelace, Ada" <ada@example.com>', "Lovelace, Ada", "ada@example.com"),
         ('"Ada \\"A\\" L" <ada@example.com>', 'Ada "A" L', "ada@example.com"),
         ("Ünder <o'neil+tag@EXAMPLE.com>", "Ünder", "o'neil+tag@example.com"),

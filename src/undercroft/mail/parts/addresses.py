@@ -12,7 +12,7 @@ from undercroft.mail.errors import AddressFault
 from undercroft.mail.types import Address
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<bare>[^<>]*)>")
+_NAMED = re.compile(r'(?P<name>\s*"(?:[^"\\]|\\.)*"\s*|[^<>]*)<(?P<bare>[^<>]*)>')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u00a1-\U0010ffff]+")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
