@@ -115,7 +115,7 @@ async def slow(ctx: Context) -> Page:
 
 
 app.static("/assets", "static")
-app.spa("/app", "dist", immutable="assets/")
+app.spa("/app", "built", immutable="assets/")
 
 
 def another() -> App:
