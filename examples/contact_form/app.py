@@ -1,0 +1,80 @@
+"""A contact form, as a page and as a table that anybody may insert into and nobody may read.
+
+`undercroft dev examples/contact_form/app.py`, then http://127.0.0.1:8000/contact; the mails are at /mail.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Mapped, mapped_column
+
+from undercroft import App, Context, Fault, FormErrors, Model, Page, Redirect
+
+OWNER = "owner@example.com"
+MOST_LINKS = 2
+
+app = App(title="Contact form")
+app.static("/assets", "static")
+
+
+class Message(Model):
+    """What somebody wrote. Who is no service may not read it, not even his own."""
+
+    __tablename__ = "contact_messages"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    text: Mapped[str]
+    website: Mapped[str | None]  # the trap: people do not see this field of the form, programs fill it in
+    spam: Mapped[bool] = mapped_column(default=False)
+    sent_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
+@app.policy(Message, "insert")
+def anybody_writes(message: type[Message]) -> bool:
+    """Anybody may write to us; without a policy for select, nobody reads."""
+    return True
+
+
+app.read_only(Message.spam, Message.sent_at)
+
+
+@app.before_insert(Message)
+async def judge(ctx: Context, message: Message) -> None:
+    message.text = (message.text or "").strip()
+    if not message.text or len(message.text) > 5_000:
+        raise Fault("a message has 1 to 5,000 characters", code="22023")
+    message.spam = bool(message.website) or message.text.lower().count("http") > MOST_LINKS
+
+
+@app.after_insert(Message)
+async def tell_owner(ctx: Context, message: Message) -> None:
+    """In the transaction of the row: no row, no mail. Spam is kept for a look, and nobody is disturbed."""
+    if not message.spam:
+        await ctx.mail("contact", OWNER, key=f"contact:{message.id}", reply_to=message.email,
+                       name=message.name, text=message.text)  # fmt: skip
+
+
+class ContactForm(BaseModel):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254)]
+    text: Annotated[str, Field(min_length=1, max_length=5_000)]
+    website: str = ""
+
+
+@app.page("/contact", methods=("GET", "POST"), public=True)
+async def contact(ctx: Context, form: ContactForm | None, errors: FormErrors) -> Page | Redirect:
+    if form is None or errors:
+        return Page("contact.html", status=422 if errors else 200, errors=errors)
+    message = Message(**form.model_dump())
+    await judge(ctx, message)
+    ctx.session.add(message)
+    await ctx.session.flush()
+    await tell_owner(ctx, message)
+    return Redirect("/thanks")
+
+
+@app.page("/thanks", public=True)
+async def thanks(ctx: Context) -> Page:
+    return Page("thanks.html")
