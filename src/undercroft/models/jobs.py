@@ -19,6 +19,8 @@ Span = str | float | timedelta
 """A length of time: seconds, "10m" as in the settings, or a timedelta."""
 Named = Callable[..., str]
 """Takes a job's arguments by name and gives a key."""
+MOST_BYTES = 1 << 20
+"""Of a job's arguments: workers hold many at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +128,23 @@ class Job(Generic[P, R]):
         return Planned(self, self.write_arguments(args, kwargs))
 
     def write_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        """Arguments as the JSON that is stored, checked by their types. Raises `Fault` 22P02."""
+        """Arguments as the JSON that is stored, checked by their types. Raises `Fault` 22P02, 54000."""
         if len(args) > len(self.parameters):
             raise Fault(f"the job {self.name} takes {len(self.parameters)} arguments, not {len(args)}", code="22P02")
         given = dict(zip(self.parameters, args, strict=False))
         if twice := given.keys() & kwargs.keys():
             raise Fault(f"the job {self.name} was given {', '.join(sorted(twice))} twice", code="22P02")
         try:
-            return self.arguments.model_validate(given | kwargs).model_dump_json()
+            written = self.arguments.model_validate(given | kwargs).model_dump_json()
         except ValidationError as error:
             raise _refused(self.name, error) from None
+        if len(written) > MOST_BYTES:
+            raise Fault(
+                f"the arguments of the job {self.name} are longer than {MOST_BYTES} characters",
+                code="54000",
+                hint="Store what is large in a table, and hand over its key.",
+            )
+        return written
 
     def read_arguments(self, text: str) -> dict[str, Any]:
         """Stored arguments as values to call `run` with. Raises `Fault` 22P02: the job may have been changed since."""
