@@ -6,6 +6,8 @@ written down beside the requests.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -17,7 +19,7 @@ from pydantic import BaseModel
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from undercroft import App, Context, Fault, Model, auth
+from undercroft import App, Context, Event, Fault, Form, Model, Reply, WebRequest, auth
 from undercroft.app import House
 from undercroft.models.base import NAMES
 
@@ -301,10 +303,88 @@ async def secret(ctx: Context, canary_argument: int) -> int:
     return canary_argument
 
 
+# --- functions for functions-js ---
+
+
+@app.function(name="hello-world")
+async def hello_world(ctx: Context, body: Point, shout: bool = False) -> dict[str, Any]:
+    """Typed: a point, and a word of the query."""
+    return {"sum": body.x + body.y, "shout": shout, "role": ctx.auth.role}
+
+
+@app.function(methods=("GET", "POST", "PUT", "PATCH", "DELETE"))
+async def mirror(ctx: Context, request: WebRequest) -> dict[str, Any]:
+    """What came, as it came."""
+    body = await request.body()
+    return {
+        "method": request.method,
+        "type": request.media_type,
+        "body": body.decode("latin-1"),
+        "region": request.header("x-region"),
+        "query": dict(request.query),
+        "mine": request.header("x-mine"),
+    }
+
+
+@app.function()
+async def album(ctx: Context, body: Form) -> dict[str, Any]:
+    """Fields and files of a form."""
+    return {
+        name: value if isinstance(value, str) else [value.filename, value.content_type, value.data.decode()]
+        for name, value in body
+    }
+
+
+@app.function(name="as")
+async def as_kind(ctx: Context, kind: str) -> Any:
+    """An answer of each kind that the client tells apart."""
+    if kind == "form":
+        edge = '--edge\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n--edge--\r\n'
+        return Reply(edge, media_type="multipart/form-data; boundary=edge")
+    kinds: dict[str, Any] = {"json": {"a": [1]}, "text": "wörds", "blob": b"\x00\xff", "nothing": None}
+    return kinds[kind]
+
+
+@app.function()
+async def ticks(ctx: Context, count: int = 3) -> AsyncIterator[Event]:
+    for number in range(count):
+        yield Event({"n": number}, id=str(number))
+        await asyncio.sleep(0.01)
+
+
+@app.function()
+async def refuse(ctx: Context, how: str) -> Any:
+    """Fails in one of several ways."""
+    ctx.session.add(Task(project_id=1, title="of refuse"))
+    await ctx.session.flush()
+    if how == "fault":
+        raise Fault("no tea here", code="PT418", hint="It is a pot.")
+    raise RuntimeError("canary-crash")
+
+
+@app.function()
+async def sleep(ctx: Context) -> None:
+    await asyncio.sleep(2)
+
+
+@app.function(to="authenticated")
+async def letters(ctx: Context) -> list[str]:
+    return list(await ctx.session.scalars(sa.select(Letter.body)))
+
+
+@app.function()
+async def write_task(ctx: Context, body: str) -> int:
+    task = Task(project_id=1, title=body)
+    ctx.session.add(task)
+    await ctx.session.flush()
+    return task.id
+
+
 def another() -> App:
     """The same app once more: one that is served is served once."""
     fresh = App(models=Club, title=app.title)
     fresh.policies, fresh.column_rules, fresh.functions = app.policies, app.column_rules, app.functions
+    fresh.endpoints = app.endpoints
     return fresh
 
 

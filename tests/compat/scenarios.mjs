@@ -1,5 +1,5 @@
 // What an app does through supabase-js, as a table: a name, the capabilities of the client that it shows, and the doing.
-// `covers` uses the names of the client's own list of capabilities, less "database.".
+// `covers` uses the names of the client's own list of capabilities, those of its database part less "database.".
 import assert from "node:assert/strict";
 
 export const scenarios = [];
@@ -568,4 +568,98 @@ scenario("rpc limited in what it may touch", "query.rpc using_modifiers.max_affe
   await ids(anon.rpc("every_project").select("id").order("id").maxAffected(3), [1, 2, 3]);
   await refused(anon.rpc("every_project").maxAffected(2), "PGRST124", 400);
   await refused(anon.rpc("add", { a: 1 }).maxAffected(2), "PGRST128", 400);
+});
+
+// --- functions ---
+
+async function invoked(call, expected) {
+  const answer = await call;
+  assert.equal(answer.error, null, String(answer.error));
+  assert.deepEqual(answer.data, expected);
+  return answer;
+}
+
+async function failed(call, status, code) {
+  const { data, error, response } = await call;
+  assert.equal(data, null);
+  assert.equal(error.name, "FunctionsHttpError");
+  assert.equal(error.context.status, status);
+  const told = await (response ?? error.context).json();
+  assert.equal(told.code, code);
+  return told;
+}
+
+scenario("a function with a JSON body", "functions.invocation.invoke", async ({ anon, user }) => {
+  await invoked(anon.functions.invoke("hello-world", { body: { x: 1.5, y: 2 } }), { sum: 3.5, shout: false, role: "anon" });
+  await invoked(user.functions.invoke("hello-world?shout=true", { body: { x: 1 } }), { sum: 1, shout: true, role: "authenticated" });
+});
+scenario("a function with a text, a Blob and an ArrayBuffer", "", async ({ anon }) => {
+  const mirror = async (body, headers) => (await anon.functions.invoke("mirror", { body, headers })).data;
+  const text = await mirror("some text");
+  assert.deepEqual([text.type, text.body, text.method], ["text/plain", "some text", "POST"]);
+  const typed = await mirror(new Blob(["<svg/>"], { type: "image/svg+xml" }));
+  assert.deepEqual([typed.body], ["<svg/>"]);
+  const bytes = await mirror(new Uint8Array([0, 255, 7]).buffer);
+  assert.deepEqual([bytes.type, bytes.body], ["application/octet-stream", "\x00\xff\x07"]);
+  const own = await mirror("a,b", { "Content-Type": "text/csv", "x-mine": "7" });
+  assert.deepEqual([own.type, own.body, own.mine], ["text/csv", "a,b", "7"]);
+});
+scenario("a function with a form", "", async ({ anon }) => {
+  const form = new FormData();
+  form.append("title", "Öl");
+  form.append("file", new File(["inside"], "a b.txt", { type: "text/plain" }));
+  await invoked(anon.functions.invoke("album", { body: form }), { title: "Öl", file: ["a b.txt", "text/plain", "inside"] });
+});
+scenario("a function by every method, in a region", "functions.invocation.method_override functions.invocation.region_selection", async ({ anon }) => {
+  for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
+    const { data } = await anon.functions.invoke("mirror", { method, region: "eu-west-1" });
+    assert.deepEqual([data.method, data.region], [method, "eu-west-1"]);
+  }
+});
+scenario("answers of every kind", "", async ({ anon }) => {
+  const as = async (kind) => (await anon.functions.invoke(`as?kind=${kind}`)).data;
+  assert.deepEqual(await as("json"), { a: [1] });
+  assert.equal(await as("text"), "wörds");
+  assert.equal(await as("nothing"), "");
+  assert.deepEqual([...new Uint8Array(await (await as("blob")).arrayBuffer())], [0, 255]);
+  assert.equal((await as("form")).get("a"), "1");
+});
+scenario("an answer that is a stream of events", "functions.invocation.streaming_response", async ({ anon }) => {
+  const { data, error } = await anon.functions.invoke("ticks?count=3");
+  assert.equal(error, null);
+  const text = data instanceof Response ? await data.text() : data;
+  assert.deepEqual(text.match(/data: .*/g), ['data: {"n":0}', 'data: {"n":1}', 'data: {"n":2}']);
+});
+scenario("functions that refuse", "", async ({ anon, user, service }) => {
+  assert.equal((await failed(anon.functions.invoke("refuse?how=fault"), 418, "PT418")).hint, "It is a pot.");
+  assert.ok(!JSON.stringify(await failed(anon.functions.invoke("refuse?how=crash"), 500, "XX000")).includes("canary"));
+  await failed(anon.functions.invoke("hello-world", { body: { x: "much" } }), 400, "22P02");
+  await failed(anon.functions.invoke("hello-world", { body: "x" }), 415, "UC415");
+  await failed(anon.functions.invoke("hello-world", { method: "GET" }), 405, "UC405");
+  await failed(anon.functions.invoke("hello"), 404, "UC404");
+  await failed(anon.functions.invoke("letters"), 404, "UC404");
+  await invoked(user.functions.invoke("letters"), []);
+  await ids(service.from("tasks").select("id").eq("title", "of refuse"), []);
+});
+scenario("a call that is given up, or takes too long for its caller", "functions.invocation.request_cancellation functions.invocation.timeout", async ({ anon }) => {
+  const giving = new AbortController();
+  setTimeout(() => giving.abort(), 50);
+  const given = await anon.functions.invoke("sleep", { signal: giving.signal });
+  assert.equal(given.error.name, "FunctionsFetchError");
+  const late = await anon.functions.invoke("sleep", { timeout: 50 });
+  assert.equal(late.error.name, "FunctionsFetchError");
+});
+scenario("a token that is set for functions", "functions.invocation.set_auth_token", async ({ anon, user }) => {
+  const { data } = await user.functions.invoke("hello-world", { body: { x: 1 } });
+  assert.equal(data.role, "authenticated");
+  const functions = anon.functions;
+  functions.setAuth("of.some.body");
+  await failed(functions.invoke("hello-world", { body: { x: 1 } }), 401, "PGRST301");
+});
+scenario("a function that writes, once for each key", "", async ({ user, service }) => {
+  const headers = { "Idempotency-Key": crypto.randomUUID() };
+  const first = await user.functions.invoke("write_task", { body: "by a function", headers });
+  assert.equal(first.error, null);
+  await invoked(user.functions.invoke("write_task", { body: "by a function", headers }), first.data);
+  await ids(service.from("tasks").select("id").eq("title", "by a function"), [first.data]);
 });

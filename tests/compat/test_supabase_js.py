@@ -66,9 +66,11 @@ def test_supabase_js(results: Results, name: str) -> None:
 
 @pytest.mark.needs("shared")
 def test_every_capability_of_the_client_is_shown(results: Results, shared: Path) -> None:
-    """The client's own list of what it can ask of a database."""
+    """The client's own list of what it can ask of a database and of functions."""
     text = (shared / "contracts" / "supabase-sdk-capabilities.yaml").read_text(encoding="utf-8")
-    listed = set(re.findall(r"^ {2}database\.([\w.]+):\n {4}status: implemented", text, re.MULTILINE))
+    names = re.findall(r"^ {2}((?:database|functions)\.[\w.]+):\n {4}status: implemented", text, re.MULTILINE)
+    listed = {name.removeprefix("database.") for name in names}
+    assert "functions.invocation.invoke" in listed
     shown = {capability for each in results.values() for capability in each["covers"]}
     assert len(listed) > 40
     assert listed - shown == set()
