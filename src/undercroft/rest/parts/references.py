@@ -18,8 +18,8 @@ from undercroft.rest.parts.payload import read_json
 if TYPE_CHECKING:
     from undercroft.rest.parts.limits import Limits
 
-_REFERENCE = re.compile(r"\$([1-9]\d{0,5})((?:\.[^.]+)*)")
-_POSITION = re.compile(r"0|[1-9]\d{0,8}")
+_REFERENCE = re.compile(r"\$([1-9][0-9]{0,5})((?:\.[^.]+)*)")
+_POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
