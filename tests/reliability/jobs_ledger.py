@@ -127,6 +127,25 @@ class Subjects:
         self.make(name, until_drained=True)
         self.listen(lambda: name in self.over, 120)
 
+    def lives(self, name: str) -> bool:
+        try:
+            os.kill(self.pids[name], 0)
+        except (KeyError, ProcessLookupError):
+            return False
+        return True
+
+    def begun(self, key: str) -> list[str]:
+        """Who has begun a job, in order."""
+        return self.outside()[0].get(key, [])
+
+    def wait(self, until: Callable[[], bool], seconds: float = 20) -> float:
+        """Wait until something holds; how many seconds it took."""
+        began = time.monotonic()
+        while not until():
+            assert time.monotonic() < began + seconds, ("it does not come", self.tail())
+            self._take(0.02)
+        return time.monotonic() - began
+
     def close(self) -> None:
         for pid in self.pids.values():
             try:

@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from undercroft.base.clock import SystemClock
 from undercroft.base.faults import Fault
 from undercroft.base.settings import Settings
 from undercroft.jobs.service.attempt import Attempts
+from undercroft.jobs.service.worker import Worker
 from undercroft.models.jobs import Backoff
 
 
@@ -42,6 +44,8 @@ class Order(msgspec.Struct, kw_only=True):
     url: str | None = None
     environment: dict[str, str] = {}
     """Settings, as variables."""
+    asks: list[tuple[str, str]] = []
+    """Jobs to enqueue at the start: name and key."""
     clients: int = 0
     """How many enqueue at once, until the end."""
     work: bool = True
@@ -49,6 +53,10 @@ class Order(msgspec.Struct, kw_only=True):
     """End when nothing is left to do."""
     nap: float = 0.02
     """What a job spends at most, outside of its transaction."""
+    stall: float = 0.0
+    """What a slow job then spends without letting anybody else have the loop."""
+    deaf: bool = False
+    """A running job is never taken away: only the fence is left."""
     unfenced: bool = False
     """A planted fault: an attempt that came back too late counts."""
     leaky: bool = False
@@ -123,6 +131,8 @@ def make_app(order: Order) -> tuple[App, dict[str, Any]]:
     async def slow(ctx: Context, key: str) -> None:
         note("start", key, order.name)
         await asyncio.sleep(order.nap)
+        note("late", key)
+        time.sleep(order.stall)  # noqa: ASYNC251 -- nothing else of this process may run meanwhile
         ctx.session.add(Entry(key=key))
 
     @app.job()
@@ -199,6 +209,7 @@ async def live(order: Order) -> None:
     house = build(app, Settings.load(None, given), clock=clock)
     await house.start()
     say("ready", order.name)
+    await ask_for(house, jobs, order)
     tasks = [asyncio.create_task(enqueue_for_ever(house, jobs, order, number)) for number in range(order.clients)]
     if order.until_drained:
         await drained(house)
@@ -211,6 +222,15 @@ async def live(order: Order) -> None:
     say("over", order.name)
 
 
+async def ask_for(house: House, jobs: dict[str, Any], order: Order) -> None:
+    """Enqueue what the order names, in one transaction."""
+    if order.asks:
+        async with house.pipeline.calling(SERVICE) as calling:
+            await calling.context.enqueue_many([jobs[name].call(key) for name, key in order.asks])
+        for _, key in order.asks:
+            say("ack", key)
+
+
 async def drained(house: House) -> None:
     """Nothing waits or runs."""
     table = "undercroft.jobs" if house.engine.dialect.name == "postgresql" else '"undercroft.jobs"'
@@ -220,7 +240,9 @@ async def drained(house: House) -> None:
 
 
 def plant(order: Order) -> None:
-    """Break what the test is to notice."""
+    """Break what the test is to notice, or not to need."""
+    if order.deaf:
+        Worker._revoke = lambda *_: None  # type: ignore[method-assign]
     if not order.unfenced:
         return
 
