@@ -89,8 +89,8 @@ class Verified:
     """By what it is known again, where the id is not under the signature."""
 
 
-Verify = Callable[[Incoming], "Verified | Awaitable[Verified]"]
-"""Believes an event or raises; `SignatureFault` (UC401) where its signature does not hold."""
+Verify = Callable[[Incoming], "Verified | None | Awaitable[Verified | None]"]
+"""Believes an event, or gives None or raises; `SignatureFault` (UC401) where its signature does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
