@@ -136,13 +136,17 @@ STRANGE = [
     "INSERT INTO {jobs} (name, arguments, actor) VALUES ('entry', '{{\"key\": \"actor\"}}', '{{}}')",
     "INSERT INTO {jobs} (name, arguments) VALUES ('unknown', '{{}}')",
     "INSERT INTO {jobs} (name, arguments, due, state) VALUES ('later', '{{}}', 4611686018427387904, 'later')",
-    "INSERT INTO {jobs} (name, arguments, due, state, created) "
-    "VALUES ('entry', '{{\"key\": \"early\"}}', -62135596800000000, 'later', 9223372036854775807)",
-    "INSERT INTO {jobs} (name, arguments, state, lease, worker) "
-    "VALUES ('entry', '{{\"key\": \"lost\"}}', 'running', -1, 'nobody')",
+    (
+        "INSERT INTO {jobs} (name, arguments, due, state, created) "
+        "VALUES ('entry', '{{\"key\": \"early\"}}', -62135596800000000, 'later', 9223372036854775807)"
+    ),
+    (
+        "INSERT INTO {jobs} (name, arguments, state, lease, worker) "
+        "VALUES ('entry', '{{\"key\": \"lost\"}}', 'running', -1, 'nobody')"
+    ),
     "INSERT INTO {jobs} (name, arguments, priority) VALUES ('entry', '{{\"key\": \"last\"}}', -2147483648)",
     "INSERT INTO {jobs} (name, arguments, then_id) VALUES ('entry', '{{\"key\": \"leads nowhere\"}}', 999999)",
-]  # fmt: skip
+]
 
 
 def test_strange_rows_stop_nobody(subjects: Subjects) -> None:
