@@ -455,4 +455,22 @@ async def test_jobs_of_names_that_this_app_does_not_know_are_left_alone(bench: B
     async with house.calling() as ctx:
         await ctx.enqueue(bench.note, "known")
     await house.until(lambda: _saw(bench, "known"))
+    await house.until(lambda: _is(house, 1, "states"))
     assert list((await house.states()).values()) == ["waiting"]
+
+
+async def test_long_jobs_leave_the_other_places_to_short_ones(bench: Bench, tmp_path: Path, url: str | None) -> None:
+    async with job_house(bench.app, tmp_path, url, concurrency=4, poll=60) as house:
+        async with house.calling() as ctx:
+            await ctx.enqueue_many([bench.only_one.options(unique=f"{number}").call("long") for number in range(3)])
+        await house.until(lambda: _many(bench, "long", 3))
+        for number in range(5):
+            async with house.calling() as ctx:
+                await ctx.enqueue(bench.note, str(number))
+            await house.until(lambda wanted=str(number): _saw(bench, wanted), seconds=3)  # type: ignore[misc]
+        await house.until(lambda: _is(house, 3, "states"), seconds=3)  # those that ended are stored at once
+        bench.gate.set()
+
+
+async def _many(bench: Bench, what: str, number: int) -> bool:
+    return bench.seen.count(what) == number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,12 +58,13 @@ class Turn:
             "every_queue": not self.settings.queues,
         }
 
-    async def take(self, request: TurnRequest) -> Taken:
-        """Store what has ended and claim. Raises `DatabaseFault`, `Overloaded`."""
-        return await self.engine.write(lambda cursor: self._take(cursor, request))
+    async def take(self, request: TurnRequest, excess: Sequence[Claimed] = ()) -> Taken:
+        """Store what has ended, give back what is too much, and claim. Raises `DatabaseFault`, `Overloaded`."""
+        return await self.engine.write(lambda cursor: self._take(cursor, request, excess))
 
-    def _take(self, cursor: Cursor, request: TurnRequest) -> Taken:
+    def _take(self, cursor: Cursor, request: TurnRequest, excess: Sequence[Claimed]) -> Taken:
         self._settle(cursor, request)
+        self._release(cursor, excess)
         if request.room == 0:
             return Taken([], None, None)
         known = self._statements
@@ -161,16 +162,21 @@ class Turn:
 
         return await self.engine.write(work)
 
-    async def leave(self, request: TurnRequest, unfinished: Iterable[Claimed]) -> None:
-        """Store what has ended, and give back what was not: the attempt does not count. Raises `DatabaseFault`."""
-        listed = json.dumps([[each.id, each.fence] for each in unfinished])
+    async def leave(self, request: TurnRequest, unfinished: Sequence[Claimed]) -> None:
+        """Store what has ended, and give back what has not. Raises `DatabaseFault`, `Overloaded`."""
 
         def work(cursor: Cursor) -> None:
             self._settle(cursor, request)
-            release = self._statements.release
-            cursor.all(release.text, release.args(claims=listed))
+            self._release(cursor, unfinished)
 
         await self.engine.write(work)
+
+    def _release(self, cursor: Cursor, claims: Sequence[Claimed]) -> None:
+        """Others may have these; the attempt does not count."""
+        if claims:
+            release = self._statements.release
+            listed = json.dumps([[each.id, each.fence] for each in claims])
+            cursor.all(release.text, release.args(claims=listed))
 
 
 def _claimed(rows: Sequence[Row]) -> list[Claimed]:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from undercroft.base.clock import Clock
 from undercroft.base.faults import Fault
+from undercroft.jobs.parts.pace import Pace
 from undercroft.jobs.service.attempt import Attempts
 from undercroft.jobs.service.outbox import microseconds
 from undercroft.jobs.service.turn import Turn, TurnRequest
@@ -25,10 +26,8 @@ from undercroft.jobs.types import MICROSECONDS, Claimed, Ended
 from undercroft.models.jobs import Job
 from undercroft.pipeline.run import Pipeline
 
-MOST_AHEAD = 512
-"""Jobs that a worker claims before they can run, where they are so short that asking for each would take longer."""
-_SHORT = 0.05
-"""Seconds in which all that was claimed ahead should be done."""
+_LOOK = 0.5
+"""Seconds after which a worker with jobs in hand looks whether it has more than it can run."""
 _PAUSE = 0.5
 """Seconds after a turn that failed: the database is away, or full."""
 _YIELD_EVERY = 16
@@ -52,7 +51,7 @@ class Worker:
     _queue: deque[Claimed] = field(default_factory=deque)
     _running: dict[int, tuple[Claimed, asyncio.Task[None]]] = field(default_factory=dict)
     _ended: list[Ended] = field(default_factory=list)
-    _ahead: int = 0
+    _pace: Pace = field(init=False)
     _suspect: int | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _work: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -60,12 +59,11 @@ class Worker:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Nothing runs."""
     _claiming: bool = True
-    _turned: float = 0.0
 
     def __post_init__(self) -> None:
         self._turn = Turn(self.pipeline.engine, self.jobs, self.settings)
         self._attempts = Attempts(self.pipeline, self.jobs, self.clock, self.settings, self.log)
-        self._ahead = self.settings.concurrency
+        self._pace = Pace(self.settings.concurrency)
 
     # --- life ---
 
@@ -81,16 +79,18 @@ class Worker:
         if not self._tasks:
             return
         self._claiming = False
-        waiting = [*self._queue]
-        self._queue.clear()
+        self.wake()
+        turns, *others = self._tasks
+        self._tasks, unfinished = [], self._taken_back(len(self._queue))
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain):
+                await asyncio.shield(turns)  # what a last turn claims must be known, to be given back
+                unfinished += self._taken_back(len(self._queue))
                 await self._idle.wait()
-        unfinished = [*waiting, *(claimed for claimed, _ in self._running.values())]
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        unfinished += [*self._taken_back(len(self._queue)), *self._held()]
+        for task in (turns, *others):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(turns, *others, return_exceptions=True)
         with suppress(Fault):  # whoever comes next finds them when their lease is over
             await self._turn.leave(self._request(0), unfinished)
         self._ended = []
@@ -102,25 +102,36 @@ class Worker:
     # --- turns ---
 
     async def _turns(self) -> None:
-        while True:
+        while self._claiming:
             self._wake.clear()
-            room = self._room()
-            request = self._request(room)
-            if room == 0 and not request.ended:
-                await self._rest(self.settings.poll)
-                continue
             try:
-                taken = await self._turn.take(request)
+                pause = await self._turned()
             except Fault as fault:
-                self._ended = [*request.ended, *self._ended]
                 self.log.warning("jobs: turn failed", code=fault.code, message=fault.message)
-                await asyncio.sleep(_PAUSE)
-                continue
-            self._adapt(len(taken.claimed), room)
-            self._suspect = taken.suspect if taken.suspect is not None else self._suspect
-            await self._give_out(taken.claimed)
-            if len(taken.claimed) < room and not self._ended:
-                await self._rest(self._until(taken.next_due))
+                pause = _PAUSE
+            except Exception:  # a worker that ends unseen would be worse than one that tells of it twice a second
+                self.log.exception("jobs: turn crashed")
+                pause = _PAUSE
+            if pause:
+                await self._rest(pause)
+
+    async def _turned(self) -> float:
+        """One turn, where there is something to store or to claim; seconds to rest after it."""
+        held = len(self._queue) + len(self._running)
+        excess = self._taken_back(self._pace.too_many(len(self._queue), time.monotonic()))
+        request = self._request(self._pace.room(held - len(excess)))
+        if request.room == 0 and not request.ended and not excess:
+            return min(self.settings.poll, _LOOK)
+        try:
+            taken = await self._turn.take(request, excess)
+        except BaseException:
+            self._ended = [*request.ended, *self._ended]
+            self._queue.extend(excess)
+            raise
+        self._pace.claimed(len(taken.claimed), request.room, time.monotonic())
+        self._suspect = taken.suspect if taken.suspect is not None else self._suspect
+        await self._give_out(taken.claimed)
+        return 0.0 if len(taken.claimed) == request.room or self._ended else self._until(taken.next_due)
 
     def _request(self, room: int) -> TurnRequest:
         ended, self._ended = self._ended, []
@@ -128,30 +139,24 @@ class Worker:
         lease = now + round(self.settings.lease * MICROSECONDS)
         return TurnRequest(self.id, now, lease, room if self._claiming else 0, ended, may_suspect=self._suspect is None)
 
-    def _room(self) -> int:
-        """How many jobs may be claimed now: as many as can run at once, and a few ahead where they are short."""
-        held = len(self._queue) + len(self._running)
-        return max(0, self._ahead - held) if held <= self._ahead // 2 else 0
-
-    def _adapt(self, claimed: int, room: int) -> None:
-        """Claim more at once while all of it is done in no time, and no more than can run where it is not."""
-        now, before = time.monotonic(), self._turned
-        self._turned = now
-        if claimed == room and now - before < _SHORT:
-            self._ahead = min(MOST_AHEAD, 2 * self._ahead)
-        elif now - before > 2 * _SHORT:
-            self._ahead = self.settings.concurrency
-
     def _until(self, next_due: int | None) -> float:
         if next_due is None:
             return self.settings.poll
         wait = (next_due - microseconds(self.clock.now())) / MICROSECONDS
-        return min(self.settings.poll, max(0.0, wait))
+        return min(self.settings.poll, max(0.001, wait))
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+
+    def _taken_back(self, number: int) -> list[Claimed]:
+        """The last of those that wait here, which will not be run here."""
+        return [self._queue.pop() for _ in range(number)]
+
+    def _held(self) -> list[Claimed]:
+        """Those that run."""
+        return [claimed for claimed, _ in self._running.values()]
 
     async def _give_out(self, claimed: list[Claimed]) -> None:
         if claimed:
@@ -185,6 +190,8 @@ class Worker:
             if claimed.id in self._running:  # the worker is stopped
                 raise
             task.uncancel()  # the job alone was taken away: the runner goes on
+            if not self._running:
+                self._idle.set()
             return
         finally:
             if claimed.id == self._suspect:
@@ -195,15 +202,16 @@ class Worker:
         elif held is not None:
             self.done += ended.state == "done"
             self._ended.append(ended)
-        if not self._running and not self._queue:
+        if not self._running:
             self._idle.set()
-        if len(self._queue) + len(self._running) <= self._ahead // 2:
+        if self._pace.is_short(len(self._queue) + len(self._running)):
             self._wake.set()
 
     def _revoke(self, claimed: Claimed) -> None:
         """Somebody else has this job, or nobody is to have it: end our attempt."""
-        found = self._running.pop(claimed.id, None)
-        if found is not None:
+        found = self._running.get(claimed.id)
+        if found is not None and found[0].fence == claimed.fence:
+            del self._running[claimed.id]
             self.log.warning("jobs: lost", job=claimed.name, id=claimed.id)
             found[1].cancel()
 
@@ -213,20 +221,26 @@ class Worker:
         """Signs of life, and those of others: three times in each lease."""
         while True:
             await asyncio.sleep(self.settings.lease / 3)
-            held = [*self._queue, *(claimed for claimed, _ in self._running.values())]
             try:
-                kept, rescued = await self._turn.look_after(self._duty_request())
+                await self._look_after()
             except Fault as fault:
                 self.log.warning("jobs: duties failed", code=fault.code, message=fault.message)
-                continue
-            for claimed in held:
-                if (claimed.id, claimed.fence) not in kept and claimed.id in self._running:
-                    self._revoke(claimed)
-            self._queue = deque(each for each in self._queue if (each.id, each.fence) in kept or each not in held)
-            for id_, name, state in rescued:
-                self.log.warning("jobs: rescued", job=name, id=id_, state=state)
-            if rescued:
-                self.wake()
+            except Exception:
+                self.log.exception("jobs: duties crashed")
+
+    async def _look_after(self) -> None:
+        waiting, running = [*self._queue], self._held()
+        kept, rescued = await self._turn.look_after(self._duty_request())
+        for claimed in running:
+            if (claimed.id, claimed.fence) not in kept:
+                self._revoke(claimed)
+        lost = {each.id for each in waiting if (each.id, each.fence) not in kept}
+        if lost:
+            self._queue = deque(each for each in self._queue if each.id not in lost)
+        for id_, name, state in rescued:
+            self.log.warning("jobs: rescued", job=name, id=id_, state=state)
+        if rescued:
+            self.wake()
 
     def _duty_request(self) -> TurnRequest:
         now = microseconds(self.clock.now())
