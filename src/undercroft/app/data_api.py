@@ -25,5 +25,5 @@ def data_api_of(
     told = rest_settings(settings, title)
     room = RestRoom(pipeline, caller, told, idempotency)
     if BATCH not in pipeline.catalog.tables:
-        room.batch = BatchRoom(room, pipeline, caller, told.limits, settings.api.batch_limit, idempotency)
+        room.batch = BatchRoom(room, pipeline, caller, told.limits, told.most_in_batch, idempotency)
     return room

@@ -32,6 +32,7 @@ def rest_settings(settings: Settings, title: str) -> RestSettings:
         title,
         api.openapi != "disabled",
         api.openapi_version,
+        api.batch_limit,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from undercroft.access.policy import Rules
 from undercroft.catalog.types import Catalog, Table
 from undercroft.models.functions import Function
+from undercroft.rest.parts.openapi_batch import KEY, batch_path, key_parameter, with_keys
 from undercroft.rest.parts.openapi_functions import FUNCTIONS, function_paths, function_schemas
 from undercroft.rest.parts.openapi_schemas import Surface, surface
 from undercroft.rest.parts.openapi_shared import FAULT, HEADERS, RESPONSES, SECURITY, parameters
@@ -35,10 +36,20 @@ def document(
     title: str,
     server: str,
     most_rows: int | None = None,
+    keys: bool = False,
+    batch: int | None = None,
 ) -> bytes:
-    """The description as JSON, of what `catalog` and `functions` hold for the role; `server` is a URL or a path."""
+    """The description as JSON, of what `catalog` and `functions` hold for the role; `server` is a URL or a path.
+
+    `keys`: answers are kept under an Idempotency-Key; `batch`: the most requests of a batch, where there are batches.
+    """
     surfaces = [surface(catalog, rules, role, table) for _, table in sorted(catalog.tables.items())]
     known = [function for _, function in sorted(functions.items())]
+    paths = _paths(surfaces, known) | (batch_path(batch) if batch is not None else {})
+    components = _components(surfaces, known, most_rows)
+    if keys:
+        paths = with_keys(paths)
+        components["parameters"][KEY] = key_parameter()
     return _ENCODER.encode(
         {
             "openapi": "3.1.1",
@@ -46,8 +57,8 @@ def document(
             "servers": [{"url": server}],
             "security": [{name: []} for name in SECURITY],
             "tags": _tags(surfaces, known),
-            "paths": _paths(surfaces, known),
-            "components": _components(surfaces, known, most_rows),
+            "paths": paths,
+            "components": components,
         }
     )
 
@@ -61,8 +72,10 @@ def document_2(
     title: str,
     server: str,
     most_rows: int | None = None,
+    keys: bool = False,
+    batch: int | None = None,
 ) -> bytes:
-    """The same as `document` in PostgREST's Swagger 2.0, which has no word for `most_rows`."""
+    """The same as `document` in PostgREST's Swagger 2.0, which has no word for `most_rows`, nor for what is ours."""
     surfaces = [surface(catalog, rules, role, table) for table in catalog.tables.values()]
     usable = [
         Usable(each.table, each.reads, each.inserts, each.updates, each.deletes)

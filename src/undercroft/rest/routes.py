@@ -50,6 +50,8 @@ class RestSettings:
     title: str = "Undercroft"
     show_openapi: bool = True
     openapi_version: Literal["2.0", "3.1"] = "3.1"
+    most_in_batch: int = 100
+    """Requests of one batch."""
 
 
 class RestRoom:
@@ -364,6 +366,8 @@ class RestRoom:
                 title=settings.title,
                 server=(settings.external_url or "").rstrip("/") + "/rest/v1",
                 most_rows=settings.most_rows,
+                keys=self._idempotency is not None,
+                batch=settings.most_in_batch if self.batch is not None else None,
             )
             self._documents.put((role, version), found)
         return found

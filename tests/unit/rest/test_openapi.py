@@ -335,3 +335,32 @@ def test_a_generated_column_is_not_written() -> None:
     found = described("service_role", read_catalog(metadata), rules_of([], []), [])["components"]["schemas"]
     assert found["t"]["properties"]["twice"]["readOnly"] is True
     assert "twice" not in found["t-insert"]["properties"]
+
+
+def test_keys_and_batches_are_told_where_there_are_any() -> None:
+    scope = catalog_for("authenticated", CATALOG, RULES)
+    allowed = {each.name: each for each in app.functions if each.allows("authenticated", RULES.bypass)}
+    text = document(scope, RULES, "authenticated", allowed, title="Club", server="/rest/v1", keys=True, batch=7)
+    found = json.loads(text)
+    assert list(OpenAPIV31SpecValidator(found).iter_errors()) == []
+    requests = found["paths"]["/batch"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert requests["properties"]["requests"]["maxItems"] == 7
+    key = {"$ref": "#/components/parameters/idempotencyKey-"}
+    keyed = {
+        (path, verb)
+        for path, operations in found["paths"].items()
+        for verb, operation in operations.items()
+        if key in operation.get("parameters", ())
+    }
+    writing = {
+        (path, verb)
+        for path, operations in found["paths"].items()
+        for verb in operations
+        if verb != "get" and not (path.startswith("/rpc/") and "get" in operations)
+    }
+    assert keyed == writing
+    assert ("/batch", "post") in keyed
+    assert ("/rpc/add", "post") not in keyed
+    plain = described("authenticated")
+    assert "/batch" not in plain["paths"]
+    assert "Idempotency-Key" not in json.dumps(plain)

@@ -57,7 +57,8 @@ def test_names_of_members_are_left_alone(results: Results) -> None:
     "reference",
     [
         "$", "$0", "$01", "$7", "$999999", "$9999999", "$1.", "$1..id", "$.id", "$1 .id", "$1.nothing", "$1.2.id",
-        "$1.01", "$1.-1", "$1.name.x", "$1.at.x.5", "$4", "$4.id", "$5.id", "$5.0", "$a", "$1.id\n", "$\u0661.id", "$1\u0660",
+        "$1.01", "$1.-1", "$1\u0660", "$1.name.x", "$1.at.x.5", "$4", "$4.id", "$5.id", "$5.0", "$a", "$1.id\n",
+        "$\u0661.id",
     ],
 )  # fmt: skip
 def test_what_leads_nowhere(results: Results, reference: str) -> None:
