@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.policy import compat32
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -13,7 +17,7 @@ from undercroft.mail.errors import AddressFault
 from undercroft.mail.parts.addresses import address_of
 from undercroft.mail.parts.letters import attachments_as_text, attachments_of, letter_of
 from undercroft.mail.parts.messages import message_of
-from undercroft.mail.types import Letter
+from undercroft.mail.types import Address, Letter
 from undercroft.models.mail import Attachment
 
 LETTER = Letter(
@@ -108,6 +112,31 @@ def test_one_click_unsubscribing_is_in_its_two_headers_whole() -> None:
 def test_unsubscribing_needs_an_address_with_https(url: str) -> None:
     with pytest.raises(AddressFault):
         message_of(replace(LETTER, unsubscribe=url))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "=?utf-8?q?=0D=0A?=X-Injected: yes",
+        "a =?utf-8?b?DQpYOiB5?= b",
+        "x" * 300,
+        "word " * 60 + "end",
+        "ä" * 300,
+        'a "quoted" \\ name, with; signs <x>',
+        "🎉" * 40,
+    ],
+)
+def test_words_of_a_header_are_read_as_they_were_written(words: str) -> None:
+    sender = Address(words, "shop", "example.com")
+    message = message_of(replace(LETTER, subject=words, sender=sender, reply_to=sender))
+    head = message.content.partition(b"\r\n\r\n")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 998
+    assert not any(line.startswith(b"X") for line in head.split(b"\r\n"))
+    mail = message_from_bytes(message.content, policy=compat32)
+    assert str(make_header(decode_header(mail["Subject"]))).replace("\r\n", "") == words
+    (name, bare) = parseaddr(mail["From"])
+    assert (str(make_header(decode_header(name))), bare) == (words, "shop@example.com")
+    assert mail["Reply-To"] == mail["From"]
 
 
 @pytest.mark.parametrize("field", ["subject", "message_id"])
