@@ -2,7 +2,8 @@
 
 Ids are stable: UC101 closed table, UC102 slow policy, UC103 slow foreign key, UC104 weak secret, UC105 unsafe setting,
 UC106 guarded SQLite, UC107 role of no token, UC108 personal column open to all, UC109 policy without effect, UC110 rows
-that are never found, UC111 no primary key, UC112 open writing function.
+that are never found, UC111 no primary key, UC112 open writing function, UC113 mail in the clear, UC114 half a set-up
+of mail, UC115 mails that go nowhere.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from undercroft.access.actor import AUTHENTICATED, SERVICE_ROLE
 from undercroft.auth.checks import check_keys
 from undercroft.base.findings import Finding, in_order
 from undercroft.engine import SQLiteEngine
+from undercroft.mail.checks import check_mail
 from undercroft.ops.checks.installation import check_library, check_settings
 from undercroft.ops.checks.policies import check_functions, check_policies
 from undercroft.ops.checks.tables import check_tables
@@ -32,6 +34,7 @@ def _all(house: Parts) -> Iterator[Finding]:
     yield from check_functions(house.caller.functions.values(), rules)
     yield from check_keys(house.keys, house.settings)
     yield from check_settings(house.settings, reflected=reflected)
+    yield from check_mail(house.settings)
     if isinstance(house.engine, SQLiteEngine):
         yield from check_library(house.engine.library)
 
