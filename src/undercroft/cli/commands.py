@@ -31,6 +31,7 @@ from undercroft.cli.arguments import (
 )
 from undercroft.cli.migrate_commands import migrate
 from undercroft.cli.telling import WRONG, tell_fault
+from undercroft.cli.webhook_commands import webhooks
 
 undercroft = typer.Typer(
     help="One Python file of models, policies and logic becomes a complete backend.",
@@ -41,6 +42,7 @@ undercroft = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 undercroft.add_typer(migrate, name="migrate")
+undercroft.add_typer(webhooks, name="webhooks")
 
 
 @undercroft.callback(invoke_without_command=True)
