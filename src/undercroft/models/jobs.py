@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -56,6 +57,22 @@ class Wishes:
     """A key: while a job with it waits or runs, no second one is made."""
     keep: float | None = None
     """Seconds for which the finished job and its result are kept."""
+
+
+@dataclass(slots=True, eq=False)
+class CurrentJob:
+    """`ctx.job`: the job that runs."""
+
+    id: int
+    attempt: int
+    """1 for the first."""
+    fence: int
+    """Grows with every attempt of the job, whoever makes it: for systems outside that are to refuse late ones."""
+    _note: Callable[[int, int, str], None]
+
+    async def progress(self, share: float, message: str | None = None) -> None:
+        """Tell how far it is, from 0 to 1: stored beside the job's transaction, for others to see."""
+        self._note(self.id, self.fence, json.dumps({"share": share, "message": message}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

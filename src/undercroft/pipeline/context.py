@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.access.actor import Actor
+from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
-from undercroft.models.jobs import Job, Planned, Span, span
+from undercroft.models.jobs import CurrentJob, Job, Planned, Span, span
 from undercroft.models.mail import Attachment
 from undercroft.pipeline.ports import Ports, SendMail, not_here
 from undercroft.pipeline.session import SessionGuard
@@ -72,6 +73,8 @@ class Context:
         self._transaction = transaction
         self._guard = guard
         self._session: AsyncSession | None = None
+        self.current: CurrentJob | None = None
+        """Set by whoever runs jobs."""
 
     @property
     def session(self) -> AsyncSession:
@@ -112,6 +115,13 @@ class Context:
     def opened(self) -> AsyncSession | None:
         """The session, if it was used at all."""
         return self._session
+
+    @property
+    def job(self) -> CurrentJob:
+        """The job that runs: its id, its attempt, its progress. Raises `Fault` 0A000 in code that is no job."""
+        if self.current is None:
+            raise Fault("ctx.job is for jobs: this code does not run as one", code="0A000")
+        return self.current
 
     # --- the outbox: all of it in this transaction, so that it happens if and only if that commits ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,11 @@ from undercroft.access.actor import SERVICE
 from undercroft.base.clock import Clock
 from undercroft.jobs.errors import Fenced, fenced, unknown_job
 from undercroft.jobs.service.outbox import microseconds, read_actor
+from undercroft.jobs.service.reports import Reports
 from undercroft.jobs.settings import JobSettings
 from undercroft.jobs.store import Statements, statements
 from undercroft.jobs.types import MICROSECONDS, Claimed, Ended
-from undercroft.models.jobs import Backoff, Job
+from undercroft.models.jobs import Backoff, CurrentJob, Job
 from undercroft.pipeline.results import write_result
 from undercroft.pipeline.run import Pipeline
 
@@ -35,9 +36,11 @@ class Attempts:
     settings: JobSettings
     log: Any
     _statements: Statements = field(init=False)
+    _note: Callable[[int, int, str], None] = field(init=False)
 
     def __post_init__(self) -> None:
         self._statements = statements(self.pipeline.engine.dialect)
+        self._note = Reports(self.pipeline.engine, self.log).note
 
     async def make(self, claimed: Claimed) -> Ended | None:
         """Run a job; how it ended, to be stored, or None where its own transaction has stored it."""
@@ -58,7 +61,9 @@ class Attempts:
         actor = SERVICE if claimed.actor is None else read_actor(claimed.actor)
         keep = self._keep(job, claimed)
         async with self.pipeline.calling(actor, seconds=self.settings.transaction) as calling:
-            value = await job.run(calling.context, **arguments)
+            context = calling.context
+            context.current = CurrentJob(claimed.id, claimed.attempts, claimed.fence, self._note)
+            value = await job.run(context, **arguments)
             await calling.transaction.finish()
             result = write_result(job.result, value).decode() if job.result is not None and keep > 0 else None
             if calling.transaction.begun:

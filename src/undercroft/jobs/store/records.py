@@ -13,8 +13,8 @@ from undercroft.jobs.store import lists_of
 from undercroft.jobs.tables import CANCELLED, DEAD, HELD, JOBS, LATER, RUNNING, WAITING
 from undercroft.sql.prepared import Prepared, prepare
 
-SHOWN = ("id", "name", "state", "queue", "priority", "arguments", "attempts", "crashes", "created", "due", "started",
-         "finished", "worker", "error", "result", "progress", "then_id")  # fmt: skip
+SHOWN = ("id", "name", "state", "queue", "priority", "arguments", "attempts", "created", "due", "started",
+         "finished", "worker", "error", "result", "progress")  # fmt: skip
 """What is told of a job."""
 
 _BIG = sa.BigInteger()
@@ -28,11 +28,12 @@ class RecordStatements:
     listed: Prepared
     shown: Prepared
     retry: Prepared
+    """Jobs that are over and not done; gives each with the one that it leads to, as the next three do."""
+    retry_led: Prepared
+    """Of those that were led to, the cancelled ones."""
     retry_dead: Prepared
     cancel: Prepared
-    """One job that is not over; the ids of those that it led to come with it."""
-    orphans: Prepared
-    """Of those that were led to, those to which nothing else leads."""
+    cancel_led: Prepared
     progress: Prepared
 
 
@@ -72,27 +73,42 @@ def _these(lists: Any) -> Any:
 
 
 def _deciding(lists: Any) -> dict[str, sa.ClauseElement]:
-    now = _given("now")
+    now, these, other = _given("now"), JOBS.c.id.in_(_these(lists)), JOBS.alias("other")
     # The fence stays: of whoever still believes that he has the job, nothing may count.
-    again = {"state": WAITING, "attempts": sa.literal_column("0"), "crashes": sa.literal_column("0"), "due": now,
-             "finished": sa.null(), "worker": sa.null(), "lease": sa.null()}  # fmt: skip
-    over = JOBS.c.state.in_([DEAD, CANCELLED])
-    before = JOBS.alias("before")
-    alive = before.c.state.in_([WAITING, LATER, HELD, RUNNING])
-    led = sa.exists().where(before.c.then_id == JOBS.c.id, sa.or_(alive, before.c.state == DEAD))
+    again = {
+        "state": sa.case((JOBS.c.awaits > 0, sa.literal(HELD)), else_=sa.literal(WAITING)),
+        "attempts": sa.literal_column("0"),
+        "crashes": sa.literal_column("0"),
+        "due": now,
+        "finished": sa.null(),
+        "worker": sa.null(),
+        "lease": sa.null(),
+    }
+    gone = {
+        "state": CANCELLED,
+        "fence": JOBS.c.fence + 1,
+        "worker": sa.null(),
+        "lease": sa.null(),
+        "finished": now,
+        "due": _given("due"),
+    }
+    twin = sa.and_(other.c.unique_key == JOBS.c.unique_key, other.c.id != JOBS.c.id)
+    lives = other.c.state.in_([WAITING, LATER, HELD, RUNNING])
+    later = sa.and_(other.c.state == DEAD, other.c.id > JOBS.c.id)
+    told = [JOBS.c.id, JOBS.c.then_id]
     return {
-        "retry": sa.update(JOBS).where(JOBS.c.id.in_(_these(lists)), over).values(again).returning(JOBS.c.id),
+        "retry": sa.update(JOBS).where(these, JOBS.c.state.in_([DEAD, CANCELLED])).values(again).returning(*told),
+        "retry_led": sa.update(JOBS).where(these, JOBS.c.state == CANCELLED).values(again).returning(*told),
         "retry_dead": sa.update(JOBS)
         .where(JOBS.c.state == DEAD, _wanted(JOBS.c.name, "name"))
+        .where(sa.not_(sa.exists().where(twin, sa.or_(lives, later))))
         .values(again)
-        .returning(JOBS.c.id),
+        .returning(*told),
         "cancel": sa.update(JOBS)
-        .where(JOBS.c.id.in_(_these(lists)), JOBS.c.state.in_([WAITING, LATER, HELD, RUNNING, DEAD]))
-        .values(
-            state=CANCELLED, fence=JOBS.c.fence + 1, worker=sa.null(), lease=sa.null(), finished=now, due=_given("due")
-        )
-        .returning(JOBS.c.id, JOBS.c.then_id),
-        "orphans": sa.select(JOBS.c.id).where(JOBS.c.id.in_(_these(lists)), JOBS.c.state == HELD, sa.not_(led)),
+        .where(these, JOBS.c.state.in_([WAITING, LATER, HELD, RUNNING, DEAD]))
+        .values(gone)
+        .returning(*told),
+        "cancel_led": sa.update(JOBS).where(these, JOBS.c.state == HELD).values(gone).returning(*told),
     }
 
 
