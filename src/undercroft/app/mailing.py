@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute
 from undercroft.access.actor import Actor
 from undercroft.app.blueprint import Blueprint
 from undercroft.base.clock import Clock
+from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Transaction
 from undercroft.mail.backends.local import CaughtBackend, ConsoleBackend, MemoryBackend
-from undercroft.mail.backends.smtp import SmtpBackend, SmtpSettings
 from undercroft.mail.parts.addresses import address_of
 from undercroft.mail.parts.signatures import Signer
 from undercroft.mail.parts.templates import Templates
@@ -69,13 +69,24 @@ def mail_pages(mailer: Mailer | None, *, dev: bool) -> list[BaseRoute]:
 
 def backend_of(name: str, settings: Settings, clock: Clock, log: Any) -> Backend:
     """The backend of this name. Raises `SetupFault`."""
-    mail = settings.mail
     if name == "smtp":
-        given = SmtpSettings(mail.connections, mail.timeout, mail.rest, mail.ca_path)
-        return SmtpBackend(servers_of(settings), given, clock, log)
+        return _smtp(settings, clock, log)
     if name == "console":
         return ConsoleBackend(sys.stdout.write)
     return MemoryBackend() if name == "memory" else CaughtBackend()
+
+
+def _smtp(settings: Settings, clock: Clock, log: Any) -> Backend:
+    try:
+        from undercroft.mail.backends.smtp import SmtpBackend, SmtpSettings
+    except ImportError as error:
+        raise SetupFault(
+            f"mail servers are set, and what speaks to them is not installed: {error}",
+            hint="pip install 'undercroft[mail]'",
+        ) from error
+    mail = settings.mail
+    given = SmtpSettings(mail.connections, mail.timeout, mail.rest, mail.ca_path)
+    return SmtpBackend(servers_of(settings), given, clock, log)
 
 
 def templates_folder(app: Blueprint, settings: Settings) -> Path:
