@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Sealer:
         keys = self._keys()
         try:
             raw = base64.b64decode(text.removeprefix(VERSION), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise _broken() from None
         if not text.startswith(VERSION) or len(raw) < _ID + _NONCE:
             raise _broken()

@@ -67,6 +67,8 @@ def github(*secrets: str | Secret) -> Verifier:
 def _standard(incoming: Incoming, keys: tuple[bytes, ...]) -> Verified:
     message_id, signature = _header(incoming, "webhook-id"), _header(incoming, "webhook-signature")
     timestamp = _timely(_header(incoming, "webhook-timestamp"), incoming)
+    if "." in message_id:  # the parts are joined by dots: where one ends would be anybody's choice
+        raise SignatureFault("a dot in its webhook-id")
     if not matches(message_id, timestamp, incoming.body, signature, keys):
         raise SignatureFault("no signature fits")
     return Verified(message_id, _type_of(incoming.body))
