@@ -89,7 +89,7 @@ class Verified:
     """By what it is known again, where the id is not under the signature."""
 
 
-Verify = Callable[[Incoming], "Verified | None | Awaitable[Verified | None]"]
+Verify = Callable[[Incoming], "Verified | Awaitable[Verified | None] | None"]
 """Believes an event, or gives None or raises; `SignatureFault` (UC401) where its signature does not hold."""
 
 
