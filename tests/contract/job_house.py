@@ -85,10 +85,10 @@ class JobHouse:
 
 @asynccontextmanager
 async def job_house(
-    app: App, folder: Path, url: str | None, *, clock: Clock | None = None, **jobs: object
+    app: App, folder: Path, url: str | None, *, clock: Clock | None = None, rls: bool = False, **jobs: object
 ) -> AsyncIterator[JobHouse]:
     """The app on a database of its own; `jobs` are settings of the section."""
-    given = {"UNDERCROFT_DATABASE_DATA": str(folder)}
+    given = {"UNDERCROFT_DATABASE_DATA": str(folder), "UNDERCROFT_DATABASE_RLS": str(rls).lower()}
     given |= {f"UNDERCROFT_JOBS_{name.upper()}": str(value) for name, value in jobs.items()}
     if url is not None:
         given["UNDERCROFT_DATABASE_URL"] = url

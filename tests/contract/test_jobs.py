@@ -318,6 +318,17 @@ async def test_it_acts_as_the_service_or_as_who_enqueued_it(bench: Bench, house:
     assert bench.seen == [("authenticated", "ada", 7)]
 
 
+@pytest.mark.needs("postgres")
+async def test_behind_the_second_wall_too(bench: Bench, tmp_path: Path, postgres_url: str) -> None:
+    async with job_house(bench.app, tmp_path, postgres_url, rls=True) as house:
+        async with house.calling(Actor("authenticated", "ada", {"team": 7})) as ctx:
+            await ctx.enqueue(bench.who)
+            await ctx.chain(bench.write.call("x"), bench.write.call("y"))
+        await house.settled()
+        assert await house.entries() == ["x", "y"]
+        assert bench.seen == [("authenticated", "ada", 7)]
+
+
 # --- one after the other ---
 
 
