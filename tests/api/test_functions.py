@@ -218,6 +218,21 @@ async def read_then_stream(ctx: Context) -> AsyncIterator[str]:
         yield fault.code
 
 
+CLOSED: list[str] = []
+"""Which generators have been closed."""
+
+
+@app.function(methods=("GET", "POST"))
+async def closes(ctx: Context, how: str = "") -> AsyncIterator[object]:
+    if how == "commit":  # nobody may own it, as is found when it is flushed
+        ctx.session.add(Parcel(label="not yours", owner="x"))
+    try:
+        yield object() if how == "write" else "first"
+        yield "second"
+    finally:
+        CLOSED.append(how)
+
+
 @app.function()
 async def fails_first(ctx: Context) -> AsyncIterator[str]:
     ctx.session.add(Parcel(label="never", owner="ada"))
@@ -521,6 +536,19 @@ def test_a_stream_that_fails_before_its_first_piece_is_an_ordinary_fault(shop: P
     reply = shop.ask(call("fails_first"), ADA)
     assert (reply.status, reply.code) == (400, "P0001")
     assert written(shop) == []
+
+
+@pytest.mark.parametrize(("how", "status"), [("commit", 403), ("write", 500)])
+def test_a_stream_that_cannot_begin_is_closed(shop: Place, how: str, status: int) -> None:
+    CLOSED.clear()
+    assert shop.ask(call(f"closes?how={how}"), ADA).status == status
+    assert CLOSED == [how]
+
+
+def test_a_stream_of_which_nobody_wants_the_body_is_closed(shop: Place) -> None:
+    CLOSED.clear()
+    assert shop.ask(Request("HEAD", "/functions/v1/closes?how=head")).status == 200
+    assert CLOSED == ["head"]
 
 
 # ---------------------------------------------------------------- declarations

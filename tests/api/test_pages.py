@@ -88,6 +88,16 @@ def test_a_page_shows_what_its_caller_may_see(site: Place) -> None:
         written(site)
 
 
+def test_a_template_walks_along_relationships_under_the_caller_s_policies(site: Place) -> None:
+    site.sql("insert into site_notes (id, text, owner) values (70, ?, ?)", "tagged", ADA.sub)
+    site.sql("insert into site_tags (note_id, word) values (70, ?), (70, ?)", "blue", "zqx7_s_tag")
+    try:
+        assert "<li>tagged #blue</li>" in text_of(site.ask(get("/"), ADA))
+    finally:
+        site.sql("delete from site_tags")
+        written(site)
+
+
 def test_the_headers_of_a_page(site: Place) -> None:
     reply = site.ask(get("/", ("origin", "http://elsewhere")))
     policy = str(reply.header("content-security-policy"))

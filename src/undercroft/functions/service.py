@@ -52,8 +52,14 @@ class Functions:
         """
         if claim is not None and self.idempotency is not None:
             return await self._call_once(self.idempotency, claim, endpoint, request, actor)
-        async with self.pipeline.calling(actor) as (context, _):
-            answer = await self._answer(endpoint, request, context)
+        answer: Answer | Stream | None = None
+        try:
+            async with self.pipeline.calling(actor) as (context, _):
+                answer = await self._answer(endpoint, request, context)
+        except BaseException:
+            if isinstance(answer, Stream):  # its transaction did not commit
+                await answer.pieces.aclose()
+            raise
         request.close()
         return answer
 

@@ -153,7 +153,10 @@ class Pages:
             return Answer(found.status, (*own, header("location", found.to), (b"cache-control", b"no-store")))
         if not isinstance(found, Page):
             raise TypeError(f"{route.handler.source}: a page gives Page(…) or Redirect(…), not {type(found).__name__}")
-        return self._rendered(route, found, context, actor, showing)
+        if context.opened is None:
+            return self._rendered(route, found, context, actor, showing)
+        # Within the session a template may walk along relationships, under the caller's policies.
+        return await context.opened.run_sync(lambda _: self._rendered(route, found, context, actor, showing))
 
     def _rendered(self, route: PageRoute, page: Page, context: Context, actor: Actor, showing: Showing) -> Answer:
         text = self.templates.render(route.templates, page.template, page.data, self._ours(context, actor, showing))

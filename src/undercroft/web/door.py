@@ -140,9 +140,10 @@ class Door:
             headers = self._headers(request, stream, given)
             unsent = request.method == "HEAD" or stream.status in _BODILESS
             await send_stream(stream, headers, receive, send, unsent=unsent)
-        except StreamCut as cut:
-            self._log.error("crash", exception="".join(format_exception(cut.__cause__)), id=self._id_of(request))
-            raise
+        except Exception as error:
+            inside = error.__cause__ if isinstance(error, StreamCut) else error
+            self._log.error("crash", exception="".join(format_exception(inside)), id=self._id_of(request))
+            raise (error if isinstance(error, StreamCut) else StreamCut) from inside
         finally:
             self._streams -= 1
             seconds = perf_counter() - started

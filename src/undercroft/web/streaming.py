@@ -45,7 +45,7 @@ async def send_stream(
 async def _send_pieces(stream: Stream, send: Send) -> None:
     while True:
         try:
-            piece = await anext(stream.pieces)
+            piece = await stream.pieces.__anext__()
         except StopAsyncIteration:
             return
         except Exception as error:

@@ -105,14 +105,24 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
+class Pieces(Protocol):
+    """A body that is being made, such as an asynchronous generator that has begun."""
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Make no more of it. May be called at any time, and again."""
+        ...
+
+
 class Stream(NamedTuple):
     """What a room gives back where the body is sent as it is made. Nothing more of it is made when the caller leaves,
-    and the generator is closed in any case.
+    and it is closed in any case.
     """
 
     status: int
     headers: tuple[Header, ...]
-    pieces: AsyncGenerator[bytes]
+    pieces: Pieces
 
 
 class Room(Protocol):

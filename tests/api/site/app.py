@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from undercroft import App, Context, Fault, FormErrors, Page, Redirect, Upload, WebRequest, auth
 
@@ -21,6 +21,14 @@ class Note(Notebook):
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str]
     owner: Mapped[str] = mapped_column(default="nobody")
+    tags: Mapped[list[Tag]] = relationship()
+
+
+class Tag(Notebook):
+    __tablename__ = "site_tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    note_id: Mapped[int] = mapped_column(sa.ForeignKey("site_notes.id", ondelete="CASCADE"))
+    word: Mapped[str]
 
 
 class NoteForm(BaseModel):
@@ -41,6 +49,11 @@ def own(note: Any) -> Any:
 @app.policy(Note, "insert")
 def anybody(note: Any) -> Any:
     return note.text != "forbidden"
+
+
+@app.policy(Tag, "select", to="authenticated")
+def seen(tag: Any) -> Any:
+    return tag.word != "zqx7_s_tag"
 
 
 @app.page("/")

@@ -58,42 +58,42 @@ def _whole(value: Any, declared: TypeAdapter[Any]) -> tuple[str | None, bytes]:
 
 
 async def _streamed(reply: Reply, pieces: AsyncIterator[Any]) -> Stream:
+    begun = Begun(pieces)
     try:
-        first = await anext(pieces)
-    except StopAsyncIteration:
-        return Stream(reply.status, _headers(reply, TEXT), _nothing())
-    try:
-        headers = _headers(reply, _kind_of(first))
-        return Stream(reply.status, headers, _written(first, pieces))
+        kind = _kind_of(await begun.begin())
+        return Stream(reply.status, _headers(reply, kind), begun)
     except BaseException:
-        await _close(pieces)
+        await begun.aclose()
         raise
 
 
-async def _nothing() -> AsyncGenerator[bytes]:
-    none: tuple[bytes, ...] = ()
-    for piece in none:
-        yield piece
+class Begun:
+    """An iterator whose first piece is there; what it gives is written as bytes. See `web.types.Pieces`."""
 
+    def __init__(self, pieces: AsyncIterator[Any]) -> None:
+        self._pieces = pieces
+        self._first: list[bytes] = []
 
-async def _written(first: Any, rest: AsyncIterator[Any]) -> AsyncGenerator[bytes]:
-    try:
-        yield write_piece(first)
-        async for piece in rest:
-            yield write_piece(piece)
-    finally:
-        await _close(rest)
+    async def begin(self) -> Any:
+        """Make the first piece; None where there is none."""
+        async for piece in self._pieces:
+            self._first.append(write_piece(piece))
+            return piece
+        return None
 
+    async def __anext__(self) -> bytes:
+        return self._first.pop() if self._first else write_piece(await anext(self._pieces))
 
-async def _close(pieces: AsyncIterator[Any]) -> None:
-    if isinstance(pieces, AsyncGenerator):
-        await pieces.aclose()
+    async def aclose(self) -> None:
+        """Close the iterator, also where nothing more was asked of it."""
+        if isinstance(self._pieces, AsyncGenerator):
+            await self._pieces.aclose()
 
 
 def _kind_of(piece: Any) -> str:
     if isinstance(piece, Event):
         return EVENTS
-    if isinstance(piece, str):
+    if piece is None or isinstance(piece, str):
         return TEXT
     return BYTES if isinstance(piece, (bytes, bytearray, memoryview)) else LINES
 
