@@ -29,6 +29,8 @@ from undercroft.cli.arguments import (
     TlsKey,
     UnixSocket,
 )
+from undercroft.cli.jobs_commands import jobs, worker
+from undercroft.cli.mail_commands import mail
 from undercroft.cli.migrate_commands import migrate
 from undercroft.cli.telling import WRONG, tell_fault
 from undercroft.cli.webhook_commands import webhooks
@@ -41,8 +43,11 @@ undercroft = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+undercroft.add_typer(jobs, name="jobs")
+undercroft.add_typer(mail, name="mail")
 undercroft.add_typer(migrate, name="migrate")
 undercroft.add_typer(webhooks, name="webhooks")
+undercroft.command()(worker)
 
 
 @undercroft.callback(invoke_without_command=True)

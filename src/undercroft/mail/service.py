@@ -15,8 +15,8 @@ from undercroft.mail.parts.addresses import address_of
 from undercroft.mail.parts.letters import attachments_as_text, letter_of
 from undercroft.mail.parts.messages import check_unsubscribe, message_of
 from undercroft.mail.store import NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
-from undercroft.mail.tables import FAILED, SENT
-from undercroft.mail.types import MailSettings, Message
+from undercroft.mail.tables import FAILED, SENT, SUPPRESSIONS
+from undercroft.mail.types import Address, Letter, MailSettings, Message, Taken
 from undercroft.models.jobs import Job
 from undercroft.models.mail import Attachment
 
@@ -95,10 +95,7 @@ class Mailer:
 
         Raises `AddressFault`, `TemplateFault`, `TooLargeFault` and `NoMailFault`.
         """
-        sender = self.settings.sender
-        if self.backend is None or sender is None:
-            lacking = "no mail server" if self.backend is None else "no sender"
-            raise NoMailFault(f"{lacking} is set", hint='Set [mail] sender and servers, or [mail] backend = "console".')
+        _, sender = self._ready()
         recipient = address_of(to)
         rendered = self.templates().render(template, data, language=language, subject=subject)
         row = {
@@ -118,6 +115,13 @@ class Mailer:
         }
         self._check_size(row)
         return await self._store(transaction, actor, row, delay, at)
+
+    def _ready(self) -> tuple[Backend, Address]:
+        """What mails leave by, and who they come from. Raises `NoMailFault`."""
+        if self.backend is None or self.settings.sender is None:
+            lacking = "no mail server" if self.backend is None else "no sender"
+            raise NoMailFault(f"{lacking} is set", hint='Set [mail] sender and servers, or [mail] backend = "console".')
+        return self.backend, self.settings.sender
 
     async def _store(
         self, transaction: Transaction, actor: Actor, row: dict[str, Any], delay: float, at: datetime | None
@@ -151,6 +155,28 @@ class Mailer:
         prepared = statements(self.engine.dialect).unsuppress
         return bool(await transaction.fetch(prepared.text, prepared.args(address=address_of(address).same)))
 
+    async def suppressed(self, most: int) -> list[dict[str, Any]]:
+        """Who is not written to, the latest first: `address`, `reason`, `detail`, `created`."""
+        listed = statements(self.engine.dialect).suppressions
+        return await self._looked_up(listed.text, listed.args(most=most), [column.name for column in SUPPRESSIONS.c])
+
+    async def probe(self, to: str) -> Taken:
+        """Send a mail of a fixed text at once, past the outbox, to see whether that can be done.
+
+        Raises `AddressFault`, `NoMailFault`, and `Refused` or `NotNow` as servers say.
+        """
+        backend, sender = self._ready()
+        letter = Letter(
+            message_id=f"<{uuid4().hex}@{sender.domain}>",
+            sender=sender,
+            recipient=address_of(to),
+            subject="A mail to try it out",
+            html="",
+            text="This mail was sent to see whether mails can be sent. They can.\n",
+            date=self.clock.now(),
+        )
+        return await backend.send(self._signed(letter, round(self.clock.timestamp())))
+
     # --- looking ---
 
     async def latest(self, most: int) -> list[dict[str, Any]]:
@@ -163,9 +189,9 @@ class Mailer:
         one = statements(self.engine.dialect).one
         return next(iter(await self._looked_up(one.text, one.args(id=mail))), None)
 
-    async def _looked_up(self, text: str, args: list[object]) -> list[dict[str, Any]]:
+    async def _looked_up(self, text: str, args: list[object], names: Sequence[str] = TOLD) -> list[dict[str, Any]]:
         async with self.engine.transaction(read_only=True) as transaction:
-            return [dict(zip(TOLD, row, strict=True)) for row in await transaction.fetch(text, args)]
+            return [dict(zip(names, row, strict=True)) for row in await transaction.fetch(text, args)]
 
     # --- sending, when the transaction has committed ---
 
@@ -241,11 +267,14 @@ class Mailer:
 
     def message(self, words: Mapping[str, Any]) -> Message:
         """A stored mail as it is handed over. Raises `AddressFault` where somebody changed the row."""
-        message = message_of(letter_of(words), envelope_from=self.settings.bounces)
+        # Signed as of when it was asked for: what is sent again is the same to the byte.
+        return self._signed(letter_of(words), words["created"] // MICROSECONDS)
+
+    def _signed(self, letter: Letter, at: int) -> Message:
+        message = message_of(letter, envelope_from=self.settings.bounces)
         if self.signer is None:
             return message
-        # Signed as of when it was asked for: what is sent again is the same to the byte.
-        return replace(message, content=self.signer.signed(message.content, words["created"] // MICROSECONDS))
+        return replace(message, content=self.signer.signed(message.content, at))
 
     def _now(self) -> int:
         return round(self.clock.timestamp() * MICROSECONDS)
