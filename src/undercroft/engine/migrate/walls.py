@@ -34,10 +34,16 @@ BEGIN
     FOR each IN SELECT * FROM pg_catalog.pg_policies WHERE policyname ^@ '{PREFIX}' LOOP
         EXECUTE format('DROP POLICY %I ON %I.%I', each.policyname, each.schemaname, each.tablename);
     END LOOP;
-END $do$;
-DROP SCHEMA IF EXISTS {FUNCTIONS} CASCADE
+    FOR each IN SELECT oid::regprocedure AS name FROM pg_catalog.pg_proc
+        WHERE pronamespace = to_regnamespace('{FUNCTIONS}') LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', each.name);
+    END LOOP;
+    IF to_regnamespace('{FUNCTIONS}') IS NOT NULL THEN
+        COMMENT ON SCHEMA {FUNCTIONS} IS NULL;
+    END IF;
+END $do$
 """.strip()
-"""Takes down whatever stands of a wall; tables that had one stay closed."""
+"""Takes down whatever stands of a wall; tables that had one stay closed. The schema stays: there are tables in it."""
 
 _FILE = '''"""{title}
 
