@@ -301,6 +301,16 @@ async def test_of_one_key_one_runs_at_a_time(bench: Bench, house: JobHouse) -> N
     assert bench.seen[:2] == ["+a", "+b"]
 
 
+async def test_those_with_keys_leave_room_for_the_others(bench: Bench, house: JobHouse) -> None:
+    await house.worker.stop()
+    async with house.calling() as ctx:
+        await ctx.enqueue_many([bench.in_turn.call(str(number)) for number in range(40)])
+        await ctx.enqueue_many([bench.note.call("x") for _ in range(40)])
+    taken = await house.worker._turn.take(_request(house, room=10))
+    assert sorted(each.name for each in taken.claimed) == ["in_turn"] * 5 + ["note"] * 5
+    assert taken.more
+
+
 async def test_a_rate_is_kept(bench: Bench, house: JobHouse) -> None:
     async with house.calling() as ctx:
         await ctx.enqueue_many([bench.limited.call() for _ in range(8)])

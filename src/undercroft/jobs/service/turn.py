@@ -36,8 +36,10 @@ class Taken(NamedTuple):
     claimed: list[Claimed]
     next_due: int | None
     """When there may be more."""
-    suspect: int | None
+    suspect: int | None = None
     """The claimed job that has taken a worker down before."""
+    more: bool = False
+    """There may be more at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,15 +68,18 @@ class Turn:
         self._settle(cursor, request)
         self._release(cursor, excess)
         if request.room == 0:
-            return Taken([], None, None)
+            return Taken([], None)
         known = self._statements
         cursor.all(known.promote.text, known.promote.args(now=request.now))
         (due,) = cursor.one(known.next_due.text)
-        throttled, suspect, free_at = self._throttled(cursor, request)
+        # Half of the room at most, or the others would wait for as long as there are any.
+        most = (request.room + 1) // 2
+        throttled, suspect, free_at = self._throttled(cursor, request._replace(room=most))
         room = request.room - len(throttled)
         rows = cursor.all(known.claim.text, known.claim.args(most=room, **self._taking(request))) if room else []
         moments = [moment for moment in (due, free_at) if moment is not None]
-        return Taken([*throttled, *_claimed(rows)], min(moments, default=None), suspect)
+        more = len(throttled) == most or len(rows) == room
+        return Taken([*throttled, *_claimed(rows)], min(moments, default=None), suspect, more)
 
     def _taking(self, request: TurnRequest) -> dict[str, Any]:
         return {"worker": request.worker, "lease": request.lease, "now": request.now, **self._which}

@@ -131,7 +131,7 @@ class Worker:
         self._pace.claimed(len(taken.claimed), request.room, time.monotonic())
         self._suspect = taken.suspect if taken.suspect is not None else self._suspect
         await self._give_out(taken.claimed)
-        return 0.0 if len(taken.claimed) == request.room or self._ended else self._until(taken.next_due)
+        return 0.0 if taken.more or self._ended else self._until(taken.next_due)
 
     def _request(self, room: int) -> TurnRequest:
         ended, self._ended = self._ended, []
