@@ -17,7 +17,7 @@ from tests.receiver import Answered, Got, Receiver, listening, receiving
 from undercroft.base.clock import ManualClock, SystemClock
 from undercroft.base.faults import Fault
 from undercroft.outgoing import Client, Http, OutgoingFault, OutgoingSettings, read_inside
-from undercroft.outgoing.parts.trace import Trace
+from undercroft.base.trace import Trace
 
 pytestmark = pytest.mark.anyio
 

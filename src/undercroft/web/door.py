@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from undercroft.access.actor import ANON
 from undercroft.base.faults import Fault, Overloaded
+from undercroft.base.trace import CAUSE, Trace
 from undercroft.web.actor import Identify
 from undercroft.web.cors import cors, preflight
 from undercroft.web.faults import body_of, status_of
@@ -68,6 +69,7 @@ class Door:
         self._log = log
         self._fault_headers = fault_headers
         self._fault_body = fault_body
+        self._id_header = settings.trace_header or b"x-request-id"
         self._plain_cors = cors(None, settings.cors_origins)
         self._told_seconds = -1.0 if settings.log_all else settings.slow_seconds
         """Answers that took longer are told to the log."""
@@ -162,6 +164,11 @@ class Door:
             request.actor = self._identify(authorization, apikey)
         if request.marks is not None:
             request.marks.append(("jwt", perf_counter()))
+        if b"traceparent" in given or self._id_header in given:
+            parent = given.get(b"traceparent")
+            CAUSE.set(Trace(None if parent is None else parent.decode("latin-1"), self._id_of(request)))
+        elif CAUSE.get() is not None:  # of a request that this task served before
+            CAUSE.set(None)
 
     # --- answering ---
 
@@ -195,7 +202,7 @@ class Door:
     def _id_of(self, request: Request) -> str:
         """The request's id: its own, where it brought a harmless one."""
         if not request.id:
-            given = request.header(self._settings.trace_header or b"x-request-id")
+            given = request.header(self._id_header)
             harmless = given is not None and len(given) <= 128 and _SAFE_ID.issuperset(given)
             request.id = given.decode() if given is not None and harmless else uuid4().hex
         return request.id

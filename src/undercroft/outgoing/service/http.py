@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from undercroft.base.faults import Fault
+from undercroft.base.trace import CAUSE, Trace
 from undercroft.outgoing.errors import malformed
 from undercroft.outgoing.parts.redirects import Sent
-from undercroft.outgoing.parts.trace import Trace
 from undercroft.outgoing.parts.urls import read_url
 from undercroft.outgoing.service.client import Client, Options
 from undercroft.outgoing.service.streamed import Streamed
@@ -39,7 +39,7 @@ class Http:
         self, client: Client, trace: Trace | None = None, random_bytes: Callable[[int], bytes] = os.urandom
     ) -> None:
         self._client = client
-        self._trace = trace or Trace()
+        self._trace = trace
         self._random = random_bytes
 
     def tracing(self, trace: Trace) -> Http:
@@ -105,8 +105,12 @@ class Http:
 
     async def send(self, sent: Sent, options: Options) -> Reply:
         """A request that was made elsewhere, with nothing added but the trace."""
-        traced = (*sent.headers, *self._trace.headers(self._random))
+        traced = (*sent.headers, *self._traced())
         return await self._client.call(replace(sent, headers=traced), options)
+
+    def _traced(self) -> tuple[tuple[str, str], ...]:
+        """The headers of the trace that was given, else of the request that is being served, else of a new one."""
+        return (self._trace or CAUSE.get() or Trace()).headers(self._random)
 
     def _sent(
         self,
@@ -127,7 +131,7 @@ class Http:
         named = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "undercroft"}
         if kind is not None:
             named["content-type"] = kind
-        named.update(self._trace.headers(self._random))
+        named.update(self._traced())
         for name, value in (headers or {}).items():
             named[_name(name)] = _value(name, value)
         return Sent(method.upper(), target, tuple(named.items()), content)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from undercroft.base.trace import Trace
 from undercroft.engine.types import Transaction
 from undercroft.outgoing import Client, Options, OutgoingFault, Refused, Reply
 from undercroft.outgoing.errors import malformed
 from undercroft.outgoing.parts.redirects import Sent
-from undercroft.outgoing.parts.trace import Trace
 from undercroft.outgoing.parts.urls import read_url
 from undercroft.outgoing.parts.waits import read_retry_after
 from undercroft.webhooks.parts.schedule import wait_after

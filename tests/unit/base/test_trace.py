@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from undercroft.outgoing.parts.trace import Trace
+from undercroft.base.trace import Trace
 
 
 def ones(count: int) -> bytes:

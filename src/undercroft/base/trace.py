@@ -1,9 +1,14 @@
-"""Trace headers of calls (W3C Trace Context): one trace goes on from a request through every call that it causes."""
+"""Traces (W3C Trace Context): one goes on from a request through every call to another machine that it causes.
+
+What caused the code that runs is a context variable, since that code may be anybody's: a task sees the request that it
+serves and no other.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 _PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
@@ -26,3 +31,7 @@ class Trace:
         trace, flags = (found[1], found[2]) if found else (random_bytes(16).hex(), "00")
         own = (("traceparent", f"00-{trace}-{random_bytes(8).hex()}-{flags}"),)
         return own if self.request_id is None else (*own, ("x-request-id", self.request_id))
+
+
+CAUSE: ContextVar[Trace | None] = ContextVar("CAUSE", default=None)
+"""Set by the door for a request that names its trace or its id."""
