@@ -97,7 +97,7 @@ def _urlencoded(body: bytes, limits: FormLimits) -> Form:
 
 
 async def _multipart(content_type: str, body: bytes, limits: FormLimits) -> Form:
-    parser = MultiPartParser(
+    parser = _Whole(
         Headers({"content-type": content_type}),
         _steps(body),
         max_files=limits.files,
@@ -106,6 +106,8 @@ async def _multipart(content_type: str, body: bytes, limits: FormLimits) -> Form
     )
     try:
         found = await parser.parse()
+        if not parser.ended:
+            raise MultiPartException("It has no end.")
     except MultiPartException as error:
         # Its own words for a limit begin so; the rest is about the framing.
         if error.message.startswith(("Too many", "Part exceeded")):
@@ -120,6 +122,15 @@ async def _multipart(content_type: str, body: bytes, limits: FormLimits) -> Form
                 kind = value.content_type or "application/octet-stream"
                 items.append((name, Upload(value.filename, kind, await value.read())))
     return Form(tuple(items))
+
+
+class _Whole(MultiPartParser):
+    """Knows whether it saw the end: what breaks off may lack fields that were sent."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 class _closing:  # noqa: N801  # used as a verb
