@@ -18,7 +18,7 @@ from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
 from undercroft.models.jobs import CurrentJob, Job, Planned, Span, span
 from undercroft.models.mail import Attachment
-from undercroft.pipeline.ports import Ports, SendMail, not_here
+from undercroft.pipeline.ports import Http, Ports, SendMail, not_here
 from undercroft.pipeline.session import SessionGuard
 
 P = ParamSpec("P")
@@ -220,6 +220,8 @@ class Context:
         return await self._ports.publish(self._transaction, self._actor, event, data)
 
     @property
-    def http(self) -> Any:
+    def http(self) -> Http:
         """A client for calls to other machines, with limits, retries, and no way to addresses inside."""
+        if self._ports.http is None:
+            raise not_here("ctx.http")
         return self._ports.http

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
+from undercroft.models.calls import CallOptions, Reply, Streaming
 from undercroft.models.jobs import Planned
 from undercroft.models.mail import Attachment
 
@@ -65,6 +67,42 @@ class Publish(Protocol):
         ...
 
 
+class Http(Protocol):
+    """Calls to other machines, as `outgoing` implements them.
+
+    An answer of any status is a `Reply`. Each raises `Fault`: UC470 for an address that is not allowed, UC504 for a
+    time limit, UC503 for a machine that failed several times and is left alone, UC502 for any other failure.
+    """
+
+    async def get(self, url: str, **options: Unpack[CallOptions]) -> Reply:
+        """GET."""
+        ...
+
+    async def post(self, url: str, **options: Unpack[CallOptions]) -> Reply:
+        """POST."""
+        ...
+
+    async def put(self, url: str, **options: Unpack[CallOptions]) -> Reply:
+        """PUT."""
+        ...
+
+    async def patch(self, url: str, **options: Unpack[CallOptions]) -> Reply:
+        """PATCH."""
+        ...
+
+    async def delete(self, url: str, **options: Unpack[CallOptions]) -> Reply:
+        """DELETE."""
+        ...
+
+    async def request(self, method: str, url: str, **options: Unpack[CallOptions]) -> Reply:
+        """Any method."""
+        ...
+
+    def stream(self, method: str, url: str, **options: Unpack[CallOptions]) -> AbstractAsyncContextManager[Streaming]:
+        """An answer that is read while it comes: `async with ctx.http.stream("GET", url) as answer`."""
+        ...
+
+
 @dataclass(slots=True)
 class Ports:
     """What is there; a port that nobody fills refuses by name."""
@@ -74,8 +112,7 @@ class Ports:
     publish: Publish | None = None
     webhooks: Callable[[Transaction], Any] | None = None
     """Endpoints of webhooks within a transaction."""
-    http: Any = None
-    """The client for calls to other machines."""
+    http: Http | None = None
 
 
 def not_here(what: str) -> Fault:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from undercroft.base.clock import Clock
+from undercroft.models.calls import Headers, Reply
 from undercroft.outgoing.backends.resolver import system_resolver
 from undercroft.outgoing.errors import (
     Final,
@@ -29,7 +30,7 @@ from undercroft.outgoing.parts.redirects import REDIRECTS, Sent, followed
 from undercroft.outgoing.parts.waits import PASSING, backoff, may_repeat, read_retry_after
 from undercroft.outgoing.service.streamed import Streamed
 from undercroft.outgoing.settings import OutgoingSettings
-from undercroft.outgoing.types import Headers, Reply, Resolver
+from undercroft.outgoing.types import Resolver
 
 if TYPE_CHECKING:
     import httpcore2

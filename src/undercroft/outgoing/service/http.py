@@ -6,21 +6,20 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import urlencode
 
 import msgspec
 
 from undercroft.base.faults import Fault
 from undercroft.base.trace import CAUSE, Trace
+from undercroft.models.calls import CallOptions, Reply
 from undercroft.outgoing.errors import malformed
 from undercroft.outgoing.parts.redirects import Sent
 from undercroft.outgoing.parts.urls import read_url
 from undercroft.outgoing.service.client import Client, Options
 from undercroft.outgoing.service.streamed import Streamed
-from undercroft.outgoing.types import Reply
 
-Given = Mapping[str, str]
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 """Headers that frame a request: a caller who chose them could smuggle another one."""
 
@@ -46,93 +45,61 @@ class Http:
         """The same for calls that belong to a trace."""
         return Http(self._client, trace, self._random)
 
-    async def get(self, url: str, **options: Any) -> Reply:
+    async def get(self, url: str, **options: Unpack[CallOptions]) -> Reply:
         """GET; the options are those of `request`."""
         return await self.request("GET", url, **options)
 
-    async def post(self, url: str, **options: Any) -> Reply:
+    async def post(self, url: str, **options: Unpack[CallOptions]) -> Reply:
         """POST; the options are those of `request`."""
         return await self.request("POST", url, **options)
 
-    async def put(self, url: str, **options: Any) -> Reply:
+    async def put(self, url: str, **options: Unpack[CallOptions]) -> Reply:
         """PUT; the options are those of `request`."""
         return await self.request("PUT", url, **options)
 
-    async def patch(self, url: str, **options: Any) -> Reply:
+    async def patch(self, url: str, **options: Unpack[CallOptions]) -> Reply:
         """PATCH; the options are those of `request`."""
         return await self.request("PATCH", url, **options)
 
-    async def delete(self, url: str, **options: Any) -> Reply:
+    async def delete(self, url: str, **options: Unpack[CallOptions]) -> Reply:
         """DELETE; the options are those of `request`."""
         return await self.request("DELETE", url, **options)
 
-    async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        headers: Given | None = None,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        content: bytes | str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # it covers attempts and redirects
-        attempts: int | None = None,
-        redirects: int | None = None,
-        limit: int | None = None,
-    ) -> Reply:
+    async def request(self, method: str, url: str, **options: Unpack[CallOptions]) -> Reply:
         """Call another machine: with a `json` value, a form (`data`) or a `content` as the body."""
-        sent = self._sent(method, url, params, headers, _body(json, data, content))
-        return await self._client.call(sent, self._client.options(timeout, attempts, redirects, limit))
+        sent, limits = self._sent(method, url, options), self._limits(options)
+        return await self._client.call(sent, limits)
 
     @asynccontextmanager
-    async def stream(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        headers: Given | None = None,
-        json: Any = None,
-        content: bytes | str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  # it covers the body
-        limit: int | None = None,
-    ) -> AsyncIterator[Streamed]:
+    async def stream(self, method: str, url: str, **options: Unpack[CallOptions]) -> AsyncIterator[Streamed]:
         """Call once, and read the body while it comes: `async with ctx.http.stream("GET", url) as answer`."""
-        sent = self._sent(method, url, params, headers, _body(json, None, content))
-        async with self._client.stream(sent, self._client.options(timeout, 1, None, limit)) as streamed:
+        sent, limits = self._sent(method, url, options), self._limits(options)
+        async with self._client.stream(sent, limits) as streamed:
             yield streamed
-
-    async def send(self, sent: Sent, options: Options) -> Reply:
-        """A request that was made elsewhere, with nothing added but the trace."""
-        traced = (*sent.headers, *self._traced())
-        return await self._client.call(replace(sent, headers=traced), options)
 
     def _traced(self) -> tuple[tuple[str, str], ...]:
         """The headers of the trace that was given, else of the request that is being served, else of a new one."""
         return (self._trace or CAUSE.get() or Trace()).headers(self._random)
 
-    def _sent(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, Any] | None,
-        headers: Given | None,
-        body: tuple[bytes | None, str | None],
-    ) -> Sent:
+    def _limits(self, options: CallOptions) -> Options:
+        return self._client.options(
+            options.get("timeout"), options.get("attempts"), options.get("redirects"), options.get("limit")
+        )
+
+    def _sent(self, method: str, url: str, options: CallOptions) -> Sent:
         if not (method.isascii() and method.isalpha()):
             raise malformed("not a method")
         target = read_url(url)
-        if params:
+        if params := options.get("params"):
             target = replace(target, url=target.url.copy_merge_params(params))
-        content, kind = body
+        content, kind = _body(options.get("json"), options.get("data"), options.get("content"))
         if content is None and method.upper() in ("POST", "PUT", "PATCH"):
             content = b""
         named = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "undercroft"}
         if kind is not None:
             named["content-type"] = kind
         named.update(self._traced())
-        for name, value in (headers or {}).items():
+        for name, value in (options.get("headers") or {}).items():
             named[_name(name)] = _value(name, value)
         return Sent(method.upper(), target, tuple(named.items()), content)
 

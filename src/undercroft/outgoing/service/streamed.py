@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
 
+from undercroft.models.calls import Headers
 from undercroft.outgoing.errors import broken, too_large
 from undercroft.outgoing.parts.bodies import Body, Inflation
-from undercroft.outgoing.types import Headers
 
 
 class Streamed:
