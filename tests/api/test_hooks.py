@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tests.api.orders import OrderDoc, orders
 from tests.api.scenario import SERVICE, Persona, Place, Request, get, send
 from undercroft import App, Context, Fault, Model, auth
 from undercroft.models.base import NAMES
@@ -539,3 +542,21 @@ def test_the_service_passes_through_hooks_too(told: Told) -> None:
     assert reply.json() == [{"slug": "s"}]
     assert seen[-1] == f"after insert 1 S {BEN} None service_role"
     assert place.ask(get("/rest/v1/notes?select=id"), ben).json() == [{"id": 1}]
+
+
+def test_a_hooked_write_that_waits_for_another_one_holds_up_nobody(
+    tmp_path_factory: pytest.TempPathFactory, server: str | None
+) -> None:
+    """On PostgreSQL the second one waits for the first one's key, and the first one's hook is still to come."""
+    app = orders()
+
+    @app.after_insert(OrderDoc)
+    async def take_time(ctx: Context, doc: OrderDoc) -> None:
+        await asyncio.sleep(0.05)
+
+    with Place(app, tmp_path_factory.mktemp("waits"), server=server) as place:
+        began = time.monotonic()
+        same = send("POST", "/rest/v1/order_docs", {"code": "the same"})
+        replies = place.ask_at_once([same] * 4, ada)
+        assert sorted((reply.status, reply.code) for reply in replies) == [(201, None)] + [(409, "23505")] * 3
+        assert time.monotonic() - began < 3

@@ -123,12 +123,12 @@ class Caller:
         returned = await function.run(context, **values)
         if context.opened is not None and not function.read_only:
             await context.opened.flush()
-        return self._result(function, returned, call, transaction)
+        return await self._result(function, returned, call, transaction)
 
-    def _result(self, function: Function, returned: Any, call: Call, transaction: Transaction) -> Result:
+    async def _result(self, function: Function, returned: Any, call: Call, transaction: Transaction) -> Result:
         if function.returns is not None:
             rows = [row for row in (returned if function.many else [returned]) if row is not None]
-            return Result(page=self._page(function, rows, call, transaction), single=not function.many)
+            return Result(page=await self._page(function, rows, call, transaction), single=not function.many)
         if not call.plain:
             raise Fault(
                 f"the result of {function.name} is no table: it takes no select, filters or order",
@@ -139,7 +139,7 @@ class Caller:
             return Result(empty=True)
         return Result(body=write_result(function.result, returned))
 
-    def _page(self, function: Function, rows: Sequence[Any], call: Call, transaction: Transaction) -> Page:
+    async def _page(self, function: Function, rows: Sequence[Any], call: Call, transaction: Transaction) -> Page:
         """The function's rows, read once more by their keys: as the caller may see them, in the order given."""
         entity = function.returns
         tables = self.pipeline.scope(call.actor.role).tables
@@ -151,7 +151,7 @@ class Caller:
         statement = write_read_of_rows(plan, dialect, call.rendering)
         keys = dialect.key_list([primary_key_of(row, dialect.sqlalchemy) for row in rows])
         given = Given(call.values, call.actor, None, {KEYS: keys})
-        text, count, total = transaction.one(statement.text, statement.arguments(given))
+        ((text, count, total),) = await transaction.fetch(statement.text, statement.arguments(given))
         check_size(int(count), call.bounds)
         return Page(text, int(count), total)
 

@@ -82,14 +82,14 @@ class HookedWrite:
     async def _insert(self) -> Written:
         rows = [await self._prepared(row) for row in self.request.rows]
         request = replace(self.request, rows=rows, own_columns=True)
-        written = self.transaction.run(lambda cursor: change(cursor, self.program, request))
+        written = await self.transaction.perform(lambda cursor: change(cursor, self.program, request))
         if self._hooks("after"):
             for instance in await self._load(written.keys):
                 await self._run("after", instance)
         return await self._shown(written)
 
     async def _update(self) -> Written:
-        keys = self._found()
+        keys = await self._found()
         patch = self._converted(self.request.rows[0])
         instances = await self._load(keys)
         named = self._named(instances)
@@ -106,19 +106,19 @@ class HookedWrite:
         if self._named(instances) != named:
             # The rows have other keys now: those are judged, and shown.
             keys = await self._keys_of(instances)
-        self._verify(keys)
+        await self._verify(keys)
         for instance in instances:
             await self._run("after", instance)
         return await self._shown(Written(len(keys), keys=keys))
 
     async def _delete(self) -> Written:
-        keys = self._found()
+        keys = await self._found()
         instances = await self._load(keys)
         for instance in instances:
             await self._run("before", instance)
         await self._flush()
-        body = self.transaction.run(lambda cursor: show_before(cursor, self.program, self.request))
-        written = self.transaction.run(lambda cursor: change(cursor, self.program, self.request))
+        body = await self.transaction.perform(lambda cursor: show_before(cursor, self.program, self.request))
+        written = await self.transaction.perform(lambda cursor: change(cursor, self.program, self.request))
         for instance in instances:
             self.context.session.expunge(instance)
             await self._run("after", instance)
@@ -173,9 +173,10 @@ class HookedWrite:
             raise AssertionError("a table with hooks has a mapped class")
         return entity
 
-    def _found(self) -> tuple[object, ...]:
+    async def _found(self) -> tuple[object, ...]:
         statement = self.program.found()
-        keys = tuple(key for (key,) in self.transaction.all(statement.text, statement.arguments(self.request.given())))
+        rows = await self.transaction.fetch(statement.text, statement.arguments(self.request.given()))
+        keys = tuple(key for (key,) in rows)
         check_size(len(keys), self.request.bounds)
         if len(keys) > MOST_ROWS:
             raise too_many_rows()
@@ -195,19 +196,19 @@ class HookedWrite:
         with self.context.as_service():
             return await row_keys(self.context.session, self.program.plan.table, self._named(instances), self.dialect)
 
-    def _verify(self, keys: Sequence[object]) -> None:
+    async def _verify(self, keys: Sequence[object]) -> None:
         statement = self.program.broken()
         if statement is None:
             return
         given = self.request.given(carried={KEYS: self.program.key_list(keys)})
-        (broken,) = self.transaction.one(statement.text, statement.arguments(given))
+        ((broken,),) = await self.transaction.fetch(statement.text, statement.arguments(given))
         if broken:
             raise row_refused(self.program.plan.table.name)
 
     async def _shown(self, written: Written) -> Written:
         await self._flush()
         show: Callable[[Any], str | None] = lambda cursor: show_after(cursor, self.program, self.request, written.keys)  # noqa: E731
-        return replace(written, body=self.transaction.run(show))
+        return replace(written, body=await self.transaction.perform(show))
 
     async def _flush(self) -> None:
         if self.context.opened is not None:
