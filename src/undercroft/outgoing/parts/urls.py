@@ -59,7 +59,9 @@ def read_url(text: str) -> Target:
     port = url.port if url.port is not None else PORTS[url.scheme]
     if not 1 <= port <= 65535:
         raise malformed("not a port")
-    return Target(url.copy_with(host=host, fragment=None), url.scheme, host, port, address)
+    if url.host != host or url.fragment:
+        url = url.copy_with(host=host, fragment=None)
+    return Target(url, url.scheme, host, port, address)
 
 
 def _read_host(text: str) -> tuple[str, Address | None]:

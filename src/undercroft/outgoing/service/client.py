@@ -220,6 +220,10 @@ class Client:
         else:
             self._breakers.succeeded(origin)
 
+    async def ready(self) -> None:
+        """Load what calls need, off the loop: to be awaited before a URL is read. The first caller waits for it."""
+        await self._open_wire()
+
     async def _open_wire(self) -> Wire:
         if self._wire is None:
             async with self._opening:

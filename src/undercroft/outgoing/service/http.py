@@ -67,12 +67,14 @@ class Http:
 
     async def request(self, method: str, url: str, **options: Unpack[CallOptions]) -> Reply:
         """Call another machine: with a `json` value, a form (`data`) or a `content` as the body."""
+        await self._client.ready()
         sent, limits = self._sent(method, url, options), self._limits(options)
         return await self._client.call(sent, limits)
 
     @asynccontextmanager
     async def stream(self, method: str, url: str, **options: Unpack[CallOptions]) -> AsyncIterator[Streamed]:
         """Call once, and read the body while it comes: `async with ctx.http.stream("GET", url) as answer`."""
+        await self._client.ready()
         sent, limits = self._sent(method, url, options), self._limits(options)
         async with self._client.stream(sent, limits) as streamed:
             yield streamed

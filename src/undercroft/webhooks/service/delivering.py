@@ -75,6 +75,7 @@ class Deliverer:
             return None
         if not letter.enabled:
             return Outcome(letter, self.room.now(), error="the endpoint is disabled", cancelled=True)
+        await self.client.ready()
         now = self.room.now()
         try:
             reply = await self.client.call(self._sent(letter, now), self._options())

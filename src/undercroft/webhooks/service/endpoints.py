@@ -5,6 +5,7 @@ All of it within one transaction, which whoever calls begins and ends.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
@@ -45,7 +46,7 @@ class Endpoints:
         Raises `Fault`: UC470 for a URL that calls may not go to, 22023 for a name of events or a secret that is none.
         """
         room = self._room
-        self._check(url)
+        await self._check(url)
         patterns = check_patterns(events)
         given = secret or make_secret(room.random_bytes)
         read_secret(given)
@@ -77,7 +78,7 @@ class Endpoints:
         """Change what is given. Raises as `add` does."""
         before = await self.get(endpoint)
         if url is not None:
-            self._check(url)
+            await self._check(url)
         patterns = before.events if events is None else check_patterns(events)
         on = before.enabled if enabled is None else enabled
         await self._rows(
@@ -162,8 +163,8 @@ class Endpoints:
         await self._deliver(self._transaction, [(int(rows[0][0]), endpoint)])
         return int(rows[0][0])
 
-    def _check(self, url: str) -> None:
-        target = read_url(url)
+    async def _check(self, url: str) -> None:
+        target = await asyncio.to_thread(read_url, url)  # at the first call a library is loaded
         if self._room.settings.https_only and target.scheme != "https":
             raise malformed("endpoints are reached by https")
         self._room.guard.check_target(target)
