@@ -3,7 +3,7 @@
 Ids are stable: UC101 closed table, UC102 slow policy, UC103 slow foreign key, UC104 weak secret, UC105 unsafe setting,
 UC106 guarded SQLite, UC107 role of no token, UC108 personal column open to all, UC109 policy without effect, UC110 rows
 that are never found, UC111 no primary key, UC112 open writing function, UC113 mail in the clear, UC114 half a set-up
-of mail, UC115 mails that go nowhere.
+of mail, UC115 mails that go nowhere, UC116 calls to a cloud's metadata, UC117 events in the clear.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from undercroft.ops.checks.installation import check_library, check_settings
 from undercroft.ops.checks.policies import check_functions, check_policies
 from undercroft.ops.checks.tables import check_tables
 from undercroft.ops.parts import Parts
+from undercroft.outgoing.checks import check_calls
+from undercroft.webhooks.checks import check_webhooks
 
 
 def findings(house: Parts) -> list[Finding]:
@@ -35,6 +37,8 @@ def _all(house: Parts) -> Iterator[Finding]:
     yield from check_keys(house.keys, house.settings)
     yield from check_settings(house.settings, reflected=reflected)
     yield from check_mail(house.settings)
+    yield from check_calls(house.settings)
+    yield from check_webhooks(house.settings)
     if isinstance(house.engine, SQLiteEngine):
         yield from check_library(house.engine.library)
 
