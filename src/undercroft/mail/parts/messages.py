@@ -1,16 +1,20 @@
 """From a letter to the bytes that a server takes: both parts, attachments, headers that stay what they are.
 
-Source: RFC 5322, RFC 2045 and its like by the standard library's `email`; RFC 8058 for one-click unsubscribing; RFC
-3834 for `Auto-Submitted`, which tells answering machines to keep quiet.
+Written line by line, in the few shapes that there are: nothing that somebody wrote is ever parsed on its way. The
+standard library's `email` would read words as if they were encoded (`=?utf-8?q?=0D=0A?=`), and decode them into a
+header of their own; it also takes twenty times as long.
+
+Source: RFC 5322, RFC 2045 to 2047, RFC 2231 for names of files; RFC 8058 for one-click unsubscribing; RFC 3834 for
+`Auto-Submitted`, which tells answering machines to keep quiet.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from base64 import encodebytes
+from binascii import b2a_qp
+from collections.abc import Iterator, Sequence
 from email.header import Header
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import quote
 
@@ -21,9 +25,7 @@ from undercroft.models.mail import Attachment
 
 _MEDIA_TYPE = re.compile(r"([A-Za-z0-9!#$&^_.+-]{1,127})/([A-Za-z0-9!#$&^_.+-]{1,127})")
 _URL = re.compile(r"https://[!-;=?-~]+")
-# Bodies are encoded as seven bits, which every server takes. Headers that are given raw are left as they are.
-_POLICY = SMTP.clone(cte_type="7bit", refold_source="none")
-_UTF8 = _POLICY.clone(utf8=True)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _LONGEST_WORD = 70
 """Characters that stand in a line of a header as they are."""
 
@@ -31,23 +33,20 @@ _LONGEST_WORD = 70
 def message_of(letter: Letter, *, envelope_from: str | None = None) -> Message:
     """The letter as bytes, with its envelope; of one letter always the same. Raises `AddressFault`."""
     addresses = [letter.sender, letter.recipient, *([letter.reply_to] if letter.reply_to else [])]
-    wide = any(address.needs_utf8 for address in addresses)
-    mail = EmailMessage(policy=_UTF8 if wide else _POLICY)
-    for name, value in _headers(letter):
-        mail.set_raw(name, value)
-    mail.set_content(letter.text)
+    # Encoded, no line of a part holds "=_": a boundary is not to be found within one.
+    boundary = "=_" + re.sub(r"[^A-Za-z0-9]", "", letter.message_id)[:40]
+    body = _text("plain", letter.text)
     if letter.html:
-        mail.add_alternative(letter.html, subtype="html")
-    for attachment in letter.attachments:
-        _attach(mail, attachment)
-    _set_boundaries(mail, letter.message_id)
-    return Message(envelope_from or letter.sender.bare, letter.recipient.bare, mail.as_bytes(), wide)
+        body = _several("alternative", f"{boundary}_1", [body, _text("html", letter.html)])
+    if letter.attachments:
+        body = _several("mixed", f"{boundary}_0", [body, *(_file(each) for each in letter.attachments)])
+    head = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
+    wide = any(address.needs_utf8 for address in addresses)
+    return Message(envelope_from or letter.sender.bare, letter.recipient.bare, head.encode() + body, wide)
 
 
 def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
-    """Every header as it is written. Nothing here is read by `email` again: it would take words that somebody wrote as
-    if they were encoded (`=?utf-8?q?=0D=0A?=`), and decode them into a header of their own.
-    """
+    """Every header as it is written."""
     yield "From", header_of_address(letter.sender)
     yield "To", header_of_address(letter.recipient)
     if letter.reply_to is not None:
@@ -59,6 +58,29 @@ def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
     if letter.unsubscribe is not None:
         yield "List-Unsubscribe", f"<{check_unsubscribe(letter.unsubscribe)}>"
         yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
+    yield "MIME-Version", "1.0"
+
+
+def _text(kind: str, text: str) -> bytes:
+    """A part of text with its headers. Each line ends as in a mail, by which the encoder knows how to end its own."""
+    lines = _LINE_END.sub("\r\n", text if text.endswith(("\r", "\n")) else f"{text}\n")
+    head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    return head.encode() + b2a_qp(lines.encode())
+
+
+def _file(attachment: Attachment) -> bytes:
+    main, sub = check_attachment(attachment)
+    head = (
+        f"Content-Type: {main}/{sub}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-Disposition: attachment; filename*=utf-8''{quote(attachment.name, safe='')}\r\n\r\n"
+    )
+    return head.encode() + encodebytes(attachment.content).replace(b"\n", b"\r\n")
+
+
+def _several(kind: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+    head = f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\n'
+    between = f"--{boundary}\r\n".encode()
+    return head.encode() + b"".join(between + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
 
 
 def header_text(text: str, name: str) -> str:
@@ -79,14 +101,6 @@ def header_of_address(address: Address) -> str:
     return f"{encoded} <{address.bare}>"
 
 
-def _attach(mail: EmailMessage, attachment: Attachment) -> None:
-    main, sub = check_attachment(attachment)
-    mail.add_attachment(attachment.content, maintype=main, subtype=sub)
-    *_, part = mail.iter_parts()
-    del part["Content-Disposition"]
-    part.set_raw("Content-Disposition", f"attachment; filename*=utf-8''{quote(attachment.name, safe='')}")
-
-
 def check_attachment(attachment: Attachment) -> tuple[str, str]:
     """Both halves of its media type. Raises `AddressFault` for a type or a name that is none."""
     found = _MEDIA_TYPE.fullmatch(attachment.media_type)
@@ -105,10 +119,3 @@ def check_unsubscribe(url: str) -> str:
     if not _URL.fullmatch(url) or len(url) > 900:
         raise AddressFault("the address to unsubscribe must be a URL with https://")
     return url
-
-
-def _set_boundaries(mail: EmailMessage, message_id: str) -> None:
-    """Boundaries by the message's own id: what is sent again is the same to the byte, and so is its signature."""
-    seed = re.sub(r"[^A-Za-z0-9]", "", message_id)[:40]
-    for number, part in enumerate(each for each in mail.walk() if each.is_multipart()):
-        part.set_boundary(f"=_{seed}_{number}")
