@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from undercroft.app.blueprint import Blueprint
-from undercroft.app.databases import postgres_url
+from undercroft.app.databases import database_path, postgres_url
 from undercroft.base.clock import Clock
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.jobs.backends import Announcer
 from undercroft.jobs.backends.alone import Alone
+from undercroft.jobs.backends.neighbours import Neighbours
 from undercroft.jobs.service.background import Background
+from undercroft.jobs.service.office import Office
 from undercroft.jobs.service.outbox import Outbox
 from undercroft.jobs.service.scheduler import Scheduler
 from undercroft.jobs.service.worker import Worker
@@ -30,7 +33,8 @@ def background_of(
     works = settings.jobs.enabled and bool(jobs)
     worker = Worker(pipeline, jobs, clock, job_settings(settings), log) if works else None
     scheduler = Scheduler(pipeline.engine, outbox, app.schedules, clock, log) if works else None
-    return Background(outbox, _announcer(pipeline, settings, log), worker, scheduler)
+    office = Office(pipeline.engine, clock, app.schedules)
+    return Background(outbox, _announcer(pipeline, settings, log), worker, scheduler, office)
 
 
 def jobs_by_name(jobs: list[Job[Any, Any]]) -> dict[str, Job[Any, Any]]:
@@ -61,7 +65,7 @@ def job_settings(settings: Settings) -> JobSettings:
 def _announcer(pipeline: Pipeline, settings: Settings, log: Any) -> Announcer:
     url = postgres_url(settings)
     if url is None:
-        return Alone()
+        return Neighbours(database_path(settings), log) if hasattr(socket, "AF_UNIX") else Alone()
     from undercroft.jobs.backends.postgres import Notifier
 
     return Notifier(pipeline.engine, url, log)

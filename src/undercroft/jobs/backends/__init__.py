@@ -18,3 +18,7 @@ class Announcer(Protocol):
     def tell(self) -> None:
         """Say so to everybody. Called on the loop, right after a commit; never waits and never raises."""
         ...
+
+    async def say(self) -> None:
+        """Say so, and return once it is said: for a command that ends then. Never raises."""
+        ...

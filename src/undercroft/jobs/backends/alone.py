@@ -19,3 +19,6 @@ class Alone:
 
     def tell(self) -> None:
         self._heard()
+
+    async def say(self) -> None:
+        self._heard()

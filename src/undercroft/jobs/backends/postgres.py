@@ -53,13 +53,16 @@ class Notifier:
         else:
             self._again = True
 
+    async def say(self) -> None:
+        try:
+            await self._engine.write(lambda cursor: cursor.all(f"NOTIFY {CHANNEL}"))
+        except Fault as fault:
+            self._log.warning("jobs: nobody is told", code=fault.code, message=fault.message)
+
     async def _notify(self) -> None:
         while True:
             self._again = False
-            try:
-                await self._engine.write(lambda cursor: cursor.all(f"NOTIFY {CHANNEL}"))
-            except Fault as fault:
-                self._log.warning("jobs: nobody is told", code=fault.code, message=fault.message)
+            await self.say()
             await asyncio.sleep(_PAUSE)
             if not self._again:
                 return

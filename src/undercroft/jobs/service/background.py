@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from undercroft.jobs.backends import Announcer
+from undercroft.jobs.service.office import Office
 from undercroft.jobs.service.outbox import Outbox
 from undercroft.jobs.service.scheduler import Scheduler
 from undercroft.jobs.service.worker import Worker
@@ -17,7 +18,9 @@ class Background:
     outbox: Outbox
     announcer: Announcer
     worker: Worker | None
-    scheduler: Scheduler | None = None
+    scheduler: Scheduler | None
+    office: Office
+    """For those who look after it."""
 
     async def start(self) -> None:
         """Begin to work. Raises `SetupFault`."""

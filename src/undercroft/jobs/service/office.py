@@ -48,6 +48,7 @@ class Office:
 
     engine: Engine
     clock: Clock
+    schedules: Sequence[Schedule] = ()
     _statements: RecordStatements = field(init=False)
     _slots: SlotStatements = field(init=False)
 
@@ -76,12 +77,12 @@ class Office:
             raise NoSuchJob(f"no job has the id {job}", hint="Jobs that are done are kept only where `keep` says so.")
         return _record(rows[0])
 
-    async def upcoming(self, schedules: Sequence[Schedule], number: int = 3) -> list[Upcoming]:
+    async def upcoming(self, number: int = 3) -> list[Upcoming]:
         """Of each schedule the slot that fired last, and the next ones."""
         last = self._slots.last
         fired: dict[object, Any] = dict(await self.engine.write(lambda cursor: cursor.all(last.text)))
         now = microseconds(self.clock.now())
-        return [_upcoming(each, fired.get(each.job.name), now, number) for each in schedules]
+        return [_upcoming(each, fired.get(each.job.name), now, number) for each in self.schedules]
 
     # --- deciding ---
 
