@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from tests.api.webhook_house import WebhookHouse, webhook_house
+from tests import postgres
+from tests.api.webhook_house import HookBase, Invoice, WebhookHouse, webhook_house
 from tests.receiver import Answered, Got, receiving
+from undercroft import App
 from undercroft.base.clock import ManualClock
-from undercroft.base.faults import Fault
+from undercroft.base.faults import Fault, SetupFault
 from undercroft.base.secret import Secret
 from undercroft.webhooks.parts.schedule import ATTEMPTS, WAITS
 
@@ -163,6 +166,73 @@ async def test_a_name_that_turns_inside_is_not_called(tmp_path: Path, server: Se
             (attempt,) = await endpoints.attempts(delivery.id)
         assert (delivery.state, delivery.status, attempt.status) == ("waiting", None, None)
         assert attempt.error == "calls to this address are not allowed"
+
+
+# --- endpoints of the app's file ---
+
+
+def declaring(*to: str) -> App:
+    app = App(HookBase, title="Books")
+    for each in to:
+        app.notify(Invoice, "insert", "update", to=each)
+
+    @app.policy(Invoice, "select", "insert", "update")
+    def anyone(invoice: Any) -> Any:
+        """For the test everybody keeps the books."""
+        return invoice.id == invoice.id
+
+    return app
+
+
+async def test_an_endpoint_of_the_app_s_file(tmp_path: Path, server: Server) -> None:
+    secret = Secret("whsec_" + "QUJD" * 8)
+    async with receiving() as one, receiving() as two, kept_database(server) as url:
+        given = url | {"webhooks_endpoints": f"books={one.url}/x", "webhooks_secrets": f"books={secret.reveal()}"}
+        app = declaring("books", two.url)
+        async with webhook_house(tmp_path, None, app=app, given=given) as house:
+            assert (await house.request("POST", "/rest/v1/invoices", json={"id": 1, "amount": 1})).is_success
+            await house.settled()
+            assert believed(one.got[0], secret)["type"] == "invoices.inserted"
+            async with house.endpoints() as endpoints:
+                listed = {each.url: each for each in await endpoints.list()}
+            assert listed[one.url + "/x"].events == ("invoices.inserted", "invoices.updated")
+            assert believed(two.got[0], await house.secret(listed[two.url].id))
+            before = await house.secret(listed[two.url].id)
+        named = [((two.url,), [False, True]), (("books", two.url), [True, True]), (("books",), [True, False])]
+        for names, states in named:
+            async with webhook_house(tmp_path, None, app=declaring(*names), given=given) as house:
+                async with house.endpoints() as endpoints:
+                    found = {each.url: each.enabled for each in await endpoints.list()}
+                assert [found[one.url + "/x"], found[two.url]] == states
+                assert await house.secret(listed[two.url].id) == before
+                async with house.endpoints() as endpoints:
+                    await endpoints.change(listed[one.url + "/x"].id, description="looked at")
+
+
+async def test_what_somebody_turned_off_stays_off(tmp_path: Path) -> None:
+    for enabled in (True, False):
+        app = declaring("https://example.com/")
+        async with webhook_house(tmp_path, None, app=app) as house, house.endpoints() as endpoints:
+            (found,) = await endpoints.list()
+            assert found.enabled is enabled
+            await endpoints.change(found.id, enabled=False)
+
+
+@pytest.mark.parametrize("to", ["nobody", "http://169.254.169.254/", "ftp://example.com", "http://a:b@example.com/"])
+async def test_endpoints_of_the_app_s_file_that_are_none(tmp_path: Path, to: str) -> None:
+    with pytest.raises(SetupFault):
+        async with webhook_house(tmp_path, None, app=declaring(to)):
+            pass
+
+
+@asynccontextmanager
+async def kept_database(server: Server) -> AsyncIterator[dict[str, str]]:
+    """One database for several starts."""
+    if server is None:
+        yield {}
+        return
+    with postgres.database(server) as url:
+        yield {"database_url": url}
 
 
 # --- what fails ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -150,15 +150,21 @@ class WebhookHouse:
 
 @asynccontextmanager
 async def webhook_house(
-    folder: Path, server: str | None, *, clock: Clock | None = None, app: App | None = None, **given: str
+    folder: Path,
+    server: str | None,
+    *,
+    clock: Clock | None = None,
+    app: App | None = None,
+    given: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[WebhookHouse]:
-    """The app on a database of its own; `given` are settings by their names in the environment, without the prefix."""
+    """The app on a database of its own; settings by their names in the environment, without the prefix."""
     environment = {
         "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
         "UNDERCROFT_WEBHOOKS_SECRETS": NAMED,
         "UNDERCROFT_WEBHOOKS_HTTPS_ONLY": "false",
         "UNDERCROFT_OUTGOING_ALLOW": "127.0.0.1:*",
-    } | {f"UNDERCROFT_{name.upper()}": value for name, value in given.items()}
+    } | {f"UNDERCROFT_{name.upper()}": value for name, value in {**(given or {}), **settings}.items()}
     app = app or invoice_app()
     app.developing = True
     if server is None:

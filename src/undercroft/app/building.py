@@ -72,17 +72,19 @@ def build(
     client = client_of(settings, clock, log)
     pipeline.ports.http = Http(client)
     running: list[Running] = [client]
-    mailer = None
+    background, mailer = None, None
     rooms: dict[bytes, Room] = {}
     if not app.existing:
         webhooks = webhooks_of(app, settings, pipeline, client, clock, log)
         house_jobs += webhooks.jobs
         rooms[WEBHOOKS] = webhooks.room
+        running.append(webhooks.declared)
         mailer = mailer_of(app, settings, pipeline, clock, log, dev=dev)
         running.append(mailer)
         if mailer.backend is not None:
             house_jobs.append(mailer.job)
-        running.append(background_of(app, house_jobs, pipeline, settings, clock, log))
+        background = background_of(app, house_jobs, pipeline, settings, clock, log)
+        running.append(background)
     idempotency = idempotency_of(app, pipeline, settings, clock)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
@@ -109,5 +111,6 @@ def build(
         ),
         prepare=lambda: None if app.existing else bring_up(app, settings),
         running=running,
+        background=background,
         mailer=mailer,
     )

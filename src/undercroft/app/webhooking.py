@@ -24,6 +24,7 @@ from undercroft.pipeline.ports import not_here
 from undercroft.pipeline.run import Pipeline
 from undercroft.webhooks.parts.sealing import Sealer
 from undercroft.webhooks.routes import WebhooksRoom
+from undercroft.webhooks.service.declared import DeclaredEndpoints, declared_by
 from undercroft.webhooks.service.delivering import Deliverer
 from undercroft.webhooks.service.publishing import Publisher
 from undercroft.webhooks.service.receiving import Inbox, ready
@@ -42,6 +43,7 @@ class WebhookParts:
     room: WebhooksRoom
     publisher: Publisher
     jobs: list[Job[Any, Any]]
+    declared: DeclaredEndpoints
 
 
 def webhooks_of(
@@ -57,7 +59,9 @@ def webhooks_of(
     pipeline.ports.publish = publisher
     pipeline.ports.webhooks = publisher.endpoints
     jobs = [deliver, tidy, *(source.job for source in sources.values())]
-    return WebhookParts(WebhooksRoom(inbox, body_limit=settings.webhooks.body_limit), publisher, jobs)
+    given = settings.webhooks
+    declared = DeclaredEndpoints(room, declared_by(app.notifications, given.endpoints, given.secrets, room))
+    return WebhookParts(WebhooksRoom(inbox, body_limit=given.body_limit), publisher, jobs, declared)
 
 
 def room_of(settings: Settings, pipeline: Pipeline, clock: Clock) -> Room:

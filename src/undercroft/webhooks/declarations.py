@@ -72,12 +72,21 @@ class WebhookDeclarations:
         return declare
 
     def notify(
-        self, table: Any, *verbs: HookVerb, event: str | None = None, payload: Callable[[Any], Any] | None = None
+        self,
+        table: Any,
+        *verbs: HookVerb,
+        event: str | None = None,
+        payload: Callable[[Any], Any] | None = None,
+        to: str | None = None,
     ) -> None:
         """Publish an event at each change of a table: `posts.inserted`, `posts.updated`, `posts.deleted`, or `event`.
 
-        `payload` makes the event's data of the row; left out, it is the row's columns without those that are hidden
-        from anybody. Writes of such a table are made row by row, as with any hook.
+        Every endpoint that asks for it gets it. Writes of such a table are made row by row, as with any hook.
+
+        Args:
+            payload: makes the event's data of the row; left out, it is the row's columns without those that are hidden
+                from anybody.
+            to: an endpoint that is to be there for it: a URL, or a name of `[webhooks.endpoints]`.
 
         Raises:
             SetupFault: for a verb or a name that is none.
@@ -91,4 +100,4 @@ class WebhookDeclarations:
                 named = check_name(event or f"{name}.{_PAST[verb]}")
             except Fault as fault:
                 raise SetupFault(f"{source}: {fault.message}") from None
-            self.notifications.append(Notification(name, verb, named, payload, source))
+            self.notifications.append(Notification(name, verb, named, payload, source, to))

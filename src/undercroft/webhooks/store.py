@@ -41,6 +41,9 @@ class Statements:
     change_endpoint: Prepared
     remove_endpoint: Prepared
     disable: Prepared
+    declared: Prepared
+    add_declared: Prepared
+    set_declared: Prepared
     add_event: Prepared
     event: Prepared
     add_delivery: Prepared
@@ -62,7 +65,7 @@ class Statements:
 def statements(dialect: Dialect) -> Statements:
     """The statements as this engine reads them."""
     insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-    elements = {**_endpoints(), **_sending(), **_looking(), **_receiving(insert), **_purging()}
+    elements = {**_endpoints(), **_declared(insert), **_sending(), **_looking(), **_receiving(insert), **_purging()}
     return Statements(**{each.name: prepare(elements[each.name], dialect) for each in fields(Statements)})
 
 
@@ -95,6 +98,21 @@ def _endpoints() -> dict[str, sa.ClauseElement]:
         ),
         "disable": changed.values(enabled=sa.false(), disabled=_word("disabled")).returning(table.c.id),
         "remove_endpoint": sa.delete(table).where(this).returning(table.c.id),
+    }
+
+
+def _declared(insert: Any) -> dict[str, sa.ClauseElement]:
+    table = ENDPOINTS
+    told = sa.select(table.c.id, table.c.uid, table.c.url, table.c.events, table.c.enabled, table.c.disabled)
+    given = _all(table, "uid", "url", "events", "secrets", "description", "created")
+    added = insert(table).values(given).on_conflict_do_nothing(index_elements=[table.c.uid])
+    changed = (
+        sa.update(table).where(table.c.id == _given("id")).values(_all(table, "url", "events", "enabled", "disabled"))
+    )
+    return {
+        "declared": told.where(table.c.uid.like(_word("mark"))),
+        "add_declared": added.returning(table.c.id),
+        "set_declared": changed.returning(table.c.id),
     }
 
 

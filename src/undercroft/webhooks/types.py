@@ -140,6 +140,8 @@ class Notification:
     payload: Callable[[Any], Any] | None
     """None for the row's columns, without those that are hidden from anybody."""
     source: str
+    to: str | None = None
+    """An endpoint of the app's own that is to have it: a URL, or a name of `[webhooks.endpoints]`."""
 
 
 Secrets = Mapping[str, Secret]

@@ -56,6 +56,9 @@ class Webhooks(Section):
     secrets: Annotated[dict[str, Secret], BeforeValidator(_by_name)] = Field(default={})
     """Secrets of those who send events, by the names that the app's verifiers give them: `stripe =
     "env(STRIPE_SECRET)"`. In the environment: `stripe=…,github=…`."""
+    endpoints: Annotated[dict[str, Secret], BeforeValidator(_by_name)] = Field(default={})
+    """Addresses to which the app sends events, by the names that `app.notify(…, to=…)` gives them; a secret of the same
+    name signs them. In the environment: `billing=https://…,search=…`."""
     encryption_key: Secret | None = None
     """The key under which the secrets of endpoints are stored, at least 32 bytes; without it, the one made in the data
     directory. Servers that share a database share it too."""
