@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Engine
+from undercroft.jobs.service.background import Background
 from undercroft.mail.service import Mailer
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.run import Pipeline
@@ -50,8 +51,9 @@ class House:
     beside: Beside | None = None
     running: list[Running] = field(default_factory=list)
     """Started in this order behind the engine, stopped in the other one before it."""
+    background: Background | None = None
+    """The outbox; None over an existing database, as is"""
     mailer: Mailer | None = None
-    """None over an existing database."""
 
     async def start(self) -> None:
         self.prepare()

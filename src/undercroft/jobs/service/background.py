@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from undercroft.jobs.backends import Announcer
@@ -9,6 +10,10 @@ from undercroft.jobs.service.office import Office
 from undercroft.jobs.service.outbox import Outbox
 from undercroft.jobs.service.scheduler import Scheduler
 from undercroft.jobs.service.worker import Worker
+from undercroft.jobs.tables import RUNNING, WAITING
+
+_LOOK = 0.02
+"""Seconds between two looks at whether all is done."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,3 +43,16 @@ class Background:
         if self.worker is not None:
             await self.worker.stop()
         await self.announcer.stop()
+
+    async def settled(self, seconds: float = 10.0) -> None:
+        """Wait until nothing waits and nothing runs, for tests: what is to be done later, or held, stays.
+
+        Raises `TimeoutError` after so many seconds, and `DatabaseFault`.
+        """
+        async with asyncio.timeout(seconds):
+            while await self._busy():  # noqa: ASYNC110  # workers of other processes tell nobody
+                await asyncio.sleep(_LOOK)
+
+    async def _busy(self) -> bool:
+        counts = await self.office.counts()
+        return any(state in (WAITING, RUNNING) for states in counts.values() for state in states)
