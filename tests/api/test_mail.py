@@ -192,12 +192,23 @@ async def test_a_mail_is_one_worker_s_until_its_lease_ends(tmp_path: Path, serve
         await asyncio.gather(lost, return_exceptions=True)
         assert await house.states() == {mail: "sending"}
         backend.gate.set()
-        assert await house.mailer.deliver(mail) == pytest.approx(600, abs=1)
+        assert await house.mailer.deliver(mail) == pytest.approx(120, abs=1)
         assert len(backend.sent) == 1
-        clock.advance(601)
+        clock.advance(121)
         assert await house.mailer.deliver(mail) is None
         assert await house.states() == {mail: "sent"}
         assert len({message.content for message in backend.sent}) == 1, "the copies can be told by their Message-ID"
+
+
+async def test_a_server_that_is_slower_than_the_lease_is_given_up(tmp_path: Path, server: Server) -> None:
+    async with mail_house(tmp_path, server, jobs_enabled=False, timeout="50ms") as house:
+        backend = house.mailer.backend = Scripted()
+        backend.gate = asyncio.Event()
+        mail = await house.mail()
+        wait = await house.mailer.deliver(mail)
+        assert wait is not None
+        assert wait >= 15
+        assert await house.rows("mails", "state, answer") == [("waiting", "the hand-over took too long")]
 
 
 async def test_who_comes_back_late_writes_nothing_down(tmp_path: Path, server: Server) -> None:
@@ -208,7 +219,7 @@ async def test_who_comes_back_late_writes_nothing_down(tmp_path: Path, server: S
         mail = await house.mail()
         late = asyncio.create_task(house.mailer.deliver(mail))
         await house.until(lambda: asyncio.sleep(0, backend.sent))
-        clock.advance(601)
+        clock.advance(121)
         backend.answers = [Refused("550 5.1.1 late", bounce=True)]
         house.mailer.backend = Scripted()
         assert await house.mailer.deliver(mail) is None

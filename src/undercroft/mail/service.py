@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -205,7 +206,10 @@ class Mailer:
         if self.backend is None:
             return await self._again(mail, lease, words, "no mail server is set", None)
         try:
-            taken = await self.backend.send(self.message(words))
+            async with asyncio.timeout(self.settings.lease * 0.9):
+                taken = await self.backend.send(self.message(words))
+        except TimeoutError:
+            return await self._again(mail, lease, words, "the hand-over took too long", None)
         except Fault as fault:
             await self._end(Ending(mail, lease, FAILED, self._now(), None, fault.message))
             raise

@@ -21,6 +21,8 @@ _KINDS: Mapping[str, tuple[Security, int]] = {
     "smtp+plain": ("none", 25),
 }
 _HINT = "smtps://user:password@host, smtp://… for STARTTLS, or smtp+plain://… in the clear; signs in a password as %40"
+LEASE = 4
+"""For how many answers of a server one worker has a mail."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -78,6 +80,7 @@ def mail_settings(settings: Settings, read: Callable[[str], Address], *, stand_i
         recipient_limit=mail.recipient_limit,
         recipient_period=mail.recipient_period,
         size_limit=mail.size_limit,
+        lease=LEASE * mail.timeout,
         give_up=mail.give_up,
         keep=mail.keep,
     )

@@ -127,8 +127,8 @@ class MailSettings:
     recipient_limit: int | None = 30
     recipient_period: float = 3600.0
     size_limit: int = 10 * 1024 * 1024
-    lease: float = 600.0
-    """How long one hand-over may take, at most."""
+    lease: float = 120.0
+    """For how long one worker has a mail; a hand-over takes nine tenths of it at most."""
     give_up: float = 172_800.0
     """How long servers are asked again."""
     keep: float = 2_592_000.0

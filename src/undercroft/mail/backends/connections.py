@@ -114,7 +114,8 @@ class Connections:
             await client.mail(message.envelope_from, options=_options(client, message), encoding="utf-8")
             await client.rcpt(message.envelope_to, encoding="utf-8")
             handed = True
-            answer = await client.data(message.content)
+            # Patience here is what keeps a mail from being taken twice.
+            answer = await client.data(message.content, timeout=self._timeout * 2)
         except SMTPResponseException as error:
             found = meaning(_STAGES.get(type(error), "connect"), error.code, error.message)
             await self._reset(client, good=found != "server")
