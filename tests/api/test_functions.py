@@ -542,7 +542,7 @@ def test_a_stream_that_fails_before_its_first_piece_is_an_ordinary_fault(shop: P
 def test_a_stream_that_cannot_begin_is_closed(shop: Place, how: str, status: int) -> None:
     CLOSED.clear()
     assert shop.ask(call(f"closes?how={how}"), ADA).status == status
-    assert CLOSED == [how]
+    assert [how] == CLOSED
 
 
 def test_a_stream_of_which_nobody_wants_the_body_is_closed(shop: Place) -> None:

@@ -228,6 +228,25 @@ def test_where_nobody_is_let_in_without_a_key_public_pages_are_shown(tmp_path: A
         assert place.ask(get("/assets/logo.svg")).status == 200
 
 
+def test_nobody_listens_to_web_sockets(site: Place) -> None:
+    said: list[Any] = []
+
+    async def knock(path: str) -> None:
+        scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "headers": [], "root_path": ""}
+
+        async def receive() -> Any:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            said.append(message["type"])
+
+        await site.app(scope, receive, send)
+
+    for path in ("/", "/nothing", "/assets/logo.svg"):
+        site.run(knock(path))
+    assert said == ["websocket.close"] * 3
+
+
 # ---------------------------------------------------------------- declarations
 
 
