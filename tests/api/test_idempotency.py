@@ -12,6 +12,7 @@ import pytest
 
 from tests.api.orders import FULL, ada, ben, orders
 from tests.api.scenario import Persona, Place, Reply, Request, get, send
+from undercroft import Fault
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.keys import Claim
 
@@ -239,8 +240,8 @@ def test_the_database_decides_where_nothing_else_does(place: Place, kind: str, m
     """As between two processes, which do not know of each other's requests."""
 
     @asynccontextmanager
-    async def nobody_waits(self: Idempotency, claim: Claim) -> AsyncIterator[None]:
-        yield
+    async def nobody_waits(self: Idempotency, claim: Claim) -> AsyncIterator[bool]:
+        yield False
 
     async def nothing_known(self: Idempotency, claim: Claim) -> None:
         return None
@@ -264,6 +265,29 @@ def check_one_effect(place: Place, replies: list[Reply], request: Request, kind:
         assert place.sql("select count(*) from order_notes where said = ?", f"line {name}") == [(1,)]
     else:
         assert stored(place, body["title"]) == 1
+
+
+def test_a_kept_answer_comes_before_what_would_refuse_the_request_now(place: Place) -> None:
+    """The app has changed since: the column is gone, or the policy that let the row in."""
+    request = keyed(send("POST", "/rest/v1/orders", {"title": fresh()}, FULL), fresh())
+    first = place.ask(request, ada)
+    assert first.status == 201
+    room = place.house.door.room_of(b"/rest/v1/orders")
+    assert room is not None
+    pipeline = place.house.pipeline
+
+    def refused(*args: Any, **options: Any) -> Any:
+        raise Fault("gone", code="PGRST204")
+
+    patch = pytest.MonkeyPatch()
+    with patch.context() as changed:
+        changed.setattr(type(pipeline), "prepare_write", refused)
+        assert place.ask(send("POST", "/rest/v1/orders", {"title": fresh()}), ada).code == "PGRST204"
+        again = place.ask(request, ada)
+        assert plain(again) == first
+        assert again.header(REPLAYED) == "true"
+        other = keyed(send("POST", "/rest/v1/orders", {"title": fresh()}, FULL), fresh())
+        assert place.ask(other, ada).code == "PGRST204"
 
 
 def test_two_requests_of_one_key_at_once(place: Place) -> None:

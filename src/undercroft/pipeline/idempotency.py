@@ -45,20 +45,29 @@ class Idempotency:
         self._lines: dict[tuple[str, str], _Line] = {}
         self._taken = 0
 
-    async def answer(self, claim: Claim, work: Callable[[Once], Awaitable[Kept]]) -> Kept:
+    async def answer(self, claim: Claim, work: Callable[[Once], Awaitable[Kept]], *, ask: bool = False) -> Kept:
         """The answer to a request: the kept one, or that of `work`, which takes and keeps it in its transaction.
 
-        Requests of one key wait for one another here, where they hold nothing of the database meanwhile. Raises
-        `PipelineFault` UC422 and UC409, and what `work` raises.
+        Requests of one key wait for one another here, where they hold nothing of the database meanwhile. A kept answer
+        comes before whatever `work` is refused for now; `ask` for it first, where `work` does more than can be undone.
+        Raises `PipelineFault` UC422 and UC409, and what `work` raises.
         """
-        async with self._in_line(claim):
+        async with self._in_line(claim) as waited:
+            kept = await self._known(claim) if ask or waited else None
+            if kept is None:
+                kept = await self._carried_out(claim, work)
+                await self._sweep()
+            return kept
+
+    async def _carried_out(self, claim: Claim, work: Callable[[Once], Awaitable[Kept]]) -> Kept:
+        try:
+            return await work(self._once(claim))
+        except Replayed as before:
+            return before.kept
+        except Fault:
             kept = await self._known(claim)
             if kept is None:
-                try:
-                    kept = await work(self._once(claim))
-                except Replayed as before:
-                    kept = before.kept
-                await self._sweep()
+                raise
             return kept
 
     async def calling(
@@ -75,7 +84,7 @@ class Idempotency:
                 await transaction.perform(lambda cursor: taken.end(cursor, kept))
             return kept
 
-        return await self.answer(claim, once)
+        return await self.answer(claim, once, ask=True)
 
     def _once(self, claim: Claim) -> Once:
         now = self._now()
@@ -110,13 +119,15 @@ class Idempotency:
         return round(self._clock.timestamp() * 1_000_000)
 
     @asynccontextmanager
-    async def _in_line(self, claim: Claim) -> AsyncIterator[None]:
+    async def _in_line(self, claim: Claim) -> AsyncIterator[bool]:
+        """Alone with a key, and whether others of this process were before."""
         name = (claim.scope, claim.key)
         line = self._lines.setdefault(name, _Line())
+        waited = line.people > 0
         line.people += 1
         try:
             async with line.lock:
-                yield
+                yield waited
         finally:
             line.people -= 1
             if not line.people:
