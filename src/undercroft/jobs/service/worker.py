@@ -137,7 +137,14 @@ class Worker:
         ended, self._ended = self._ended, []
         now = microseconds(self.clock.now())
         lease = now + round(self.settings.lease * MICROSECONDS)
-        return TurnRequest(self.id, now, lease, room if self._claiming else 0, ended, may_suspect=self._suspect is None)
+        free = not self._has_suspect()
+        return TurnRequest(self.id, now, lease, room if self._claiming else 0, ended, may_suspect=free)
+
+    def _has_suspect(self) -> bool:
+        """Whether a job that has taken a worker down waits or runs here; it may have been given back meanwhile."""
+        if self._suspect is None or self._suspect in self._running:
+            return self._suspect is not None
+        return any(each.id == self._suspect for each in self._queue)
 
     def _until(self, next_due: int | None) -> float:
         if next_due is None:
