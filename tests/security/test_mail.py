@@ -109,8 +109,28 @@ INJECTED = "X-Injected: yes"
 
 
 @pytest.mark.parametrize("field", ["to", "name", "subject", "data", "reply_to", "unsubscribe", "file", "type", "key"])
-@pytest.mark.parametrize("line", BREAKS, ids=[repr(line) for line in BREAKS])
-async def test_no_field_brings_a_header_of_its_own(tmp_path: Path, field: str, line: str) -> None:
+async def test_no_field_brings_a_header_of_its_own(tmp_path: Path, field: str) -> None:
+    refused = 0
+    async with mail_server() as server:
+        url = f"smtp+plain://127.0.0.1:{server.port}"
+        async with mail_house(tmp_path, None, backend="smtp", servers=url, recipient_limit=0) as house:
+            for line in BREAKS:
+                server.taken.clear()
+                to, given = poisoned(field, line)
+                code = await refusal(house, to, given)
+                await house.settled()
+                if code is None:
+                    (content,) = server.taken
+                    assert_no_header(content, body_too=field != "data")
+                else:
+                    assert (code, server.taken) == ("22023", []), line
+                    refused += 1
+    assert all(recipients == ["ada@example.com"] for _, recipients in server.envelopes)
+    assert refused or field == "key"
+
+
+def poisoned(field: str, line: str) -> tuple[str, dict[str, Any]]:
+    """A recipient and wishes, one of which would like to be a header."""
     poison = f"x{line}{INJECTED}{line}Bcc: eve@example.com{line}{line}body"
     given: dict[str, Any] = {"name": "Ada"}
     to = "ada@example.com"
@@ -131,24 +151,17 @@ async def test_no_field_brings_a_header_of_its_own(tmp_path: Path, field: str, l
             given["attachments"] = [Attachment(poison, "text/plain", b"x")]
         case "type":
             given["attachments"] = [Attachment("a.txt", f"text/plain{line}{INJECTED}", b"x")]
-    async with mail_server() as server:
-        url = f"smtp+plain://127.0.0.1:{server.port}"
-        async with mail_house(tmp_path, None, backend="smtp", servers=url) as house:
-            refused = await refusal(house, to, given)
-            await house.settled()
-    if refused is not None:
-        assert refused == "22023"
-        assert server.taken == []
-        return
-    (content,) = server.taken
-    ((_, recipients),) = server.envelopes
-    assert recipients == ["ada@example.com"]
+    return to, given
+
+
+def assert_no_header(content: bytes, *, body_too: bool) -> None:
+    """No header of a message, and of its parts, is anybody's but ours."""
     head = content.partition(b"\r\n\r\n")[0]
     names = [part.partition(b":")[0].lower() for part in head.split(b"\r\n") if part[:1] not in (b" ", b"\t")]
     assert b"x-injected" not in names
     assert b"bcc" not in names
     assert len(names) == len(set(names))
-    if field != "data":  # whose line ends are the body's own
+    if body_too:  # what is data may have lines of its own in the body
         assert not any(each.lower().startswith(b"x-injected") for each in content.split(b"\r\n"))
     read = message_from_bytes(content, policy=SMTP)
     assert read["X-Injected"] is None

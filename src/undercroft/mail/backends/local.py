@@ -54,7 +54,7 @@ class ConsoleBackend(_Still):
     async def send(self, message: Message) -> Taken:
         mail = read_message(message)
         body = mail.get_body(("plain",))
-        text = body.get_content() if body is not None else ""
+        text = body.get_content().replace("\r\n", "\n") if body is not None else ""
         heads = "".join(f"{name}: {mail[name]}\n" for name in ("From", "To", "Subject"))
         files = "".join(f"[{part.get_filename()}, {part.get_content_type()}]\n" for part in mail.iter_attachments())
         self._write(_harmless(f"{heads}\n{text}{files}\n"))
