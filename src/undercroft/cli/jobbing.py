@@ -9,14 +9,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from undercroft.base.faults import SetupFault
-from undercroft.cli.loading import USUAL
-from undercroft.cli.options import Common, open_app, read_settings
+from undercroft.cli.options import Common, of_a_file, open_app, read_settings
 from undercroft.cli.telling import columns, paint, say, say_json
 
 if TYPE_CHECKING:
@@ -159,7 +155,7 @@ async def open_office(options: Common) -> AsyncIterator[tuple[Office, Announcer]
     from undercroft.app import build
     from undercroft.jobs.service.background import Background
 
-    opened = open_app(_of_a_file(options), read_settings(options))
+    opened = open_app(of_a_file(options), read_settings(options))
     if opened.app.existing:
         raise SetupFault("a database that is served as it is has no outbox", hint="Name an app: --app app.py")
     opened.app.migrations = opened.migrations
@@ -171,12 +167,6 @@ async def open_office(options: Common) -> AsyncIterator[tuple[Office, Announcer]
         yield background.office, background.announcer
     finally:
         await house.engine.close()
-
-
-def _of_a_file(options: Common) -> Common:
-    """Jobs are an app's: its usual file counts also beside a database that is named."""
-    file = next((name for name in USUAL if Path(name).is_file()), None)
-    return options if options.app is not None or file is None else msgspec.structs.replace(options, app=file)
 
 
 def as_value(job: JobRecord) -> dict[str, Any]:

@@ -89,6 +89,14 @@ class Opened(msgspec.Struct, frozen=True):
         return self.folder / "migrations" if self.folder is not None else None
 
 
+def of_a_file(options: Common) -> Common:
+    """For what only an app has: its usual file counts also beside a database that is named."""
+    from undercroft.cli.loading import USUAL
+
+    file = next((name for name in USUAL if Path(name).is_file()), None)
+    return options if options.app is not None or file is None else msgspec.structs.replace(options, app=file)
+
+
 def open_with_policies(options: Common, settings: Settings) -> Opened:
     """As `open_app`, for what tells of policies. Raises `SetupFault` for a database that has its own."""
     from undercroft.app.databases import is_served

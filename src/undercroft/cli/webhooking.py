@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from undercroft.cli.options import Common, open_app, read_settings
+from undercroft.base.faults import SetupFault
+from undercroft.cli.options import Common, of_a_file, open_app, read_settings
 from undercroft.cli.telling import columns, say, say_json
 
 if TYPE_CHECKING:
@@ -104,20 +105,22 @@ def tell_attempts(options: Common, delivery: int, *, as_json: bool) -> None:
 
 def replay_delivery(options: Common, delivery: int) -> None:
     """Ask for a delivery once more. Raises `Fault` where there is none."""
-    _with(options, lambda endpoints: endpoints.replay(delivery))
+    _with(options, lambda endpoints: endpoints.replay(delivery), announce=True)
     say(f"delivery {delivery} will be made again")
 
 
-def _with(options: Common, work: Callable[[Endpoints], Awaitable[T]]) -> T:
-    """Do something with the endpoints of an app, in one transaction."""
-    return asyncio.run(_worked(options, work))
+def _with(options: Common, work: Callable[[Endpoints], Awaitable[T]], *, announce: bool = False) -> T:
+    """Do something with the endpoints of an app, in one transaction; `announce` tells workers that there is work."""
+    return asyncio.run(_worked(options, work, announce=announce))
 
 
-async def _worked(options: Common, work: Callable[[Endpoints], Awaitable[T]]) -> T:
+async def _worked(options: Common, work: Callable[[Endpoints], Awaitable[T]], *, announce: bool) -> T:
     from undercroft.access.actor import SERVICE
     from undercroft.app import build
 
-    opened = open_app(options, read_settings(options))
+    opened = open_app(of_a_file(options), read_settings(options))
+    if opened.app.existing:
+        raise SetupFault("a database that is served as it is has no webhooks", hint="Name an app: --app app.py")
     opened.app.migrations = opened.migrations
     house = build(opened.app, opened.settings)
     house.prepare()
@@ -125,7 +128,10 @@ async def _worked(options: Common, work: Callable[[Endpoints], Awaitable[T]]) ->
     await house.engine.start()
     try:
         async with house.pipeline.calling(SERVICE) as calling:
-            return await work(calling.context.webhooks)
+            done = await work(calling.context.webhooks)
+        if announce and house.background is not None:
+            await house.background.announcer.say()
+        return done
     finally:
         await house.engine.close()
 
