@@ -47,10 +47,23 @@ class Desk:
         self.entered = asyncio.Event()
 
     @property
+    def background(self) -> Background:
+        return next(part for part in self.house.running if isinstance(part, Background))
+
+    @property
     def worker(self) -> Worker:
-        background = next(part for part in self.house.running if isinstance(part, Background))
-        assert background.worker is not None
-        return background.worker
+        assert self.background.worker is not None
+        return self.background.worker
+
+    async def retry(self, *jobs: int) -> list[int]:
+        done = await self.office.retry(jobs)
+        await self.background.announcer.say()
+        return done
+
+    async def retry_dead(self, name: str | None = None) -> list[int]:
+        done = await self.office.retry_dead(name)
+        await self.background.announcer.say()
+        return done
 
     async def enqueue(self, *calls: Planned, then: Planned | None = None) -> list[int]:
         async with self.house.pipeline.calling(SERVICE) as calling:
@@ -99,7 +112,7 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         await asyncio.sleep(60)
         ctx.session.add(Effect(what=what))
 
-    given = {"UNDERCROFT_DATABASE_DATA": str(tmp_path), "UNDERCROFT_JOBS_LEASE": "0.5"}
+    given = {"UNDERCROFT_DATABASE_DATA": str(tmp_path), "UNDERCROFT_JOBS_LEASE": "0.5", "UNDERCROFT_JOBS_POLL": "600"}
     if request.param == "postgres":
         given["UNDERCROFT_DATABASE_URL"] = request.getfixturevalue("postgres_url")
     given["UNDERCROFT_SERVER_DRAIN"] = "0.1"
@@ -120,7 +133,7 @@ async def test_a_dead_job_tells_why_and_is_done_when_it_is_tried_again(desk: Des
     assert "ValueError: no that" in str(found.error)
     assert await desk.office.counts() == {"fail": {"dead": 1}}
     desk.fails = False
-    assert await desk.office.retry([job]) == [job]
+    assert await desk.retry(job) == [job]
     await desk.until(lambda: _is(desk, job, "gone"))
     assert await desk.effects() == ["that"]
 
@@ -129,9 +142,9 @@ async def test_all_dead_ones_of_a_name(desk: Desk) -> None:
     jobs = await desk.enqueue(*(desk.jobs["fail"].call(str(number)) for number in range(5)))
     for job in jobs:
         await desk.until(partial(_is, desk, job, "dead"))
-    assert await desk.office.retry_dead("write") == []
+    assert await desk.retry_dead("write") == []
     desk.fails = False
-    assert await desk.office.retry_dead("fail") == jobs
+    assert await desk.retry_dead("fail") == jobs
     await desk.until(lambda: _is(desk, jobs[-1], "gone"))
 
 
@@ -141,18 +154,18 @@ async def test_of_several_dead_ones_with_one_key_the_latest(desk: Desk) -> None:
     (second,) = await desk.enqueue(desk.jobs["fail"].call("same"))
     await desk.until(lambda: _is(desk, second, "dead"))
     desk.fails = False
-    assert await desk.office.retry_dead() == [second]
+    assert await desk.retry_dead() == [second]
     await desk.until(lambda: _is(desk, second, "gone"))
-    assert await desk.office.retry_dead() == [first]
+    assert await desk.retry_dead() == [first]
 
 
 async def test_one_that_is_there_already_is_not_made_twice_by_trying_again(desk: Desk) -> None:
     (first,) = await desk.enqueue(desk.jobs["fail"].call("same"))
     await desk.until(lambda: _is(desk, first, "dead"))
     (second,) = await desk.enqueue(desk.jobs["fail"].options(delay="1h").call("same"))
-    assert await desk.office.retry_dead() == []
+    assert await desk.retry_dead() == []
     with pytest.raises(DatabaseFault) as refused:
-        await desk.office.retry([first])
+        await desk.retry(first)
     assert refused.value.code == "23505"
     assert await desk.state(second) == "later"
 
@@ -174,7 +187,7 @@ async def test_what_was_cancelled_comes_back_in_its_order(desk: Desk) -> None:
     write = desk.jobs["write"]
     job = await desk.chain(write.options(delay="1h").call("one"), write.call("two"), write.call("three"))
     cancelled = await desk.office.cancel([job])
-    assert await desk.office.retry([job]) == [job]
+    assert await desk.retry(job) == [job]
     await desk.until(lambda: _is(desk, cancelled[2], "gone"))
     assert await desk.effects() == ["one", "two", "three"]
 
@@ -185,7 +198,7 @@ async def test_a_job_that_is_over_is_not_cancelled_and_nothing_else_either(desk:
         await desk.office.cancel([later, 424242])
     assert await desk.state(later) == "later"
     with pytest.raises(NoSuchJob):
-        await desk.office.retry([later])
+        await desk.retry(later)
     with pytest.raises(NoSuchJob):
         await desk.office.shown(424242)
 
@@ -221,6 +234,24 @@ async def test_a_suspect_that_was_given_back_does_not_keep_others_from_running(d
     for job in jobs:
         await desk.until(partial(_is, desk, job, "gone"))
     assert sorted(await desk.effects()) == ["0", "1", "2"]
+
+
+async def test_others_enqueue_by_sql(desk: Desk) -> None:
+    """The columns' defaults say all but name and arguments; on PostgreSQL a NOTIFY wakes the workers."""
+    postgres = desk.house.engine.dialect.name == "postgresql"
+    table = "undercroft.jobs" if postgres else '"undercroft.jobs"'
+    insert = f"INSERT INTO {table} (name, arguments) VALUES ('write', '{{\"what\": \"by hand\"}}')"
+    await desk.house.engine.write(lambda cursor: cursor.all(insert))
+    if postgres:
+        await desk.house.engine.write(lambda cursor: cursor.all("NOTIFY undercroft_jobs"))
+    else:
+        await desk.background.announcer.say()
+
+    async def written() -> bool:
+        return await desk.effects() == ["by hand"]
+
+    await desk.until(written)
+    assert await desk.office.counts() == {}
 
 
 async def test_other_code_has_no_job(desk: Desk) -> None:
