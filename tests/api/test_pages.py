@@ -150,6 +150,14 @@ def test_a_form_is_shown_sent_and_done(site: Place) -> None:
     assert written(site) == ["Hello", "Again"]
 
 
+def test_a_body_of_a_get_is_no_form(site: Place) -> None:
+    """It would be one that nobody asked a token of."""
+    for method in ("GET", "HEAD"):
+        reply = site.ask(Request(method, "/notes/new", [FORM], b"text=unasked"))
+        assert reply.status == 200
+    assert written(site) == []
+
+
 def test_a_form_with_mistakes_is_shown_again(site: Place) -> None:
     browser = Browser(site)
     browser.get("/notes/new")
@@ -263,6 +271,12 @@ def test_what_is_wrong_is_said_at_once(tmp_path: Any) -> None:
         app.page("/{slug}")(page)
     with pytest.raises(SetupFault, match="there is no folder"):
         app.static("/x", "nowhere")
+
+    async def needs(ctx: Context, form: str) -> Page:
+        return Page("x.html")
+
+    with pytest.raises(SetupFault, match="is asked for by GET, and must do without `form`"):
+        app.page("/needs", methods=("GET", "POST"))(needs)
     app.page("/docs/mine")(page)
     with pytest.raises(SetupFault, match="where something else stands"), Place(app, tmp_path):
         pass

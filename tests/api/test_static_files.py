@@ -209,7 +209,7 @@ def test_what_is_never_served(files: Place, path: str) -> None:
 
 
 def test_a_single_page_application(files: Place) -> None:
-    for path in ("/", "/settings", "/users/7/edit"):
+    for path in ("/", "/settings", "/settings/", "/users/7/edit"):
         reply = files.ask(get(path, HTML))
         assert (reply.status, reply.body) == (200, b"<title>App</title>"), path
         assert reply.header("cache-control") == "no-cache"
@@ -244,7 +244,10 @@ def test_hashed_folders_of_an_application(tmp_path: Path) -> None:
     with Place(site_app(), tmp_path) as place:
         reply = place.ask(get("/app/assets/index-abc123.js"))
         assert (reply.status, reply.header("cache-control")) == (200, FOREVER)
-        assert place.ask(get("/app/anything", HTML)).status == 200
+        for path in ("/app", "/app/", "/app/anything", "/app/any/thing/"):
+            assert place.ask(get(path, HTML)).status == 200, path
+        assert place.ask(get("/app/", ("accept", "image/png"))).status == 404
+        assert place.ask(get("/app//", HTML)).status == 404
         assert place.ask(get("/application", HTML)).status == 404
 
 

@@ -61,6 +61,11 @@ class PageDeclarations:
             handler = read_handler(run, payload="form", segments=names_of(path, source))
             if handler.streams:
                 raise SetupFault(f"{source}: a page is rendered as a whole; a function may stream")
+            form = handler.payload
+            if "GET" in found and form is not None and not (form.optional or form.has_default):
+                raise SetupFault(
+                    f"{source}: {path} is asked for by GET, and must do without `form`: form: … | None = None"
+                )
             beside = Path(run.__code__.co_filename).resolve().parent / templates
             self.pages.append(PageRoute(path, handler, found, roles_of(to), public, beside, timeout))
             return run

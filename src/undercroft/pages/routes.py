@@ -62,15 +62,18 @@ class FileServer:
         self.prefix = tuple(part for part in files.prefix.split("/") if part)
         self.folder = Folder(files.folder)
 
-    def answer(self, segments: tuple[str, ...], method: str, headers: Headers) -> Response | None:
-        """The file at a path; None where there is none, and the path is not that of an application."""
-        if segments[: len(self.prefix)] != self.prefix:
+    def answer(self, segments: tuple[str, ...], method: str, headers: Headers, *, folder: bool) -> Response | None:
+        """The file at a path; None where there is none, and the path is not that of an application.
+
+        `folder`: the path ended with a slash, and is no file's.
+        """
+        if segments[: len(self.prefix)] != self.prefix or (folder and not self.files.fallback):
             return None
         inner = segments[len(self.prefix) :]
-        found, cache = self.folder.find(inner), "no-cache"
+        found, cache = None if folder else self.folder.find(inner), "no-cache"
         if found is not None and "/".join(inner).startswith(self.files.immutable):
             cache = FOREVER
-        if found is None and (hashed := self.folder.unhashed(inner)) is not None:
+        if found is None and not folder and (hashed := self.folder.unhashed(inner)) is not None:
             found, is_current = hashed
             cache = FOREVER if is_current else "no-cache"
         if found is None and self.files.fallback and _navigates(inner, method, headers):
@@ -145,12 +148,13 @@ class Site:
         await self._enter(scope, receive, send, self._room, path)
 
     def _file_at(self, path: bytes, scope: Scope) -> ASGIApp | None:
-        segments = read_path(path)
+        folder = path.endswith(b"/") and path != b"/"
+        segments = read_path(path[:-1] if folder else path)
         if segments is None:
             return None
         headers = Headers(scope=scope)
         for server in self._servers:
-            found = server.answer(segments, scope["method"], headers)
+            found = server.answer(segments, scope["method"], headers, folder=folder)
             if found is not None:
                 return found
         return None

@@ -142,7 +142,9 @@ class Pages:
         seconds = route.timeout or self.settings.handler_seconds
         try:
             async with asyncio.timeout(seconds) as limit:
-                arguments = await route.handler.arguments(request, match.texts)
+                # A form that is sent by GET has no token, and a page that changes something by it would not know.
+                safe = request.method in _SAFE
+                arguments = await route.handler.arguments(request, match.texts, bodiless=safe)
                 found = await route.handler.run(context, **arguments)
         except TimeoutError as error:
             if limit.expired():

@@ -75,18 +75,26 @@ class Handler:
     streams: bool
     """It is a generator."""
 
-    async def arguments(self, request: WebRequest, segments: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """The values to call it with. Raises `Fault`: 22P02 for what is not of its type, UC415 for another media type,
-        PGRST102 where the body cannot be read.
+    async def arguments(
+        self, request: WebRequest, segments: Mapping[str, str] | None = None, *, bodiless: bool = False
+    ) -> dict[str, Any]:
+        """The values to call it with. `bodiless`: whatever body there is counts for nothing.
+
+        Raises:
+            Fault: 22P02 for what is not of its type, UC415 for another media type, PGRST102 where the body cannot be
+                read.
         """
         values = read_texts(self.texts, request, segments or {}) if self.texts.model_fields else {}
         if self.request is not None:
             values[self.request] = request
         if self.payload is None:
             return values
+        if self.errors is not None:
+            values[self.errors] = FormErrors()
+        if bodiless:
+            return values if self.payload.has_default else values | {self.payload.name: None}
         if self.errors is None:
             return values | await read_payload(self.payload, request)
-        values[self.errors] = FormErrors()
         try:
             return values | await read_payload(self.payload, request)
         except Mistakes as mistakes:
