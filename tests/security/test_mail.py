@@ -168,6 +168,25 @@ def assert_no_header(content: bytes, *, body_too: bool) -> None:
     assert read["Bcc"] is None
 
 
+@pytest.mark.parametrize("end", ["\r\n.\r\n", "\n.\n", "\r.\r", "\n.\r\n", "\r\n.\n"])
+async def test_a_mail_does_not_hold_another_one(tmp_path: Path, end: str) -> None:
+    """What one server takes for the end of a mail must be the end for every other (SMTP smuggling)."""
+    hidden = f"x{end}MAIL FROM:<eve@example.com>{end[:2]}RCPT TO:<bob@example.com>{end}DATA{end}Subject: y{end}"
+    file = Attachment("a.txt", "text/plain", hidden.encode())
+    async with mail_server() as server:
+        url = f"smtp+plain://127.0.0.1:{server.port}"
+        async with mail_house(tmp_path, None, backend="smtp", servers=url) as house:
+            (tmp_path / "templates" / "welcome.txt").write_text("{{ name }}", encoding="utf-8")
+            await house.mail(name=hidden, subject="s", attachments=[file])
+            await house.settled()
+    ((sender, recipients),) = server.envelopes
+    assert (sender, recipients) == ("feast@example.com", ["ada@example.com"])
+    (content,) = server.taken
+    assert b"\r" not in content.replace(b"\r\n", b"")
+    assert b"\n" not in content.replace(b"\r\n", b"")
+    assert content.count(b"Message-ID:") == 1
+
+
 async def refusal(house: MailHouse, to: str, given: dict[str, Any]) -> str | None:
     """The code with which a mail was refused, or None."""
     try:
