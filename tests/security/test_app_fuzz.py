@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.api.scenario import ANON, SERVICE, Persona, Place, Reply, Request
 from tests.security.asking import Asker
+from tests.security.batched import as_part
 from tests.security.world import AUDITOR, BEA, NOBODY, STRANGER, TABLES
 
 CALLERS = (ANON, BEA, SERVICE, AUDITOR, NOBODY, STRANGER)
@@ -58,7 +60,7 @@ def check(place: Place, request: Request, who: Persona) -> Reply:
     if reply.status >= 400 and request.method != "HEAD":
         fault = json.loads(reply.body)
         assert fault["code"], request
-        assert set(fault) == {"code", "message", "details", "hint"}, request
+        assert fault.keys() - {"request"} == {"code", "message", "details", "hint"}, request
         assert len(reply.body) < 20_000, request
     return reply
 
@@ -324,3 +326,62 @@ def test_fuzz_what_was_found(place: Place, request_: Request) -> None:
 
 def test_fuzz_the_rows_are_still_there(place: Place) -> None:
     assert len(place.ask(Request("GET", "/rest/v1/notes?select=id"), SERVICE).json()) == 10
+
+
+# ---------------------------------------------------------------- batches
+
+REFERENCES = (
+    "$1",
+    "$1.id",
+    "$2.0.title",
+    "$1.nope",
+    "$0",
+    "$$",
+    "$9",
+    "$1.0.0.0",
+    "$1..id",
+    "$",
+    "$1.id'--",
+    "$1.body",
+)
+
+
+def batches(chance: random.Random) -> Iterator[Request]:
+    asker = Asker(chance, ["x", 10, "zqx7"], odd=0.1)
+
+    def sprinkled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: sprinkled(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [sprinkled(each) for each in value]
+        return chance.choice(REFERENCES) if chance.random() < 0.1 else value
+
+    def part() -> Any:
+        request = asker.request()
+        if isinstance(request.target, str) and chance.random() < 0.1:
+            request = request._replace(target=request.target.replace("eq.", f"eq.{chance.choice(REFERENCES)}", 1))
+        try:
+            told, _ = as_part(request)
+        except (ValueError, AssertionError):
+            return {"method": "GET", "path": "/notes"}
+        if chance.random() < 0.1:
+            told[chance.choice(("method", "path", "headers", "body", "x"))] = chance.choice(
+                (None, 1, [], {}, "", "/", "x")
+            )
+        return {**told, "body": sprinkled(told["body"])} if "body" in told else told
+
+    while True:
+        body = bytearray(json.dumps([part() for _ in range(chance.choice((1, 1, 2, 3, 6)))]).encode())
+        if chance.random() < 0.15:
+            _change(chance, body, 0)
+        keyed = (
+            (("idempotency-key", chance.choice((b"a", b"b", b"", b"\xff", b'"c"'))),) if chance.random() < 0.1 else ()
+        )
+        yield undone(Request("POST", "/rest/v1/batch", (("content-type", "application/json"), *keyed), bytes(body)))
+
+
+def test_fuzz_batches(place: Place, rounds: Callable[[int, int], int]) -> None:
+    before = place.contents()
+    chance = random.Random(47)
+    of_all(place, batches(chance), chance, rounds(1_500, 15_000))
+    assert place.contents() == before

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from undercroft.access.actor import SERVICE, Actor
 from undercroft.base.clock import Clock
-from undercroft.base.faults import Fault
+from undercroft.base.faults import Fault, Overloaded
+from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.types import Local
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.keys import Claim, Kept, Once, Replayed, answered
@@ -65,7 +66,9 @@ class Idempotency:
         except Replayed as before:
             return before.kept
         except Fault:
-            kept = await self._known(claim)
+            kept = None
+            with suppress(DatabaseFault, Overloaded):  # what was wrong before is the better word
+                kept = await self._known(claim)
             if kept is None:
                 raise
             return kept
