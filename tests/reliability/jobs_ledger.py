@@ -122,9 +122,9 @@ class Subjects:
         self.signal(name, signal.SIGKILL)
         del self.pids[name]
 
-    def drain(self, name: str) -> None:
+    def drain(self, name: str, **order: Any) -> None:
         """Have everything that is left done by one process that enqueues nothing."""
-        self.make(name, until_drained=True)
+        self.make(name, until_drained=True, **order)
         self.listen(lambda: name in self.over, 120)
 
     def lives(self, name: str) -> bool:
@@ -173,18 +173,30 @@ class Subjects:
         return starts, ends
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """Look into the database; `{jobs}` is the table of jobs."""
+        """Look into the database, or change it; `{jobs}` is the table of jobs, `{slots}` that of slots."""
         if self.url is not None:
             import psycopg
 
             with psycopg.connect(self.url) as session:
-                return session.execute(statement.format(jobs="undercroft.jobs").encode()).fetchall()
+                return session.execute(_spelled(statement, postgres=True).encode()).fetchall()
         connection = choose("auto").module.connect(str(self.folder / "data" / "data.db"), isolation_level=None)
         try:
-            found: list[tuple[Any, ...]] = connection.execute(statement.format(jobs='"undercroft.jobs"')).fetchall()
+            found: list[tuple[Any, ...]] = connection.execute(_spelled(statement, postgres=False)).fetchall()
             return found
         finally:
             connection.close()
+
+    def change(self, *statements: str) -> None:
+        """Change the database, as `rows` looks into it."""
+        if self.url is None:
+            for statement in statements:
+                self.rows(statement)
+            return
+        import psycopg
+
+        with psycopg.connect(self.url) as session:
+            for statement in statements:
+                session.execute(_spelled(statement, postgres=True).encode())
 
     def verify(self) -> Verdict:
         """Compare, when nothing is left to do."""
@@ -198,3 +210,9 @@ class Subjects:
             restarted={key for key, names in starts.items() if not set(names[:-1]) <= self.hurt},
             done=len(done),
         )
+
+
+def _spelled(statement: str, *, postgres: bool) -> str:
+    """A statement with the tables of the outbox as the engine calls them."""
+    names = {"jobs": "undercroft.jobs", "slots": "undercroft.job_slots"}
+    return statement.format(**(names if postgres else {key: f'"{name}"' for key, name in names.items()}))

@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ class Order(msgspec.Struct, kw_only=True):
     """Settings, as variables."""
     asks: list[tuple[str, str]] = []
     """Jobs to enqueue at the start: name and key."""
+    schedules: int = 0
+    """How many fire at each minute; a firing leaves an entry `tickN`."""
+    ahead: int = 0
+    """Hours by which its clock is ahead."""
     clients: int = 0
     """How many enqueue at once, until the end."""
     work: bool = True
@@ -140,7 +145,17 @@ def make_app(order: Order) -> tuple[App, dict[str, Any]]:
         note("start", key, order.name)
         os._exit(77)
 
+    for number in range(order.schedules):
+        app.schedule("* * * * *", name=f"tick{number}")(tick_of(number))
+
     return app, {"entry": entry, "plain": plain, "alone": alone, "slow": slow, "poison": poison}
+
+
+def tick_of(number: int) -> Callable[[Context], Awaitable[None]]:
+    async def tick(ctx: Context) -> None:
+        ctx.session.add(Entry(key=f"tick{number}"))
+
+    return tick
 
 
 class _Undo(Exception):
@@ -197,6 +212,7 @@ async def ask(house: House, jobs: dict[str, Any], order: Order, key: str, turn: 
 
 async def live(order: Order) -> None:
     clock, stopping = JumpingClock(), asyncio.Event()
+    clock.jump(order.ahead)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, clock.jump, 1)
     loop.add_signal_handler(signal.SIGUSR2, clock.jump, -1)

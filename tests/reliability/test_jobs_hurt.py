@@ -152,10 +152,9 @@ STRANGE = [
 def test_strange_rows_stop_nobody(subjects: Subjects) -> None:
     """Broken JSON, ten megabytes, moments at the ends of time, workers and followers that are not there."""
     subjects.make("make", work=False)
-    for statement in STRANGE:
-        write(subjects, statement)
+    subjects.change(*STRANGE)
     large = "x" * 10_000_000
-    write(subjects, "INSERT INTO {jobs} (name, arguments) VALUES ('plain', '{{\"key\": \"" + large + "\"}}')")
+    subjects.change("INSERT INTO {jobs} (name, arguments) VALUES ('plain', '{{\"key\": \"" + large + "\"}}')")
     good = [("entry", f"k{number}") for number in range(10)]
     subjects.make("a", asks=good, environment={"UNDERCROFT_JOBS_CRASHES": "5"}, nap=0)
     expected = sorted(["early", "lost", "last", "leads nowhere", *(key for _, key in good)])
@@ -167,16 +166,6 @@ def test_strange_rows_stop_nobody(subjects: Subjects) -> None:
     assert len(failed) == 3  # they are tried again, and say why
     assert all(state in ("later", "waiting", "running", "dead") and error for state, error in failed)
     assert subjects.lives("a")
-
-
-def write(subjects: Subjects, statement: str) -> None:
-    if subjects.url is not None:
-        import psycopg
-
-        with psycopg.connect(subjects.url) as session:
-            session.execute(statement.format(jobs="undercroft.jobs").encode())
-        return
-    subjects.rows(statement)
 
 
 def test_with_the_usual_settings_a_lost_worker_s_jobs_begin_again_within_15_seconds(
