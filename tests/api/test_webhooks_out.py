@@ -430,6 +430,21 @@ async def test_secrets_are_not_in_the_database(tmp_path: Path, server: Server) -
             assert caught.value.code == "UC520"
 
 
+async def test_a_secret_that_cannot_be_opened_is_told_in_the_log(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        async with webhook_house(tmp_path, None) as house:
+            await house.add(receiver.url)
+        (tmp_path / "data" / "sealing.key").write_text("x" * 64)
+        async with webhook_house(tmp_path, None) as house:
+            await house.publish("a", 1)
+            await house.settled()
+            async with house.endpoints() as endpoints:
+                (delivery,) = await endpoints.deliveries()
+                (attempt,) = await endpoints.attempts(delivery.id)
+        assert (delivery.state, attempt.error) == ("waiting", "a stored secret was sealed with another key")
+        assert receiver.connections == 0
+
+
 async def test_an_endpoint_that_is_removed_takes_its_deliveries_along(tmp_path: Path, server: Server) -> None:
     async with receiving() as receiver, webhook_house(tmp_path, server) as house:
         endpoint = await house.add(receiver.url)

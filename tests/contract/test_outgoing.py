@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,8 +17,9 @@ import structlog
 from tests.receiver import Answered, Got, Receiver, listening, receiving
 from undercroft.base.clock import ManualClock, SystemClock
 from undercroft.base.faults import Fault
-from undercroft.outgoing import Client, Http, OutgoingFault, OutgoingSettings, read_inside
 from undercroft.base.trace import Trace
+from undercroft.outgoing import Client, Http, OutgoingFault, OutgoingSettings, read_inside
+from undercroft.outgoing.backends import resolver
 
 pytestmark = pytest.mark.anyio
 
@@ -214,6 +216,31 @@ async def test_packed_answers() -> None:
         assert (await refused(http.get(receiver.url, limit=1_000_000))).code == "UC502"
     async with receiving(lambda got: (200, {"content-encoding": "br"}, b"x")) as receiver, calling() as http:
         assert (await refused(http.post(receiver.url))).code == "UC502"
+
+
+async def test_a_name_that_is_never_resolved_holds_up_no_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver has threads of its own: those of the loop are for long reads."""
+    released = threading.Event()
+    resolve = resolver.resolve
+
+    def slow(host: str, port: int) -> list[str]:
+        if host == "slow.example.com":
+            released.wait(30)
+        return resolve(host, port)
+
+    monkeypatch.setattr(resolver, "resolve", slow)
+    try:
+        async with calling(connect_timeout=0.2, attempts=1) as http:
+            calls = [http.get("http://slow.example.com/") for _ in range(resolver.THREADS * 2)]
+            started = time.monotonic()
+            waiting = asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.sleep(0.05)
+            await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0)
+            faults = await waiting
+            assert time.monotonic() - started < 5
+            assert {getattr(fault, "code", fault) for fault in faults} == {"UC504"}
+    finally:
+        released.set()
 
 
 async def test_what_is_no_http() -> None:

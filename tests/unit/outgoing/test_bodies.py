@@ -33,6 +33,20 @@ def test_a_bomb_stays_packed() -> None:
     assert (len(found), over) == (1000, True)
 
 
+def test_what_ends_too_early() -> None:
+    packed = gzip.compress(b"hello" * 100)
+    whole, half, none, cut = Body("gzip", 500), Body("gzip", 500), Body("gzip", 500), Body("gzip", 5)
+    whole.take(packed)
+    whole.end()
+    none.take(b"")
+    none.end()
+    cut.take(packed[:-4])
+    cut.end()
+    half.take(packed[:-4])
+    with pytest.raises(Inflation, match="too early"):
+        half.end()
+
+
 def test_what_is_refused() -> None:
     with pytest.raises(Inflation):
         Body("br", 10)

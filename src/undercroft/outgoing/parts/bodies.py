@@ -15,11 +15,13 @@ class Body:
     def __init__(self, coding: str, limit: int) -> None:
         """`coding` is the `Content-Encoding`. Raises `Inflation` for one that was not asked for."""
         self._left = limit
+        self._begun = False
         self._inflate = _inflater(coding.strip().lower())
         self.over = False
 
     def take(self, piece: bytes) -> bytes:
         """What of the next piece may be kept. Raises `Inflation`."""
+        self._begun = self._begun or bool(piece)
         if self._inflate is not None:
             try:
                 # One byte more than there is room for tells that there is more.
@@ -31,6 +33,11 @@ class Body:
             piece = piece[: self._left]
         self._left -= len(piece)
         return piece
+
+    def end(self) -> None:
+        """There are no more pieces. Raises `Inflation` for a packed body that ends too early."""
+        if self._inflate is not None and self._begun and not self.over and not self._inflate.eof:
+            raise Inflation("gzip that ends too early")
 
 
 def _inflater(coding: str) -> zlib._Decompress | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from undercroft.base.clock import Clock
 from undercroft.models.calls import Headers, Reply
-from undercroft.outgoing.backends.resolver import system_resolver
+from undercroft.outgoing.backends.resolver import SystemResolver
 from undercroft.outgoing.errors import (
     Final,
     OutgoingFault,
@@ -65,7 +65,7 @@ class Client:
         clock: Clock,
         log: Any,
         *,
-        resolve: Resolver = system_resolver,
+        resolve: Resolver | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -75,7 +75,8 @@ class Client:
         self._sleep = sleep
         self._uniform = uniform
         self._guard = Guard(settings)
-        self._resolve = resolve
+        self._system = SystemResolver()
+        self._resolve = resolve or self._system
         self._breakers = Breakers(clock.monotonic, failures=settings.breaker_failures, pause=settings.breaker_pause)
         self._wire: Wire | None = None
         self._opening = asyncio.Lock()
@@ -88,6 +89,7 @@ class Client:
         wire, self._wire = self._wire, None
         if wire is not None:
             await wire.close()
+        self._system.close()
 
     def options(self, timeout: float | None, attempts: int | None, redirects: int | None, limit: int | None) -> Options:
         """What a call asks for; by default what the settings say."""
@@ -169,6 +171,7 @@ class Client:
                         parts.append(body.take(piece))
                         if body.over:
                             break
+                body.end()
             except Inflation as error:
                 raise broken(origin, str(error)) from None
             if body.over and not options.cut:

@@ -34,5 +34,6 @@ class Streamed:
                     raise too_large(self._origin, self._limit)
                 if taken:
                     yield taken
+            body.end()
         except Inflation as error:
             raise broken(self._origin, str(error)) from None

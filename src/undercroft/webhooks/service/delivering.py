@@ -15,6 +15,7 @@ from undercroft.outgoing.errors import malformed
 from undercroft.outgoing.parts.redirects import Sent
 from undercroft.outgoing.parts.urls import read_url
 from undercroft.outgoing.parts.waits import read_retry_after
+from undercroft.webhooks.errors import SealFault
 from undercroft.webhooks.parts.schedule import wait_after
 from undercroft.webhooks.parts.signing import read_secret, sign
 from undercroft.webhooks.service.room import Room
@@ -66,10 +67,7 @@ class Deliverer:
     uniform: Callable[[float, float], float] = random.uniform
 
     async def attempt(self, delivery: int, attempt: int) -> Outcome | None:
-        """Send one; None where there is nothing to do: it is over, or another job has it.
-
-        Raises `SealFault` where the endpoint's secret cannot be opened.
-        """
+        """Send one; None where there is nothing to do: it is over, or another job has it."""
         letter = await self._letter(delivery, attempt)
         if letter is None:
             return None
@@ -79,6 +77,8 @@ class Deliverer:
         now = self.room.now()
         try:
             reply = await self.client.call(self._sent(letter, now), self._options())
+        except SealFault as fault:
+            return Outcome(letter, now, error=fault.message)
         except OutgoingFault as fault:
             ms = (self.room.now() - now) // 1000
             told = (
