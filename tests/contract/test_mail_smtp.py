@@ -119,6 +119,7 @@ def test_certificates_that_cannot_be_read_stop_the_start(tmp_path: Path) -> None
         ("RCPT", "550 5.1.1 no such user", True),
         ("RCPT", "550 5.7.1 no relaying", False),
         ("DATA", "554 5.7.1 this is spam", False),
+        ("MAIL", "552 5.3.4 too large", False),
     ],
 )
 async def test_a_message_that_is_refused_goes_to_no_other_server(command: str, said: str, bounce: bool) -> None:
@@ -178,6 +179,28 @@ async def test_a_server_that_is_not_there_and_one_that_says_nothing() -> None:
         await sender.send(MESSAGE)
         await sender.stop()
     assert len(last.taken) == 1
+
+
+async def test_those_who_wait_for_a_place_do_not_wait_for_a_server_that_failed_meanwhile() -> None:
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    mute = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = mute.sockets[0].getsockname()[1]
+    async with mute, mail_server() as last:
+        settings = replace(FAST, timeout=0.3, connections=2)
+        sender = backend(Server("127.0.0.1", port, "none"), last, settings=settings)
+        await asyncio.gather(*(sender.send(numbered(number)) for number in range(16)))
+        await sender.stop()
+    assert len(last.ids) == 16
+    assert asked == 2
 
 
 async def test_when_every_server_fails_it_is_said_for_how_long() -> None:

@@ -15,6 +15,7 @@ from undercroft.mail.parts.answers import Meaning, Stage, meaning
         ("login", 535, "5.7.8 bad credentials", "server"),
         ("login", 454, "4.7.0 later", "server"),
         ("sender", 550, "5.7.1 who are you", "server"),
+        ("sender", 552, "5.3.4 too large", "refused"),
         ("sender", 451, "4.3.0 later", "later"),
         ("sender", 421, "4.7.0 going", "server"),
         ("recipient", 550, "5.1.1 no such user", "bounced"),

@@ -51,22 +51,22 @@ class Connections:
         self.server = server
         self._timeout = timeout
         self._context = context
-        self._places = asyncio.Semaphore(limit)
+        self.places = asyncio.Semaphore(limit)
+        """Who sends holds one of them."""
         self._idle: list[tuple[SMTP, float]] = []
         self._name = _host_name()
 
     async def send(self, message: Message) -> str:
-        """Hand a message over; what the server said. Raises `Failed`."""
-        async with self._places:
-            reused = self._reusable()
-            if reused is not None:
-                try:
-                    return await self._converse(reused, message)
-                except (Failed, SMTPServerDisconnected) as error:
-                    # A server may take leave of a connection whenever it likes: that says nothing about it.
-                    if isinstance(error, Failed) and error.meaning != "server":
-                        raise
-            return await self._fresh(message)
+        """Hand a message over, by whoever has one of the `places`; what the server said. Raises `Failed`."""
+        reused = self._reusable()
+        if reused is not None:
+            try:
+                return await self._converse(reused, message)
+            except (Failed, SMTPServerDisconnected) as error:
+                # A server may take leave of a connection whenever it likes: that says nothing about it.
+                if isinstance(error, Failed) and error.meaning != "server":
+                    raise
+        return await self._fresh(message)
 
     async def close(self) -> None:
         """Take leave on every connection that is open."""

@@ -65,14 +65,18 @@ class SmtpBackend:
     async def send(self, message: Message) -> Taken:
         answers = []
         for index, pool in enumerate(self._pools):
-            if not self._circuit.takes(index, self._clock.monotonic()):
+            if self._circuit.rests(index, self._clock.monotonic()):
                 continue
-            try:
-                answer = await pool.send(message)
-            except Failed as failed:
-                answers.append(f"{pool.server.name}: {failed.answer}")
-                self._judge(index, failed, answers[-1])
-                continue
+            async with pool.places:
+                # It may have failed while this one waited for a place.
+                if not self._circuit.takes(index, self._clock.monotonic()):
+                    continue
+                try:
+                    answer = await pool.send(message)
+                except Failed as failed:
+                    answers.append(f"{pool.server.name}: {failed.answer}")
+                    self._judge(index, failed, answers[-1])
+                    continue
             self._circuit.served(index)
             return Taken(pool.server.name, answer)
         after = self._circuit.wait(self._clock.monotonic())

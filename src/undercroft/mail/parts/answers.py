@@ -17,6 +17,8 @@ _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 _NO_MAILBOX = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
 """Bad mailbox, bad domain, bad syntax, moved away, null MX; mailbox disabled."""
 _GOING = 421
+_TOO_LARGE = 552
+"""Its size is told with the sender (RFC 1870), so that this may come before the recipient."""
 
 
 def meaning(stage: Stage, code: int, text: str) -> Meaning:
@@ -28,7 +30,7 @@ def meaning(stage: Stage, code: int, text: str) -> Meaning:
     if stage == "recipient" and says_no_mailbox(text):
         return "bounced"
     # Who refuses the sender refuses us, not the message: another server may know us.
-    return "server" if stage == "sender" else "refused"
+    return "server" if stage == "sender" and code != _TOO_LARGE else "refused"
 
 
 def says_no_mailbox(text: str) -> bool:

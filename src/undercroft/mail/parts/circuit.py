@@ -25,12 +25,16 @@ class Circuit:
         self._rest = rest
         self._health = [_Health(rests_until=float("-inf")) for _ in range(count)]
 
+    def rests(self, index: int, now: float) -> bool:
+        """Whether it is left alone at this moment."""
+        return self._health[index].rests_until > now
+
     def takes(self, index: int, now: float) -> bool:
         """Whether it may be tried. Who first tries one whose rest has ended tries it for all: it rests for the others
         until that is known.
         """
         health = self._health[index]
-        if health.rests_until > now:
+        if self.rests(index, now):
             return False
         if health.failures:
             health.rests_until, health.probing = now + self._rest, True
