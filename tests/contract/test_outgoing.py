@@ -231,6 +231,7 @@ async def test_a_name_that_is_never_resolved_holds_up_no_reads(monkeypatch: pyte
     monkeypatch.setattr(resolver, "resolve", slow)
     try:
         async with calling(connect_timeout=0.2, attempts=1) as http:
+            await refused(http.get("http://127.0.0.1:1/"))  # all that is loaded has been loaded
             calls = [http.get("http://slow.example.com/") for _ in range(resolver.THREADS * 2)]
             started = time.monotonic()
             waiting = asyncio.gather(*calls, return_exceptions=True)
