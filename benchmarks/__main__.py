@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from benchmarks import durable_inserts, list_of_posts, moving, one_row, outbox, policy_cost, startup
+from benchmarks import durable_inserts, keys, list_of_posts, moving, one_row, outbox, policy_cost, startup
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.postgres import database_mode, second_wall
@@ -32,6 +32,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "list": list_of_posts.measure,
     "row": one_row.measure,
     "inserts": durable_inserts.measure,
+    "keys": keys.measure,
     "policy": policy_cost.measure,
     "start": startup.measure,
     "postgres-list": postgres_list.measure,

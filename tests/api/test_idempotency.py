@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.api.orders import FULL, ada, ben, orders
-from tests.api.scenario import Persona, Place, Reply, Request, get, send
+from tests.api.scenario import SERVICE, Persona, Place, Reply, Request, get, send
 from undercroft import Fault
+from undercroft.app import database_app
+from undercroft.base.settings import Settings
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.keys import Claim
 
@@ -324,3 +328,47 @@ def test_answers_are_not_served(place: Place) -> None:
     for name in ("idempotency", "undercroft.idempotency"):
         assert place.ask(get(f"/rest/v1/{name}"), ada).status == 404
     assert b"undercroft" not in place.ask(get("/rest/v1/"), ada).body
+
+
+@pytest.mark.needs("postgres")
+def test_a_key_that_is_not_given_in_time_is_in_use(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: str
+) -> None:
+    """On PostgreSQL, where a request of another process may hold it for longer than a statement may take."""
+    import psycopg
+
+    folder = tmp_path_factory.mktemp("held")
+    with (
+        Place(orders(), folder, server=postgres_server, UNDERCROFT_DATABASE_STATEMENT_TIMEOUT="0.3") as place,
+        psycopg.connect(place.environment["UNDERCROFT_DATABASE_URL"]) as other,
+    ):
+        other.execute("LOCK TABLE undercroft.idempotency IN SHARE ROW EXCLUSIVE MODE")
+        for target, body in (("orders", {"title": "held"}), ("rpc/place_order", {"title": "held"}), ("batch", [])):
+            reply = place.ask(keyed(send("POST", f"/rest/v1/{target}", body), "held"), ada)
+            assert (reply.status, reply.code) == (409, "UC409"), reply
+            assert reply.header("retry-after") == "1"
+        other.rollback()
+        assert place.ask(keyed(send("POST", "/rest/v1/orders", {"title": "held"}), "held"), ada).status == 201
+
+
+def test_somebody_elses_database_keeps_nothing(tmp_path: Path) -> None:
+    """An app over an existing database: keys are not looked at, and batches are carried out."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    beside = sqlite3.connect(tmp_path / "data" / "data.db")
+    beside.execute("create table birds (id integer primary key, name text not null unique)")
+    beside.commit()
+    beside.close()
+    app = database_app(Settings.load(None, {"UNDERCROFT_DATABASE_DATA": str(tmp_path / "data")}))
+    with Place(app, tmp_path) as place:
+        for _ in range(2):
+            reply = place.ask(keyed(send("POST", "/rest/v1/birds", {"name": fresh()}), "the same"), SERVICE)
+            assert reply.status == 201
+            assert reply.header(REPLAYED) is None
+        returning = {"Prefer": "return=representation"}
+        parts = [
+            {"method": "POST", "path": "/birds", "body": {"name": "owl"}, "headers": returning},
+            {"method": "GET", "path": "/birds?id=eq.$1.id&select=name"},
+        ]
+        assert place.ask(send("POST", "/rest/v1/batch", parts), SERVICE).json()[1]["body"] == [{"name": "owl"}]
+        assert "Idempotency-Key" not in place.ask(get("/rest/v1/"), SERVICE).body.decode()
+        assert place.sql("select count(*) from sqlite_master where name like 'undercroft%'") == [(0,)]

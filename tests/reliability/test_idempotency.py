@@ -128,8 +128,9 @@ class Place:
     url: str | None
 
     @contextmanager
-    def serving(self) -> Iterator[Served]:
-        words = ("--database", self.url) if self.url else ()
+    def serving(self, workers: int = 1) -> Iterator[Served]:
+        words = ["--database", self.url] if self.url else []
+        words += ["--workers", str(workers)] if workers > 1 else []
         socket = self.folder / "s"
         socket.unlink(missing_ok=True)
         arguments = ("serve", "app.py", "--unix-socket", str(socket), *words)
@@ -257,6 +258,20 @@ def test_killed_at_any_moment(
         open_ += before.count(None)
     with capsys.disabled():
         print(f"\n  {lives} kills: {answered} answers before, {open_} requests left open, one effect each")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_processes_agree(place: Place, kind: str) -> None:
+    """They do not know of each other's requests: the database decides."""
+    with place.serving(workers=3):
+        for turn in range(5):
+            key = f"turn {turn}"
+            answers = place.ask([request(kind, key, key)] * AT_ONCE)
+            assert None not in answers
+            assert len(bytes_of(answers)) == 1
+            told = [each.headers.get("idempotent-replayed") for each in answers if each is not None]
+            assert told.count(None) == 1
+            assert place.placed(key) == 1
 
 
 def test_answers_that_are_kept_after_the_commit_are_noticed(place: Place) -> None:
