@@ -334,6 +334,32 @@ async def test_one_that_hangs_does_not_hold_up_the_others(tmp_path: Path, server
         await house.settled()
 
 
+async def test_one_that_fails_again_and_again_is_left_alone_for_a_while(tmp_path: Path, server: Server) -> None:
+    """Its backlog would take the worker's places, one after the other."""
+    clock = ManualClock()
+    answers: list[Answered] = [(500, {}, b""), (204, {}, b"")]
+    async with (
+        receiving(lambda got: answers[len(receiver.got) > 4]) as receiver,
+        house_at(tmp_path, server, clock) as house,
+    ):
+        await house.add(receiver.url)
+        async with house.calling() as ctx:
+            for number in range(10):
+                await ctx.publish("a", number)
+        await house.settled()
+        assert len(receiver.got) == 3
+        assert len(await house.rows("webhook_attempts", "id")) == 3, "what is not sent is no attempt"
+        clock.advance(46)  # one is let through, and fails
+        await house.until(partial(_came, receiver.got, 4))
+        await house.settled()
+        assert len(receiver.got) == 4
+        for _ in range(4):
+            clock.advance(400)
+            await asyncio.sleep(0.1)
+            await house.settled()
+        assert await house.rows("webhook_deliveries", "state, count(*)", "GROUP BY state") == [("delivered", 10)]
+
+
 async def test_nothing_is_held_while_an_endpoint_is_waited_for(tmp_path: Path, server: Server) -> None:
     released = asyncio.Event()
 

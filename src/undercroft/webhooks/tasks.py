@@ -28,6 +28,9 @@ def deliver_job(deliverer: Deliverer, room: Room) -> Job[..., Any]:
         outcome = await deliverer.attempt(delivery, attempt)
         if outcome is None:
             return
+        if outcome.later:
+            await ctx.enqueue(job.options(delay=outcome.later), delivery, endpoint, attempt)
+            return
         wait = await deliverer.record(ctx.transaction, outcome)
         if wait is not None:
             await ctx.enqueue(job.options(delay=wait), delivery, endpoint, attempt + 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from undercroft.base.trace import Trace
 from undercroft.engine.types import Transaction
 from undercroft.outgoing import Client, Options, OutgoingFault, Refused, Reply
 from undercroft.outgoing.errors import malformed
+from undercroft.outgoing.parts.breaker import Breakers
 from undercroft.outgoing.parts.redirects import Sent
 from undercroft.outgoing.parts.urls import read_url
 from undercroft.outgoing.parts.waits import read_retry_after
@@ -22,6 +23,11 @@ from undercroft.webhooks.service.room import Room
 from undercroft.webhooks.tables import CANCELLED, DELIVERED, FAILED, WAITING
 from undercroft.webhooks.types import MICROSECONDS
 
+FAILURES, PAUSE = 3, 30.0
+"""So many failures in a row, and an endpoint is left alone for so many seconds: its backlog must not take the worker's
+places one after the other."""
+UNABLE = frozenset({429, 500, 502, 503, 504})
+"""Statuses that say that an endpoint cannot take anything at the moment."""
 MOST_KEPT = 1024
 """Bytes of an answer that are kept."""
 GONE = 410
@@ -55,6 +61,8 @@ class Outcome:
     answer: str = ""
     retry_after: float | None = None
     cancelled: bool = False
+    later: float = 0.0
+    """Seconds after which it is to be tried: the endpoint is left alone, and nothing was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +73,11 @@ class Deliverer:
     client: Client
     log: Any
     uniform: Callable[[float, float], float] = random.uniform
+    _breakers: Breakers = field(init=False)
+    """By endpoint: at one address there may be the endpoints of many."""
+
+    def __post_init__(self) -> None:
+        self._breakers = Breakers(self.room.clock.monotonic, failures=FAILURES, pause=PAUSE)
 
     async def attempt(self, delivery: int, attempt: int) -> Outcome | None:
         """Send one; None where there is nothing to do: it is over, or another job has it."""
@@ -73,6 +86,17 @@ class Deliverer:
             return None
         if not letter.enabled:
             return Outcome(letter, self.room.now(), error="the endpoint is disabled", cancelled=True)
+        left = self._breakers.wait(str(letter.endpoint))
+        if left > 0:
+            return Outcome(letter, self.room.now(), later=left * self.uniform(1.0, 1.5))
+        outcome = await self._send(letter)
+        if outcome.status is None or outcome.status in UNABLE:
+            self._breakers.failed(str(letter.endpoint))
+        else:
+            self._breakers.succeeded(str(letter.endpoint))
+        return outcome
+
+    async def _send(self, letter: Letter) -> Outcome:
         await self.client.ready()
         now = self.room.now()
         try:
@@ -156,7 +180,7 @@ class Deliverer:
 
     def _options(self) -> Options:
         seconds = self.room.settings.timeout
-        # No breaker: at one address there may be the endpoints of many, and each has its schedule.
+        # The breaker of the client is by origin, ours by endpoint.
         return Options(seconds, attempts=1, redirects=0, limit=MOST_KEPT, cut=True, breaker=False, read=seconds)
 
     def _outcome(self, letter: Letter, at: int, reply: Reply) -> Outcome:
