@@ -29,9 +29,15 @@ IN_A_BATCH = 10
 INSERT = b'{"word":"a word of some length"}'
 BATCH = json.dumps([{"method": "POST", "path": "/keyed_words", "body": json.loads(INSERT)}] * IN_A_BATCH).encode()
 HEADERS = [
-    (b"host", b"x"), (b"user-agent", b"bench"), (b"accept", b"*/*"), (b"accept-encoding", b"gzip"),
-    (b"connection", b"keep-alive"), (b"content-type", b"application/json"), (b"prefer", b"return=minimal"), (b"x-client-info", b"bench"),
-]  # fmt: skip
+    (b"host", b"x"),
+    (b"user-agent", b"bench"),
+    (b"accept", b"*/*"),
+    (b"accept-encoding", b"gzip"),
+    (b"connection", b"keep-alive"),
+    (b"content-type", b"application/json"),
+    (b"prefer", b"return=minimal"),
+    (b"x-client-info", b"bench"),
+]
 KINDS = ("plain", "keyed", "repeated", "batch")
 
 
