@@ -267,6 +267,25 @@ async def test_what_is_wrong_is_said_where_it_is_asked_for(
         assert await house.rows("mails", "id") == []
 
 
+async def test_a_nul_is_the_same_on_both_engines(tmp_path: Path, server: Server) -> None:
+    async with mail_house(tmp_path, server) as house:
+        for kind in ("html", "txt"):
+            (tmp_path / "templates" / f"nul.{kind}").write_text("{% block subject %}s{% endblock %}<p>{{ name }}</p>")
+        async with house.calling() as ctx:
+            await ctx.mail("nul", "ada@example.com", name="a\x00b")
+            for given in ({"key": "a\x00b"}, {"reply_to": "a\x00@example.com"}):
+                with pytest.raises(Fault) as caught:
+                    await ctx.mail("nul", "ada@example.com", name="x", **given)  # type: ignore[arg-type]
+                assert caught.value.code == "22023"
+            with pytest.raises(Fault):
+                await ctx.suppress("ada@example.com", "a\x00b")
+        await house.settled()
+        (mail,) = house.mailer.outbox
+        text = mail.get_body(("plain",))
+        assert text is not None
+        assert "a\ufffdb" in text.get_content()
+
+
 async def test_without_a_server_it_is_said(tmp_path: Path, server: Server) -> None:
     async with mail_house(tmp_path, server, backend="auto") as house:
         with pytest.raises(Fault, match="no mail server is set") as caught:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from undercroft.base.faults import Fault
 from undercroft.mail.backends.local import MemoryBackend
 from undercroft.mail.errors import NoMailFault, NotNow, Refused, TooLargeFault
-from undercroft.mail.parts.addresses import address_of
+from undercroft.mail.parts.addresses import address_of, check_header
 from undercroft.mail.parts.letters import attachments_as_text, letter_of
 from undercroft.mail.parts.messages import check_unsubscribe, message_of
 from undercroft.mail.store import NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
@@ -100,7 +100,7 @@ class Mailer:
         recipient = address_of(to)
         rendered = self.templates().render(template, data, language=language, subject=subject)
         row = {
-            "key": key,
+            "key": None if key is None else check_header("a mail's key", key),
             "template": template,
             "message_id": f"<{uuid4().hex}@{sender.domain}>",
             "sender": str(sender),
@@ -148,7 +148,8 @@ class Mailer:
     async def suppress(self, transaction: Transaction, address: str, reason: str) -> None:
         """From now on nothing is sent to this address. Raises `AddressFault`."""
         prepared = statements(self.engine.dialect).suppress
-        given = prepared.args(address=address_of(address).same, reason=reason, detail="", created=self._now())
+        told = check_header("a reason", reason)
+        given = prepared.args(address=address_of(address).same, reason=told, detail="", created=self._now())
         await transaction.fetch(prepared.text, given)
 
     async def unsuppress(self, transaction: Transaction, address: str) -> bool:

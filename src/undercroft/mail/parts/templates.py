@@ -83,8 +83,8 @@ class Templates:
         check_header("a mail's subject", line)
         title = html_escapes.escape(line)
         document = _TITLE.sub(lambda match: match[1] + title + match[2], document).replace(_MARK, "").lstrip()
-        inlined = self._inlined(name, document)
-        return Rendered(line, inlined, text if text is not None else text_of(inlined))
+        inlined = self._inlined(name, _storable(document))
+        return Rendered(line, inlined, _storable(text) if text is not None else text_of(inlined))
 
     def _template(self, name: str, language: str | None, kind: str) -> Template:
         """The file for the language, else for its first part, else for all. Raises `TemplateFault`."""
@@ -120,6 +120,11 @@ class Templates:
             return self._inliner.inline(document)
         except ValueError as error:
             raise TemplateFault(f"the style sheet of the mail template {name} cannot be read: {error}") from error
+
+
+def _storable(text: str) -> str:
+    """Without NULs, which a mail may not hold (RFC 5321, 2.3.8), nor a text of PostgreSQL's."""
+    return text.replace("\x00", "\ufffd")
 
 
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
