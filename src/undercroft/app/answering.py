@@ -11,12 +11,14 @@ from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.functions.routes import FunctionsRoom
 from undercroft.functions.service import Functions, by_name
+from undercroft.functions.types import Endpoint
 from undercroft.pages.backends.templates import Templates
 from undercroft.pages.parts.forgery import Stamps
 from undercroft.pages.parts.paths import Paths
 from undercroft.pages.routes import FileServer, PagesRoom, Site, address_in
 from undercroft.pages.service import Pages
 from undercroft.pages.settings import PageSettings
+from undercroft.pages.types import PageRoute
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.door import Door
@@ -34,6 +36,14 @@ def functions_room(
 ) -> FunctionsRoom:
     """The functions of an app. Raises `SetupFault` where two have one name."""
     return FunctionsRoom(Functions(pipeline, by_name(app.endpoints), settings.server.handler_timeout, idempotency))
+
+
+def addresses_of(app: Blueprint) -> dict[str, Endpoint | PageRoute]:
+    """Everything that the app itself answers with, by methods and path: "POST /functions/v1/hello"."""
+    found: dict[str, Endpoint | PageRoute] = {
+        f"{','.join(sorted(each.methods))} {FUNCTIONS.decode()}/{each.name}": each for each in app.endpoints
+    }
+    return found | {f"{','.join(sorted(page.methods))} {page.path}": page for page in app.pages}
 
 
 def site_of(

@@ -10,26 +10,27 @@ from undercroft.cli.telling import paint, say, say_json
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from undercroft.app import House
+    from undercroft.app import App, House
     from undercroft.ops import Finding, Grant, Matrix
 
 
-def built(options: Common) -> House:
+def built(options: Common) -> tuple[App, House]:
     """The app, built and not started: nothing is asked of its database. Raises `SetupFault`."""
     from undercroft.app import build
 
     opened = open_with_policies(options, read_settings(options))
     opened.app.migrations = opened.migrations
-    return build(opened.app, opened.settings, dev=True)
+    return opened.app, build(opened.app, opened.settings, dev=True)
 
 
 def tell_access(options: Common, *, roles: Sequence[str], as_json: bool) -> None:
     """Print the matrix. Raises `SetupFault`."""
+    from undercroft.app.answering import addresses_of
     from undercroft.ops import access_matrix
 
-    house = built(options)
+    app, house = built(options)
     functions = house.caller.functions.values()
-    matrix = access_matrix(house.pipeline.catalog, house.pipeline.rules, functions, roles)
+    matrix = access_matrix(house.pipeline.catalog, house.pipeline.rules, functions, roles, addresses_of(app))
     if as_json:
         say_json(matrix.as_json())
     else:
@@ -40,7 +41,7 @@ def tell_findings(options: Common, *, ignored: Collection[str], strict: bool, as
     """Print what doctor finds; 1 where there is an error (`strict`: or a warning) that is not ignored."""
     from undercroft.ops import findings
 
-    found = [each for each in findings(built(options)) if each.id not in ignored]
+    found = [each for each in findings(built(options)[1]) if each.id not in ignored]
     bad = [each for each in found if each.severity == "error" or (strict and each.severity == "warning")]
     if as_json:
         say_json({"ok": not bad, "findings": [each.as_json() for each in found]})
@@ -58,11 +59,12 @@ def _draw(matrix: Matrix, roles: Sequence[str]) -> None:
     for name in matrix.tables:
         table.add_row(name, *(_cell(matrix.of(name, role)) for role in shown))
     console.print(table)
-    if matrix.functions:
-        calls = Table("function", *shown)
-        for name, callers in matrix.functions.items():
-            calls.add_row(name, *("[green]call[/]" if role in callers else "[dim]–[/]" for role in shown))
-        console.print(calls)
+    for heading, verb, named in (("function", "call", matrix.functions), ("address", "ask", matrix.addresses)):
+        if named:
+            calls = Table(heading, *shown)
+            for name, callers in named.items():
+                calls.add_row(name, *(f"[green]{verb}[/]" if role in callers else "[dim]–[/]" for role in shown))
+            console.print(calls)
 
 
 def _cell(grants: Sequence[Grant]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 from undercroft.access.actor import ANON, AUTHENTICATED, SERVICE_ROLE
 from undercroft.access.guard import Guard
@@ -48,6 +49,8 @@ class Matrix:
     grants: tuple[Grant, ...]
     functions: Mapping[str, tuple[str, ...]]
     """The roles that may call a function, by its name."""
+    addresses: Mapping[str, tuple[str, ...]]
+    """The roles for which the app itself answers at an address, by methods and path."""
 
     def of(self, table: str, role: str) -> tuple[Grant, ...]:
         """The commands that a role has on a table; empty means closed."""
@@ -66,14 +69,31 @@ class Matrix:
                 for table in self.tables
             },
             "functions": {name: list(roles) for name, roles in self.functions.items()},
+            **({"addresses": {name: list(roles) for name, roles in self.addresses.items()}} if self.addresses else {}),
         }
 
 
+class Answering(Protocol):
+    """A function or a page, as far as it matters who may ask for it."""
+
+    @property
+    def roles(self) -> frozenset[str]: ...
+
+    def allows(self, role: str, bypass: frozenset[str]) -> bool: ...
+
+
 def access_matrix(
-    catalog: Catalog, rules: Rules, functions: Iterable[Function] = (), roles: Iterable[str] = ()
+    catalog: Catalog,
+    rules: Rules,
+    functions: Iterable[Function] = (),
+    roles: Iterable[str] = (),
+    answering: Mapping[str, Answering] = MappingProxyType({}),
 ) -> Matrix:
-    """The matrix of an app's rules. `roles` are further ones to show, beside the usual and those that rules name."""
-    shown = known_roles(rules, functions, roles)
+    """The matrix of an app's rules. `roles` are further ones to show, beside the usual and those that rules name;
+    `answering` is what the app itself answers with, by methods and path.
+    """
+    named = {role for each in answering.values() for role in each.roles}
+    shown = known_roles(rules, functions, {*roles, *named})
     tables = tuple(sorted(catalog.tables))
     grants = tuple(
         grant
@@ -86,7 +106,11 @@ def access_matrix(
         function.name: tuple(role for role in shown if function.allows(role, rules.bypass))
         for function in sorted(functions, key=lambda function: function.name)
     }
-    return Matrix(shown, tables, grants, callers)
+    askers = {
+        name: tuple(role for role in shown if each.allows(role, rules.bypass))
+        for name, each in sorted(answering.items(), key=lambda pair: (pair[0].partition(" ")[2], pair[0]))
+    }
+    return Matrix(shown, tables, grants, callers, askers)
 
 
 def known_roles(rules: Rules, functions: Iterable[Function] = (), roles: Iterable[str] = ()) -> tuple[str, ...]:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sqlalchemy.orm import DeclarativeBase
+
 from tests.unit.ops.library import house
+from undercroft import App, Context, Page
+from undercroft.access.policy import Rules
 from undercroft.app import House
+from undercroft.app.answering import addresses_of
 from undercroft.ops import Matrix, access_matrix
 
 
@@ -74,3 +79,21 @@ def test_json_is_the_same_every_time_and_differs_where_the_rules_do(tmp_path: Pa
     added = [line.strip() for line in more if line not in clean or more.count(line) > clean.count(line)]
     assert '"all_loans"' in added
     assert '"librarian": {' not in added
+
+
+def test_what_the_app_itself_answers_is_listed_by_its_address() -> None:
+    async def answer(ctx: Context) -> None: ...
+    async def page(ctx: Context) -> Page:
+        return Page("x.html")
+
+    app = App(models=type("Base", (DeclarativeBase,), {}))
+    app.function(name="open")(answer)
+    app.function(name="members", to="authenticated", methods=("POST", "GET"))(answer)
+    app.page("/staff", to="staff")(page)
+    found = access_matrix(app.catalog("public"), Rules({}, {}, app.bypass), answering=addresses_of(app))
+    assert found.addresses == {
+        "GET,POST /functions/v1/members": ("authenticated", "service_role"),
+        "POST /functions/v1/open": ("anon", "authenticated", "service_role", "staff"),
+        "GET /staff": ("service_role", "staff"),
+    }
+    assert list(found.as_json()["addresses"]) == list(found.addresses)
