@@ -117,6 +117,7 @@ class Scripted:
         self.answers = list(answers)
         self.sent: list[Message] = []
         self.gate: asyncio.Event | None = None
+        self.says = "250 taken"
 
     async def start(self) -> None:
         pass
@@ -130,7 +131,7 @@ class Scripted:
             await self.gate.wait()
         if self.answers:
             raise self.answers.pop(0)
-        return Taken("scripted", "250 taken")
+        return Taken("scripted", self.says)
 
 
 @asynccontextmanager

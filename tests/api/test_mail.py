@@ -286,6 +286,19 @@ async def test_a_nul_is_the_same_on_both_engines(tmp_path: Path, server: Server)
         assert "a\ufffdb" in text.get_content()
 
 
+async def test_whatever_a_server_says_is_written_down(tmp_path: Path, server: Server) -> None:
+    said = "250 \x00 \ud800 \x1b[2J " + "x" * 5000
+    async with mail_house(tmp_path, server, jobs_enabled=False) as house:
+        backend = house.mailer.backend = Scripted(NotNow(said), Refused(said))
+        for expected in ("waiting", "failed", "sent"):
+            backend.says = said
+            mail = await house.mail()
+            await house.mailer.deliver(mail)
+            ((state, answer),) = await house.rows("mails", "state, answer", f"WHERE id = {mail}")
+            assert (state, len(answer)) == (expected, 500)
+            assert answer.isprintable()
+
+
 async def test_without_a_server_it_is_said(tmp_path: Path, server: Server) -> None:
     async with mail_house(tmp_path, server, backend="auto") as house:
         with pytest.raises(Fault, match="no mail server is set") as caught:

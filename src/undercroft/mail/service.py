@@ -13,6 +13,7 @@ from undercroft.base.faults import Fault
 from undercroft.mail.backends.local import MemoryBackend
 from undercroft.mail.errors import NoMailFault, NotNow, Refused, TooLargeFault
 from undercroft.mail.parts.addresses import address_of, check_header
+from undercroft.mail.parts.answers import told
 from undercroft.mail.parts.letters import attachments_as_text, letter_of
 from undercroft.mail.parts.messages import check_unsubscribe, message_of
 from undercroft.mail.store import NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
@@ -148,8 +149,8 @@ class Mailer:
     async def suppress(self, transaction: Transaction, address: str, reason: str) -> None:
         """From now on nothing is sent to this address. Raises `AddressFault`."""
         prepared = statements(self.engine.dialect).suppress
-        told = check_header("a reason", reason)
-        given = prepared.args(address=address_of(address).same, reason=told, detail="", created=self._now())
+        why = check_header("a reason", reason)
+        given = prepared.args(address=address_of(address).same, reason=why, detail="", created=self._now())
         await transaction.fetch(prepared.text, given)
 
     async def unsuppress(self, transaction: Transaction, address: str) -> bool:
@@ -217,12 +218,12 @@ class Mailer:
         except Refused as refused:
             bounced = words["address"] if refused.bounce else None
             self.log.warning("mail refused", mail=mail, answer=refused.answer, bounced=refused.bounce)
-            await self._end(Ending(mail, lease, FAILED, self._now(), None, refused.answer, suppress=bounced))
+            await self._end(Ending(mail, lease, FAILED, self._now(), None, told(refused.answer), suppress=bounced))
             return None
         except NotNow as later:
             return await self._again(mail, lease, words, later.answer, later.after)
         await self._end(
-            Ending(mail, lease, SENT, self._now(), taken.server, taken.answer, forget=not self.backend.keeps)
+            Ending(mail, lease, SENT, self._now(), taken.server, told(taken.answer), forget=not self.backend.keeps)
         )
         if mail % TIDIES == 0:
             await self._tidy()
@@ -260,10 +261,10 @@ class Mailer:
         now = self._now()
         if now - words["created"] > self.settings.give_up * MICROSECONDS:
             self.log.error("mail given up", mail=mail, answer=answer, attempts=words["attempts"])
-            await self._end(Ending(mail, lease, FAILED, now, None, answer))
+            await self._end(Ending(mail, lease, FAILED, now, None, told(answer)))
             return None
         release = statements(self.engine.dialect).release
-        given = release.args(id=mail, lease=lease, server=None, answer=answer)
+        given = release.args(id=mail, lease=lease, server=None, answer=told(answer))
         await self.engine.write(lambda cursor: cursor.all(release.text, given))
         wait: float = min(FIRST_WAIT * 2.0 ** min(words["attempts"] - 1, 20), LONGEST_WAIT)
         self.log.info("mail not taken", mail=mail, answer=answer, attempts=words["attempts"])

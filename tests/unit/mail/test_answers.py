@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from undercroft.mail.parts.answers import Meaning, Stage, meaning
+from undercroft.mail.parts.answers import MOST_TOLD, Meaning, Stage, meaning, told
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,8 @@ from undercroft.mail.parts.answers import Meaning, Stage, meaning
 )
 def test_an_answer_is_understood(stage: Stage, code: int, text: str, expected: Meaning) -> None:
     assert meaning(stage, code, text) == expected
+
+
+def test_an_answer_is_told_without_what_drives_a_terminal() -> None:
+    assert told("250 \x1b[2J\r\nok \x00\ud800 ü") == "250 \ufffd[2J\ufffd\ufffdok \ufffd\ufffd ü"
+    assert len(told("x" * 9999)) == MOST_TOLD

@@ -20,7 +20,7 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from undercroft.mail.parts.answers import Meaning, Stage, meaning
+from undercroft.mail.parts.answers import Meaning, Stage, meaning, told
 
 if TYPE_CHECKING:
     from undercroft.mail.types import Message, Server
@@ -132,7 +132,7 @@ class Connections:
             client.close()  # somebody gave up in the middle of a conversation: nobody can go on with it
             raise
         self._idle.append((client, monotonic()))
-        return f"{answer.code} {answer.message}"
+        return told(f"{answer.code} {answer.message}")
 
     async def _reset(self, client: SMTP, *, good: bool) -> None:
         if good:
@@ -165,8 +165,8 @@ def _options(client: SMTP, message: Message) -> list[str]:
 
 def _told(error: BaseException) -> str:
     if isinstance(error, SMTPResponseException):
-        return f"{error.code} {error.message}"[:500]
-    return (str(error) or type(error).__name__)[:500]
+        return told(f"{error.code} {error.message}")
+    return told(str(error) or type(error).__name__)
 
 
 def _host_name() -> str:

@@ -16,6 +16,8 @@ there is no such mailbox."""
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 _NO_MAILBOX = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
 """Bad mailbox, bad domain, bad syntax, moved away, null MX; mailbox disabled."""
+MOST_TOLD = 500
+"""Characters of an answer that are kept."""
 _GOING = 421
 _TOO_LARGE = 552
 """Its size is told with the sender (RFC 1870), so that this may come before the recipient."""
@@ -37,3 +39,8 @@ def says_no_mailbox(text: str) -> bool:
     """Whether an answer's enhanced code says that there is no such mailbox: `5.1.1 User unknown`."""
     found = _ENHANCED.match(text)
     return found is not None and found[1] == "5" and (int(found[2]), int(found[3])) in _NO_MAILBOX
+
+
+def told(answer: str) -> str:
+    """What a server said, so that every log, database and terminal takes it."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in answer[:MOST_TOLD])
