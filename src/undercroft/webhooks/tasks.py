@@ -38,6 +38,7 @@ def deliver_job(deliverer: Deliverer, room: Room) -> Job[..., Any]:
     job: Job[..., Any] = house_job(
         deliver_webhook,
         name=DELIVER,
+        queue="webhooks",
         attempts=10,
         timeout=room.settings.timeout + 30,
         concurrency=lambda delivery, endpoint, attempt: str(endpoint),
