@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -171,6 +172,19 @@ async def add_parcel(ctx: Context, body: Greeting) -> int:
     return parcel.id
 
 
+@app.job()
+async def store(ctx: Context, label: str) -> None:
+    ctx.session.add(Parcel(label=label, owner="job"))
+
+
+@app.function()
+async def store_later(ctx: Context, body: Greeting) -> int:
+    number = await ctx.enqueue(store, body.name)
+    if body.times > 1:
+        raise Fault("changed its mind", code="P0001")
+    return number
+
+
 @app.function()
 async def labels(ctx: Context) -> list[str]:
     return list(await ctx.session.scalars(sa.select(Parcel.label).order_by(Parcel.id)))
@@ -260,7 +274,7 @@ async def upload(ctx: Context, request: WebRequest) -> int:
 def make_app() -> App:
     """The same app once more: one that is served is served once."""
     fresh = App(models=Shop, title="Shop")
-    fresh.policies, fresh.endpoints = app.policies, app.endpoints
+    fresh.policies, fresh.endpoints, fresh.jobs = app.policies, app.endpoints, app.jobs
     return fresh
 
 
@@ -495,6 +509,17 @@ def test_a_function_that_takes_too_long_leaves_nothing(shop: Place) -> None:
     assert written(shop) == []
     crash = shop.ask(call("own_timeout"))
     assert (crash.status, crash.code) == (500, "XX000"), "a timeout of its own is not ours"
+
+
+def test_what_a_function_enqueues_is_done_if_and_only_if_it_succeeds(shop: Place) -> None:
+    assert shop.ask(call("store_later", {"name": "never", "times": 2})).code == "P0001"
+    assert body_of(shop.ask(call("store_later", {"name": "by the job"}))) > 0
+    until = time.monotonic() + 20
+    while not (found := shop.sql("select label from parcels")) and time.monotonic() < until:
+        shop.run(asyncio.sleep(0.05))
+    shop.run(asyncio.sleep(0.2))
+    assert found == shop.sql("select label from parcels")
+    assert written(shop) == ["by the job"]
 
 
 def test_one_key_one_effect(shop: Place) -> None:
