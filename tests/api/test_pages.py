@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.api.scenario import Persona, Place, Reply, Request, ask_asgi, get
 from tests.api.site.app import another
-from undercroft import App, Context, Page
+from undercroft import App, Context, Fault, Page
 from undercroft.base.faults import SetupFault
 
 ADA = Persona("u", "authenticated", "0a000000-0000-4000-8000-000000000001")
@@ -253,6 +254,29 @@ def test_nobody_listens_to_web_sockets(site: Place) -> None:
     for path in ("/", "/nothing", "/assets/logo.svg"):
         site.run(knock(path))
     assert said == ["websocket.close"] * 3
+
+
+def test_an_app_may_have_a_page_for_faults(tmp_path: Path) -> None:
+    app, templates = App(models=another().models), tmp_path / "templates"
+    templates.mkdir()
+    (templates / "error.html").write_text("<h1>Oh {{ status }}</h1>{{ code }} {{ message }} {{ hint }}")
+
+    @app.page("/refuse", templates=templates)
+    async def refuse(ctx: Context, why: str) -> Page:
+        if why == "crash":
+            raise RuntimeError("its inside")
+        raise Fault(why, code="PT418", hint="Try tea.")
+
+    with Place(app, tmp_path / "data") as place:
+        page = text_of(place.ask(get("/refuse?why=%3Cb%3E")), 418)
+        assert page == "<h1>Oh 418</h1>PT418 &lt;b&gt; Try tea."
+        assert "UC404" in text_of(place.ask(get("/nothing")), 404)
+        crash = text_of(place.ask(get("/refuse?why=crash")), 500)
+        assert "<h1>Oh 500</h1>" in crash
+        assert "its inside" not in crash
+    (templates / "error.html").write_text("{{ never_given }}")
+    with Place(app, tmp_path / "data") as place:
+        assert "UC404" in text_of(place.ask(get("/nothing")), 404), "a page for faults that fails itself is passed over"
 
 
 # ---------------------------------------------------------------- declarations
