@@ -48,7 +48,7 @@ def door_settings(settings: Settings) -> DoorSettings:
         body_limit=server.body_limit,
         max_requests=server.max_requests,
         max_queue=server.max_queue,
-        max_streams=server.max_streams,
+        max_streams=min(server.max_streams, max(1, server.max_requests - 1)),
         cors_origins=frozenset(origin.encode() for origin in server.cors_allowed_origins),
         trace_header=server.trace_header.lower().encode() if server.trace_header else None,
         timing=server.timing,

@@ -212,7 +212,8 @@ class Server(Section):
     max_queue: int = Field(default=1024, ge=0)
     """Requests that wait for a place; one more is answered 503."""
     max_streams: Count = 128
-    """Answers that are streamed at once, per worker; each holds one of the places of `max_requests` until its end."""
+    """Answers that are streamed at once, per worker; each holds one of the places of `max_requests` until its end, and
+    one place is always left for others."""
     handler_timeout: Seconds = Field(default=30.0, gt=0)
     """Seconds until the answer of a function or a page begins."""
     drain: Seconds = Field(default=10.0, ge=0)
