@@ -40,7 +40,7 @@ class Verdict:
     undone: set[str] = field(default_factory=set)
     """Asked for in a transaction that was undone, and begun all the same."""
     restarted: set[str] = field(default_factory=set)
-    """Begun again although whoever had begun it was neither killed nor stopped."""
+    """Begun again although whoever had begun it was neither killed nor stopped, and could be heard."""
     done: int = 0
 
     @property
@@ -59,7 +59,8 @@ class Subjects:
         self.over: set[str] = set()
         self.broken: list[str] = []
         self.hurt: set[str] = set()
-        """Names of those that were killed or stopped."""
+        """Names of those that were killed or stopped, or could not be heard for longer than their lease."""
+        self.overslept: set[str] = set()
         (folder / "outside").touch()
         self._rest = b""
         self._errors = (folder / "errors").open("ab")
@@ -107,6 +108,9 @@ class Subjects:
                 self.ready.add(name)
             case ["ack", key]:
                 self.acked.add(key)
+            case ["overslept", name]:
+                self.hurt.add(name)
+                self.overslept.add(name)
             case ["over", name]:
                 self.over.add(name)
                 self.pids.pop(name, None)

@@ -3,7 +3,7 @@
 This program makes such processes by forking: it has everything imported already, so that a thousand of them take
 minutes. It reads orders on its standard input, one line of JSON each (`Order`), and answers `made NAME PID`. What its
 children have to say comes on the same standard output, one line each, written at once: `ready NAME`, `ack KEY`,
-`over NAME`. What they did outside of the database stands in a file: `start KEY NAME` and `end KEY`.
+`over NAME`, `overslept NAME`. What they did outside of the database stands in a file: `start KEY NAME` and `end KEY`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from undercroft.base.clock import SystemClock
 from undercroft.base.faults import Fault
 from undercroft.base.settings import Settings
 from undercroft.jobs.service.attempt import Attempts
+from undercroft.jobs.service.turn import Turn
 from undercroft.jobs.service.worker import Worker
 from undercroft.models.jobs import Backoff
 
@@ -255,6 +256,29 @@ async def drained(house: House) -> None:
         await asyncio.sleep(0.05)
 
 
+def tell_of_oversleeping(order: Order) -> None:
+    """Say so when this worker could not be heard for about its lease: then its jobs are rightly others' by now.
+
+    On a machine with much else to do, a lease of half a second passes without anybody being killed.
+    """
+    lease, heard = float(order.environment.get("UNDERCROFT_JOBS_LEASE", "10")), [time.monotonic()]
+
+    def told(method: Callable[..., Any], *, renews: bool) -> Callable[..., Any]:
+        async def call(self: Turn, *given: Any) -> Any:
+            began = time.monotonic()
+            answer = await method(self, *given)
+            if time.monotonic() - (heard[0] if renews else began) > 0.7 * lease:
+                say("overslept", order.name)
+            if renews:
+                heard[0] = began
+            return answer
+
+        return call
+
+    Turn.look_after = told(Turn.look_after, renews=True)  # type: ignore[method-assign]
+    Turn.take = told(Turn.take, renews=False)  # type: ignore[method-assign]
+
+
 def plant(order: Order) -> None:
     """Break what the test is to notice, or not to need."""
     if order.deaf:
@@ -275,6 +299,7 @@ def child(order: Order) -> None:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        tell_of_oversleeping(order)
         plant(order)
         asyncio.run(live(order))
         status = 0

@@ -67,6 +67,7 @@ async def _explained(
     opened = open_with_policies(options, read_settings(options))
     opened.app.migrations = opened.migrations
     house = build(opened.app, opened.settings, dev=True)
+    house.running.clear()  # whoever asks what a request means does not want jobs to run
     await house.start()
     try:
         return await explain(house, request, actor_of(user, claims, house), headers=headers, body=body, row=row)
