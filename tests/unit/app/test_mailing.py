@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,34 @@ def test_over_an_existing_database_there_is_no_mail(tmp_path: Path) -> None:
     house = build(App(MailingBase, existing=True), settings(tmp_path))
     assert house.mailer is None
     assert house.pipeline.ports.mail is None
+
+
+WITHOUT = """
+import sys
+
+for name in ("aiosmtplib", "css_inline", "dkim"):
+    sys.modules[name] = None
+from undercroft import App
+from undercroft.app import build
+from undercroft.base.faults import SetupFault
+from undercroft.base.settings import Settings
+
+given = {"UNDERCROFT_DATABASE_DATA": sys.argv[1]}
+house = build(App(), Settings.load(None, given), dev=True)
+for work in (
+    house.mailer.templates,
+    lambda: build(App(), Settings.load(None, given | {"UNDERCROFT_MAIL_SERVERS": "smtps://mx.example.com"})),
+):
+    try:
+        work()
+    except SetupFault as fault:
+        print(fault.hint)
+"""
+
+
+def test_an_app_starts_without_the_packages_of_mail_and_says_which_are_wanted(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT, str(tmp_path / "data")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stdout.split("\n") == ["pip install 'undercroft[mail]'", "pip install 'undercroft[mail]'", ""], (
+        ran.stderr
+    )

@@ -45,12 +45,9 @@ class SmtpBackend:
     keeps = False
 
     def __init__(self, servers: Sequence[Server], settings: SmtpSettings, clock: Clock, log: Any) -> None:
-        """Raises `SetupFault` where the SMTP client is missing or `ca_path` cannot be read."""
+        """Raises `SetupFault` where `ca_path` cannot be read."""
         context = _context(settings.ca_path)
-        try:
-            self._pools = [Connections(server, settings.connections, settings.timeout, context) for server in servers]
-        except ImportError as error:
-            raise SetupFault(f"SMTP needs a package: {error}", hint="pip install 'undercroft[mail]'") from error
+        self._pools = [Connections(server, settings.connections, settings.timeout, context) for server in servers]
         self._circuit = Circuit(len(servers), settings.rest)
         self._clock = clock
         self._log = log
