@@ -246,7 +246,7 @@ def test_killed_at_any_moment(
         kind, key = KINDS[life % len(KINDS)], f"life {life}"
         asked = [request(kind, key, key)] * AT_ONCE
         with place.serving() as process:
-            threading.Timer(usual * (0.2 + chance.random()), process.process.kill).start()
+            threading.Timer(usual * (0.3 + 1.4 * chance.random()), process.process.kill).start()
             before = place.ask(asked)
             process.ended(10)
         with place.serving():
