@@ -236,6 +236,13 @@ async def test_many_who_try_at_once_send_once(tmp_path: Path, server: Server) ->
         assert len(house.mailer.outbox) == 1
 
 
+async def test_mails_of_lists_let_others_pass(tmp_path: Path, server: Server) -> None:
+    async with mail_house(tmp_path, server, jobs_enabled=False) as house:
+        await house.mail(unsubscribe="https://example.com/leave")
+        await house.mail("bob@example.com")
+        assert await house.rows("jobs", "id, queue, priority") == [(1, "mail", -10), (2, "mail", 0)]
+
+
 async def test_a_mail_may_wait_for_its_moment(tmp_path: Path, server: Server) -> None:
     async with mail_house(tmp_path, server, jobs_enabled=False) as house:
         await house.mail(delay="1h")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from undercroft.pipeline.ports import Enqueue
 
 MICROSECONDS = 1_000_000
+LIST_PRIORITY = -10
+"""Mails of a list let those pass that somebody waits for."""
 TIDIES = 100
 """One mail in so many sees to it that old ones go."""
 FIRST_WAIT, LONGEST_WAIT = 15.0, 3600.0
@@ -134,7 +136,9 @@ class Mailer:
             ((known,),) = await transaction.fetch(prepared.by_key.text, prepared.by_key.args(key=row["key"]))
             return int(known)
         mail = int(added[0][0])
-        await self.enqueue(transaction, actor, [self.job.options(delay=delay, at=at).call(mail)])
+        priority = None if row["unsubscribe"] is None else LIST_PRIORITY
+        job = self.job.options(delay=delay, at=at, priority=priority)
+        await self.enqueue(transaction, actor, [job.call(mail)])
         return mail
 
     def _check_size(self, row: Mapping[str, Any]) -> None:

@@ -21,4 +21,4 @@ def send_job(mailer: Mailer) -> Job[..., Any]:
             await ctx.enqueue(mailer.job.options(delay=wait), mail)
 
     # The lease of the mail, not the number of tries, says when a hand-over was lost: a killed worker's is taken again.
-    return house_job(send_mail, name=SEND, attempts=10, timeout=mailer.settings.lease + 30)
+    return house_job(send_mail, name=SEND, queue="mail", attempts=10, timeout=mailer.settings.lease + 30)
