@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -12,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.api.orders import FULL, ada, ben, orders
+from tests.api.orders import FULL, OrderNote, ada, ben, orders
 from tests.api.scenario import SERVICE, Persona, Place, Reply, Request, get, send
-from undercroft import Fault
+from undercroft import Context, Fault
+from undercroft.access.actor import Actor
 from undercroft.app import database_app
+from undercroft.base.clock import SystemClock
 from undercroft.base.settings import Settings
 from undercroft.pipeline.idempotency import Idempotency
-from undercroft.pipeline.keys import Claim
+from undercroft.pipeline.keys import Claim, Kept, claim_of
 
 REPLAYED = "idempotent-replayed"
 numbers = count()
@@ -328,6 +331,53 @@ def test_answers_are_not_served(place: Place) -> None:
     for name in ("idempotency", "undercroft.idempotency"):
         assert place.ask(get(f"/rest/v1/{name}"), ada).status == 404
     assert b"undercroft" not in place.ask(get("/rest/v1/"), ada).body
+
+
+def test_code_that_may_wait_for_others_is_answered_for_once(place: Place) -> None:
+    """By two houses on one database, and also where the code swallows what it meets."""
+    pipeline, said = place.house.pipeline, fresh()
+    houses = [Idempotency(pipeline, SystemClock(), 60) for _ in range(2)]
+    actor = Actor("authenticated", ada.sub, {"sub": ada.sub, "role": "authenticated"})
+    claim = claim_of([(b"idempotency-key", said.encode())], actor, b"call")
+    assert claim is not None
+    begun = 0
+
+    async def work(ctx: Context) -> Kept:
+        nonlocal begun
+        begun += 1
+        while begun < 2:  # noqa: ASYNC110 -- both are behind the look-up before either has begun its transaction
+            await asyncio.sleep(0.01)
+        try:
+            with ctx.as_service():
+                ctx.session.add(OrderNote(said=said))
+                await ctx.session.flush()
+        except Exception:
+            return Kept(500, (), b"swallowed")
+        return Kept(201, ((b"x", b"y"),), b"done")
+
+    async def both() -> list[Kept]:
+        return list(await asyncio.gather(*(house.calling(claim, actor, work) for house in houses)))
+
+    answers = place.run(both())
+    assert {answer[:3] for answer in answers} == {(201, ((b"x", b"y"),), b"done")}
+    assert sorted(answer.replayed for answer in answers) == [False, True]
+    assert place.sql("select count(*) from order_notes where said = ?", said) == [(1,)]
+
+
+def test_code_that_never_uses_its_transaction_is_answered_for_too(place: Place) -> None:
+    house = Idempotency(place.house.pipeline, SystemClock(), 60)
+    actor = Actor("authenticated", ada.sub, {"sub": ada.sub, "role": "authenticated"})
+    claim = claim_of([(b"idempotency-key", fresh().encode())], actor, b"call")
+    assert claim is not None
+    calls = 0
+
+    async def work(ctx: Context) -> Kept:
+        nonlocal calls
+        calls += 1
+        return Kept(200, (), b"%d" % calls)
+
+    first, second = place.run(house.calling(claim, actor, work)), place.run(house.calling(claim, actor, work))
+    assert (first.body, second.body, second.replayed, calls) == (b"1", b"1", True, 1)
 
 
 @pytest.mark.needs("postgres")
