@@ -95,6 +95,8 @@ async def test_a_stream_that_broke_was_told_already() -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise StreamCut from ValueError("inside")
 
+    async def send(message: Any) -> None: ...
+
     with capture_logs() as told:
-        await Drain(broken, structlog.get_logger())(scope(), receive, receive)
+        await Drain(broken, structlog.get_logger())(scope(), receive, send)
     assert told == []
