@@ -47,6 +47,7 @@ class Statements:
     add_event: Prepared
     event: Prepared
     add_delivery: Prepared
+    add_deliveries: Prepared
     to_send: Prepared
     add_attempt: Prepared
     end_delivery: Prepared
@@ -65,7 +66,15 @@ class Statements:
 def statements(dialect: Dialect) -> Statements:
     """The statements as this engine reads them."""
     insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-    elements = {**_endpoints(), **_declared(insert), **_sending(), **_looking(), **_receiving(insert), **_purging()}
+    listed = _postgres_list if dialect.name == "postgresql" else _sqlite_list
+    elements = {
+        **_endpoints(),
+        **_declared(insert),
+        **_sending(listed("endpoints")),
+        **_looking(),
+        **_receiving(insert),
+        **_purging(),
+    }
     return Statements(**{each.name: prepare(elements[each.name], dialect) for each in fields(Statements)})
 
 
@@ -116,7 +125,18 @@ def _declared(insert: Any) -> dict[str, sa.ClauseElement]:
     }
 
 
-def _sending() -> dict[str, sa.ClauseElement]:
+def _sqlite_list(name: str) -> Any:
+    """The numbers of a JSON list, as SQLite reads one."""
+    return sa.select(sa.func.json_each(_word(name)).table_valued("value").c.value)
+
+
+def _postgres_list(name: str) -> Any:
+    """The same for PostgreSQL."""
+    given = sa.cast(_word(name), postgresql.JSON)
+    return sa.select(sa.cast(sa.func.json_array_elements_text(given).table_valued("value").c.value, sa.BigInteger))
+
+
+def _sending(endpoints: Any) -> dict[str, sa.ClauseElement]:
     delivery, event, endpoint = DELIVERIES, EVENTS, ENDPOINTS
     joined = delivery.join(event, event.c.id == delivery.c.event_id).join(
         endpoint, endpoint.c.id == delivery.c.endpoint_id
@@ -133,6 +153,14 @@ def _sending() -> dict[str, sa.ClauseElement]:
         "add_delivery": sa.insert(delivery)
         .values(_all(delivery, "event_id", "endpoint_id", "due", "created"))
         .returning(delivery.c.id),
+        "add_deliveries": sa.insert(delivery)
+        .from_select(
+            ["event_id", "endpoint_id", "due", "created"],
+            sa.select(_given("event_id"), endpoint.c.id, _given("now"), _given("now")).where(
+                endpoint.c.id.in_(endpoints)
+            ),
+        )
+        .returning(delivery.c.id, delivery.c.endpoint_id),
         "to_send": to_send.select_from(joined).where(this),
         "add_attempt": sa.insert(ATTEMPTS)
         .values(_all(ATTEMPTS, "delivery_id", "at", "status", "ms", "error", "answer"))

@@ -60,12 +60,11 @@ class Publisher:
             await self.enqueue(transaction, SERVICE, calls)
 
     async def _add(self, transaction: Transaction, event: int, endpoints: Sequence[int], now: int) -> None:
-        add, made = self.room.statements.add_delivery, []
-        for endpoint in endpoints:
-            given = add.args(event_id=event, endpoint_id=endpoint, due=now, created=now)
-            rows = await transaction.fetch(add.text, given)
-            made.append((int(rows[0][0]), endpoint))
-        await self.ask(transaction, made)
+        if not endpoints:
+            return
+        add = self.room.statements.add_deliveries
+        rows = await transaction.fetch(add.text, add.args(event_id=event, endpoints=json.dumps(endpoints), now=now))
+        await self.ask(transaction, sorted((int(number), int(endpoint)) for number, endpoint in rows))
 
 
 def _body(event: str, now: int, data: Any) -> str:
