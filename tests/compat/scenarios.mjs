@@ -353,6 +353,16 @@ scenario("insert many", "mutate.insert", async ({ anon }) => {
   const answer = await anon.from("tasks").insert(many, { count: "exact" }).select("id");
   assert.deepEqual([answer.error, answer.count, answer.data.length], [null, 200, 200]);
 });
+scenario("insert with a key, twice", "mutate.insert", async ({ anon, service }) => {
+  const key = crypto.randomUUID();
+  const insert = () => anon.from("tasks").insert({ project_id: 1, title: "once" }).select("id,title").setHeader("Idempotency-Key", key);
+  const [first, second] = await Promise.all([insert(), insert()]);
+  assert.deepEqual([first.error, first.status, second.status], [null, 201, 201]);
+  assert.deepEqual(second.data, first.data);
+  await ids(service.from("tasks").select("id").eq("title", "once"), [first.data[0].id]);
+  const other = await anon.from("tasks").insert({ project_id: 1, title: "other" }).setHeader("Idempotency-Key", key);
+  assert.deepEqual([other.status, other.error.code], [422, "UC422"]);
+});
 scenario("insert uneven rows: null, or the default", "mutate.insert", async ({ anon }) => {
   const uneven = [{ id: 1001, project_id: 1, title: "a", note: "n" }, { id: 1002, project_id: 1, title: "b" }];
   await rows(anon.from("tasks").insert(uneven).select("id,note").order("id"), [{ id: 1001, note: "n" }, { id: 1002, note: null }], 201);
