@@ -126,7 +126,7 @@ async def asked(
 async def everything(ctx: Context, request: WebRequest) -> dict[str, Any]:
     return {
         "method": request.method, "path": request.path, "query": request.query, "x": request.header("X-Thing"),
-        "cookie": dict(request.cookies), "body": (await request.body()).decode(),
+        "cookie": dict(request.cookies), "body": await request.text(),
     }  # fmt: skip
 
 
