@@ -142,7 +142,7 @@ class Subjects:
         """Who has begun a job, in order."""
         return self.outside()[0].get(key, [])
 
-    def wait(self, until: Callable[[], bool], seconds: float = 20) -> float:
+    def wait(self, until: Callable[[], bool], seconds: float = 60) -> float:
         """Wait until something holds; how many seconds it took."""
         began = time.monotonic()
         while not until():
