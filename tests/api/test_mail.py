@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,28 @@ async def test_what_no_server_takes_is_asked_again_and_given_up_in_the_end(tmp_p
         assert len({message.content for message in backend.sent}) == 1, "each try is the same message"
 
 
+async def test_what_waited_long_is_not_given_up_at_its_first_try(tmp_path: Path, server: Server) -> None:
+    clock = ManualClock()
+    async with mail_house(tmp_path, server, clock=clock, jobs_enabled=False, give_up="1h", recipient_limit=1) as house:
+        backend = house.mailer.backend = Scripted()
+        first, limited = await house.mail(), await house.mail()
+        later = await house.mail("bob@example.com", delay="72h")
+        assert await house.mailer.deliver(first) is None
+        assert await house.mailer.deliver(limited) is not None
+        clock.advance(72 * 3600)
+        backend.answers = [NotNow("421 later"), NotNow("421 later")]
+        for mail in (limited, later):
+            assert await house.mailer.deliver(mail) is not None
+            assert (await house.states())[mail] == "waiting"
+            clock.advance(3601)
+            backend.answers.append(NotNow("421 later"))
+            backend.answers.reverse()
+            await house.mailer.deliver(mail)
+            assert (await house.states())[mail] == "failed"
+        # A mail is dated as of when it was to be sent: what comes with a date of days ago is thought to be spam.
+        assert b"Date: Sun, 04 Jan 2026 00:00:00 +0000" in backend.sent[-1].content
+
+
 async def test_a_worker_asks_again_by_itself(tmp_path: Path, server: Server) -> None:
     async with mail_house(tmp_path, server) as house:
         house.mailer.backend = Scripted(NotNow("421 later"))
@@ -258,6 +281,8 @@ async def test_a_mail_may_wait_for_its_moment(tmp_path: Path, server: Server) ->
         ("missing", "a@example.com", {}, "UC550"),
         ("welcome", "a@example.com", {"name": "x", "subject": "a\nb"}, "22023"),
         ("welcome", "a@example.com", {"name": "x", "reply_to": "b"}, "22023"),
+        ("welcome", "a@example.com", {"name": "x", "at": datetime(2026, 1, 1)}, "22023"),  # noqa: DTZ001  # no zone
+        ("welcome", "a@example.com", {"name": "x", "delay": "soon"}, "22023"),
         ("welcome", "a@example.com", {"name": "x", "unsubscribe": "http://x.com"}, "22023"),
         ("welcome", "a@example.com", {"name": "x", "attachments": [Attachment("a/b", "text/plain", b"")]}, "22023"),
         ("welcome", "a@example.com", {"name": "x", "attachments": [Attachment("a", "a/b", b"x" * 20_000)]}, "54000"),

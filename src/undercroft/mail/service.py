@@ -100,6 +100,9 @@ class Mailer:
         Raises `AddressFault`, `TemplateFault`, `TooLargeFault` and `NoMailFault`.
         """
         _, sender = self._ready()
+        priority = None if unsubscribe is None else LIST_PRIORITY
+        job = self.job.options(delay=delay, at=at, priority=priority)
+        meant = self.clock.timestamp() + delay if at is None else at.timestamp()
         recipient = address_of(to)
         rendered = self.templates().render(template, data, language=language, subject=subject)
         row = {
@@ -115,10 +118,10 @@ class Mailer:
             "html": rendered.html,
             "text": rendered.text,
             "attachments": attachments_as_text(attachments),
-            "created": self._now(),
+            "created": round(meant * MICROSECONDS),
         }
         self._check_size(row)
-        return await self._store(transaction, actor, row, delay, at)
+        return await self._store(transaction, actor, row, job)
 
     def _ready(self) -> tuple[Backend, Address]:
         """What mails leave by, and who they come from. Raises `NoMailFault`."""
@@ -127,17 +130,13 @@ class Mailer:
             raise NoMailFault(f"{lacking} is set", hint='Set [mail] sender and servers, or [mail] backend = "console".')
         return self.backend, self.settings.sender
 
-    async def _store(
-        self, transaction: Transaction, actor: Actor, row: dict[str, Any], delay: float, at: datetime | None
-    ) -> int:
+    async def _store(self, transaction: Transaction, actor: Actor, row: dict[str, Any], job: Job[..., Any]) -> int:
         prepared = statements(self.engine.dialect)
         added = await transaction.fetch(prepared.add.text, prepared.add.args(**{name: row[name] for name in NEW}))
         if not added:  # a mail of this key is there already: that is the one
             ((known,),) = await transaction.fetch(prepared.by_key.text, prepared.by_key.args(key=row["key"]))
             return int(known)
         mail = int(added[0][0])
-        priority = None if row["unsubscribe"] is None else LIST_PRIORITY
-        job = self.job.options(delay=delay, at=at, priority=priority)
         await self.enqueue(transaction, actor, [job.call(mail)])
         return mail
 
@@ -263,7 +262,7 @@ class Mailer:
     ) -> float | None:
         """Let go of a mail until later; one that was tried for too long has failed."""
         now = self._now()
-        if now - words["created"] > self.settings.give_up * MICROSECONDS:
+        if now - words["tried"] > self.settings.give_up * MICROSECONDS:
             self.log.error("mail given up", mail=mail, answer=answer, attempts=words["attempts"])
             await self._end(Ending(mail, lease, FAILED, now, None, told(answer)))
             return None

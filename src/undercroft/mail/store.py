@@ -22,7 +22,7 @@ NEW = ("key", "template", "message_id", "sender", "recipient", "address", "reply
        "text", "attachments", "created")  # fmt: skip
 """What is given of a new mail."""
 WORDS = ("id", "message_id", "sender", "recipient", "address", "reply_to", "unsubscribe", "subject", "html", "text",
-         "attachments", "attempts", "created")  # fmt: skip
+         "attachments", "attempts", "created", "tried")  # fmt: skip
 """What a try needs of a mail."""
 TOLD = (*WORDS, "template", "state", "server", "answer", "finished")
 UNLIMITED = 2**31 - 1
@@ -174,6 +174,7 @@ def _trying() -> dict[str, sa.ClauseElement]:
             lease=_word("lease"),
             leased_until=_given("until"),
             claimed=_given("now"),
+            tried=sa.func.coalesce(MAILS.c.tried, _given("now")),
         )
         .returning(*(MAILS.c[name] for name in WORDS))
     )

@@ -35,6 +35,7 @@ MAILS = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease", sa.Text),
     sa.Column("leased_until", sa.BigInteger),
+    sa.Column("tried", sa.BigInteger),
     sa.Column("claimed", sa.BigInteger),
     sa.Column("server", sa.Text),
     sa.Column("answer", sa.Text),
@@ -44,7 +45,10 @@ MAILS = sa.Table(
     sa.Index("mails_finished_idx", "finished"),
     sqlite_autoincrement=True,  # a job that was late must not find another mail behind its number
 )
-"""One row for each mail to one recipient; `address` is the recipient's, by which it is counted and suppressed."""
+"""One row for each mail to one recipient; `address` is the recipient's, by which it is counted and suppressed.
+
+`created` is the moment for which it was asked, `tried` that of the first try, `claimed` that of the last.
+"""
 
 SUPPRESSIONS = sa.Table(
     "mail_suppressions",
