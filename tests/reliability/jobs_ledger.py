@@ -129,7 +129,7 @@ class Subjects:
     def drain(self, name: str, **order: Any) -> None:
         """Have everything that is left done by one process that enqueues nothing."""
         self.make(name, until_drained=True, **order)
-        self.listen(lambda: name in self.over, 120)
+        self.listen(lambda: name in self.over, 600)  # suspects run one at a time
 
     def lives(self, name: str) -> bool:
         try:

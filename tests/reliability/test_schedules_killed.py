@@ -66,8 +66,10 @@ def test_each_slot_fires_once_whoever_is_killed(
         subjects.hear(1.5)
         jump(subjects, signal.SIGUSR1)
         subjects.hear(1.5)
-        for name in [*subjects.pids]:
-            subjects.kill(name)
+        left = [*subjects.pids]
+        for name in left:
+            subjects.signal(name, signal.SIGTERM)
+        subjects.listen(lambda left=left: subjects.over.issuperset(left))  # type: ignore[misc]
         subjects.drain(f"d{turn}", ahead=turn + 1, schedules=number)
         fired = slots(subjects)
         assert entries(subjects) == fired
