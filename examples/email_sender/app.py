@@ -1,7 +1,7 @@
 """A newsletter: lists, readers who confirm and leave, and campaigns that each reader gets once.
 
 `undercroft dev` in this folder shows its mails at /mail. In earnest, `undercroft.toml` names the mail servers: where
-one fails, the next goes on. An address that does not exist is not written to again.
+one fails, the next goes on. The links in the mails lead to pages of your site, which call `confirm` and `leave`.
 """
 
 from __future__ import annotations
