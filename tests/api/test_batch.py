@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,6 +327,17 @@ def test_references_do_not_make_a_body_longer_than_one_may_be(place: Place) -> N
     parts = [part("POST", "/order_docs?select=doc", {"code": code, "doc": {"a": "x" * 200_000}}, **RETURNING)]
     parts.append(part("POST", "/order_docs", [{"code": f"{code}{n}", "doc": "$1.doc"} for n in range(60)]))
     assert refused(place, *parts).code == "UC413"
+
+
+def test_answers_together_are_bounded(tmp_path: Path) -> None:
+    with Place(orders(), tmp_path, UNDERCROFT_SERVER_BODY_LIMIT="2KiB") as small:
+        rows = [{"code": f"c{n}", "text": "x" * 150} for n in range(10)]
+        assert small.ask(send("POST", "/rest/v1/order_docs", rows), ada).status == 201
+        read = part("GET", "/order_docs?select=code,text")
+        assert len(together(small, *[read] * 8)) == 8
+        reply = refused(small, part("POST", "/orders", {"title": "never"}), *[read] * 12)
+        assert (reply.status, reply.code) == (413, "UC413")
+        assert reply.json()["request"] > 8
 
 
 def test_depth_counts_after_references_are_filled_in(place: Place) -> None:

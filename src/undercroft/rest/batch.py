@@ -107,8 +107,8 @@ class BatchRoom:
         told: list[dict[str, Any]] = []
         for part in parts:
             answer = await self._part(part, request, data, results)
+            results.add(answer.body, is_json=_is_json(answer))
             told.append(_told(answer))
-            results.add(answer.body if _is_json(answer) else None)
         return Answer(200, _HEADERS, msgspec.json.encode(told))
 
     async def _part(self, part: Shaped, request: Request, data: Shared, results: Results) -> Answer:

@@ -17,7 +17,10 @@ ROWS = b'[{"id":7,"name":"Ada","at":{"x":[1,{"y":null}]},"0":"zero","price":1.10
 @pytest.fixture
 def results() -> Results:
     made = Results(Limits())
-    for body in (ROWS, b'{"id":9}', b"42", None, b"[]", b'"$1.id"'):
+    for body in (ROWS, b'{"id":9}', b"42"):
+        made.add(body)
+    made.add(b"id\n7", is_json=False)
+    for body in (b"[]", b'"$1.id"'):
         made.add(body)
     return made
 
@@ -105,3 +108,12 @@ def test_a_fault_does_not_repeat_what_is_long() -> None:
     with pytest.raises(BodyFault) as raised:
         results.fill("$1." + "x" * 100_000)
     assert len(f"{raised.value.message}{raised.value.details}") < 1_000
+
+
+def test_answers_are_bounded_together() -> None:
+    results = Results(Limits(body_bytes=100))
+    for _ in range(8):
+        results.add(b"x" * 100, is_json=False)
+    assert results.number == 8
+    with pytest.raises(TooLarge):
+        results.add(b"x", is_json=False)

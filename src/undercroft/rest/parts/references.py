@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from undercroft.rest.parts.limits import Limits
 
 _REFERENCE = re.compile(r"\$([1-9][0-9]{0,5})((?:\.[^.]+)*)")
+_BODIES = 8
+"""The answers of a batch are held until the last one is there: together they are as long as so many bodies may be."""
 _POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -37,15 +39,20 @@ class Results:
         self._read: dict[int, Any] = {}
         self._sizes: dict[str, int] = {}
         self._taken = 0
+        self._given = 0
 
     @property
     def number(self) -> int:
         """How many there are."""
         return len(self._bodies)
 
-    def add(self, body: bytes | None) -> None:
-        """The answer of the next request; None where it is not JSON."""
-        self._bodies.append(body)
+    def add(self, body: bytes, *, is_json: bool = True) -> None:
+        """The answer of the next request. Raises TooLarge where they have become too long together."""
+        self._given += len(body)
+        if self._given > _BODIES * self._limits.body_bytes:
+            most = _BODIES * self._limits.body_bytes
+            raise TooLarge(f"The answers of a batch may together be at most {most} bytes long")
+        self._bodies.append(body if is_json else None)
 
     def fill(self, value: Any) -> Any:
         """A JSON value with every text in it that is a reference replaced by what it stands for, of whatever type.
