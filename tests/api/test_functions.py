@@ -42,7 +42,7 @@ class Greeting(BaseModel):
     """Whom to greet."""
 
     name: str = Field(min_length=1)
-    times: int = 1
+    times: int = Field(1, le=1000)
 
 
 @dataclass
