@@ -250,7 +250,7 @@ async def test_the_window_is_the_clock_s(tmp_path: Path) -> None:
 # --- at the start ---
 
 
-@pytest.mark.parametrize("secrets", ["other=x", ""])
+@pytest.mark.parametrize("secrets", ["other=a secret of its own", ""])
 async def test_a_secret_that_is_not_there_stops_the_start(tmp_path: Path, secrets: str) -> None:
     with pytest.raises(SetupFault, match='no secret "stripe"'):
         async with webhook_house(tmp_path, None, webhooks_secrets=secrets):

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
+SHORTEST_SHARED = 16
+"""Bytes of a secret that signs, at least: what is shorter can be found by trying."""
+
+
 class Secret:
     """A password, a signing key or an address that holds one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,13 +12,15 @@ from hypothesis import strategies as some
 
 from undercroft.base.faults import Fault, SetupFault
 from undercroft.base.secret import Secret
-from undercroft.webhooks.errors import SignatureFault, WebhookFault
+from undercroft.base.settings import Settings
+from undercroft.webhooks.errors import SignatureFault
 from undercroft.webhooks.parts.signing import read_secret, sign
 from undercroft.webhooks.parts.verifiers import Verifier, github, standard_webhooks, stripe
 from undercroft.webhooks.types import Incoming, Verified
 
 NOW = 1_700_000_000.0
-SECRETS = {"one": Secret("first"), "two": Secret("second"), "std": Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
+FIRST, SECOND, THIRD = "the first secret", "the second secret", "the third secret"
+SECRETS = {"one": Secret(FIRST), "two": Secret(SECOND), "std": Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
 BODY = b'{"id": "evt_1", "type": "a.b"}'
 
 
@@ -71,20 +74,20 @@ def stripe_header(secret: str, at: float = NOW, body: bytes = BODY) -> str:
 def test_stripe_takes_any_of_its_secrets_and_any_signature() -> None:
     verifier = stripe("one", "two")
     for header in (
-        stripe_header("first"), stripe_header("second"), stripe_header("second") + ",v1=" + "a" * 64,
-        stripe_header("first") + ",v0=abc", stripe_header("first").replace(",", ", "),
+        stripe_header(FIRST), stripe_header(SECOND), stripe_header(SECOND) + ",v1=" + "a" * 64,
+        stripe_header(FIRST) + ",v0=abc", stripe_header(FIRST).replace(",", ", "),
     ):  # fmt: skip
         assert verified(verifier, BODY, stripe_signature=header) == Verified("evt_1", "a.b")
-    for wrong in (stripe_header("third"), stripe_header("first", NOW - 301), stripe_header("first", NOW + 301)):
+    for wrong in (stripe_header(THIRD), stripe_header(FIRST, NOW - 301), stripe_header(FIRST, NOW + 301)):
         with pytest.raises(SignatureFault):
             verified(verifier, BODY, stripe_signature=wrong)
 
 
 def test_nothing_is_read_before_it_is_believed() -> None:
     with pytest.raises(SignatureFault):
-        verified(stripe("one"), b"not json", stripe_signature=stripe_header("third", body=b"not json"))
+        verified(stripe("one"), b"not json", stripe_signature=stripe_header(THIRD, body=b"not json"))
     with pytest.raises(Fault) as caught:
-        verified(stripe("one"), b"not json", stripe_signature=stripe_header("first", body=b"not json"))
+        verified(stripe("one"), b"not json", stripe_signature=stripe_header(FIRST, body=b"not json"))
     assert caught.value.code == "UC400"
 
 
@@ -102,5 +105,23 @@ def test_no_header_at_all_breaks_a_verifier(header: str) -> None:
 def test_secrets_by_name() -> None:
     with pytest.raises(SetupFault, match=r'app.py:1: there is no secret "three"'):
         stripe("one", "three").bound(SECRETS, "app.py:1")
-    with pytest.raises(WebhookFault, match="whsec_"):
+    with pytest.raises(SetupFault, match=r"app.py:1: .*whsec_"):
         standard_webhooks("one").bound(SECRETS, "app.py:1")
+
+
+@pytest.mark.parametrize("verifier", [stripe, github, standard_webhooks])
+@pytest.mark.parametrize("secret", ["", "x", " " * 40, "fifteen bytes.."])
+def test_a_secret_that_can_be_guessed_is_none(verifier: Callable[..., Verifier], secret: str) -> None:
+    """With an empty one, whoever sends an event could sign it."""
+    with pytest.raises(SetupFault, match=r"^app\.py:1: "):
+        verifier(Secret(secret)).bound({}, "app.py:1")
+    with pytest.raises(SetupFault, match=r"^app\.py:1: "):
+        verifier("std", "old").bound(SECRETS | {"old": Secret(secret)}, "app.py:1")
+
+
+@pytest.mark.parametrize("secret", ["", "x", "fifteen bytes.."])
+def test_the_settings_refuse_it_too(secret: str) -> None:
+    with pytest.raises(SetupFault, match="stripe"):
+        Settings.load(None, {"UNDERCROFT_WEBHOOKS_SECRETS": f"stripe={secret},github={FIRST}"})
+    loaded = Settings.load(None, {"UNDERCROFT_WEBHOOKS_SECRETS": f"stripe={SECOND},github={FIRST}"})
+    assert loaded.webhooks.secrets == {"stripe": Secret(SECOND), "github": Secret(FIRST)}

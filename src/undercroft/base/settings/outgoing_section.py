@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from undercroft.base.secret import Secret
+from undercroft.base.secret import SHORTEST_SHARED, Secret
 from undercroft.base.settings.sections import Count, Section
 from undercroft.base.settings.units import Bytes, Seconds
 
@@ -55,7 +55,7 @@ class Webhooks(Section):
 
     secrets: Annotated[dict[str, Secret], BeforeValidator(_by_name)] = Field(default={})
     """Secrets of those who send events, by the names that the app's verifiers give them: `stripe =
-    "env(STRIPE_SECRET)"`. In the environment: `stripe=…,github=…`."""
+    "env(STRIPE_SECRET)"`, each of at least 16 bytes. In the environment: `stripe=…,github=…`."""
     endpoints: Annotated[dict[str, Secret], BeforeValidator(_by_name)] = Field(default={})
     """Addresses to which the app sends events, by the names that `app.notify(…, to=…)` gives them; a secret of the same
     name signs them. In the environment: `billing=https://…,search=…`."""
@@ -74,6 +74,14 @@ class Webhooks(Section):
     """Bytes of an event that comes in."""
     keep: Seconds = Field(default=2_592_000.0, gt=0)
     """Seconds for which events and deliveries are kept once they are over; by default 30 days."""
+
+    @field_validator("secrets")
+    @classmethod
+    def _none_guessed(cls, value: dict[str, Secret]) -> dict[str, Secret]:
+        for name, secret in value.items():
+            if len(secret.reveal_bytes().strip()) < SHORTEST_SHARED:
+                raise ValueError(f"{name} is empty or shorter than {SHORTEST_SHARED} bytes: anybody could sign with it")
+        return value
 
     @field_validator("encryption_key")
     @classmethod

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.base.secret import Secret
-from undercroft.webhooks.errors import SignatureFault, no_secret, unreadable_event
+from undercroft.base.faults import SetupFault
+from undercroft.base.secret import SHORTEST_SHARED, Secret
+from undercroft.webhooks.errors import SignatureFault, WebhookFault, no_secret, unreadable_event
 from undercroft.webhooks.parts.signing import MOST_SIGNATURES, matches, read_secret
 from undercroft.webhooks.types import Incoming, Secrets, Verified
 
@@ -33,8 +34,11 @@ class Verifier:
 
     def bound(self, known: Secrets, source: str) -> Callable[[Incoming], Verified]:
         """The same with its secrets at hand. Raises `SetupFault` for a name that `[webhooks.secrets]` does not have,
-        and `WebhookFault` for a secret that is none."""
-        keys = tuple(self.read(self._found(each, known, source)) for each in self.secrets)
+        and for a secret that is empty, too short or none of the scheme."""
+        try:
+            keys = tuple(self.read(self._found(each, known, source)) for each in self.secrets)
+        except WebhookFault as fault:
+            raise SetupFault(f"{source}: {fault.message}") from None
         return lambda incoming: self.check(incoming, keys)
 
     def _found(self, each: str | Secret, known: Secrets, source: str) -> Secret:
@@ -52,7 +56,7 @@ def standard_webhooks(*secrets: str | Secret) -> Verifier:
 
 def stripe(*secrets: str | Secret) -> Verifier:
     """Stripe's events (`Stripe-Signature`, scheme v1); the secrets are names in `[webhooks.secrets]`."""
-    return Verifier(_stripe, Secret.reveal_bytes, secrets)
+    return Verifier(_stripe, _read_text, secrets)
 
 
 def github(*secrets: str | Secret) -> Verifier:
@@ -61,7 +65,15 @@ def github(*secrets: str | Secret) -> Verifier:
     GitHub signs the body and nothing else: no time, no id. An event is known again by its body, so that one that
     somebody has caught cannot be sent once more under another id.
     """
-    return Verifier(_github, Secret.reveal_bytes, secrets)
+    return Verifier(_github, _read_text, secrets)
+
+
+def _read_text(secret: Secret) -> bytes:
+    """The key in a secret that is its own bytes. With an empty one anybody could sign. Raises `WebhookFault`."""
+    key = secret.reveal_bytes()
+    if len(key.strip()) < SHORTEST_SHARED:
+        raise WebhookFault(f"a sender's secret has at least {SHORTEST_SHARED} bytes")
+    return key
 
 
 def _standard(incoming: Incoming, keys: tuple[bytes, ...]) -> Verified:
