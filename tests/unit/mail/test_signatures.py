@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from dataclasses import replace
+from time import perf_counter
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.unit.mail.test_messages import LETTER
 from undercroft.base.faults import SetupFault
 from undercroft.base.secret import Secret
 from undercroft.mail.parts.messages import message_of
-from undercroft.mail.parts.signatures import Signer
+from undercroft.mail.parts.signatures import Signer, _relaxed_body
 from undercroft.models.mail import Attachment
 
 RSA = generate_private_key(65537, 2048)
@@ -105,6 +106,22 @@ def test_others_believe_it(key: Any, secret: bytes, kind: str) -> None:
     assert not verifies(signed.replace(b"\r\nTo: ", b"\r\nTo: eve@example.com\r\nTo: ", 1), key), "a header was added"
     other = generate_private_key(65537, 1024) if key is RSA else Ed25519PrivateKey.generate()
     assert not verifies(signed, other)
+
+
+@pytest.mark.parametrize("blank", ["\n", " \t\n"])
+def test_blank_lines_are_signed_in_a_time_that_grows_with_their_number(blank: str) -> None:
+    """Anybody who fills in a form sends them; a minute's work for each would keep everybody else waiting."""
+    content = message_of(replace(LETTER, html="", text="first" + blank * 100_000 + "last" + blank * 100_000)).content
+    begin = perf_counter()
+    signed = Signer("example.com", "mail", Secret(pem(RSA))).signed(content, 1)
+    assert perf_counter() - begin < 2
+    assert verifies(signed, RSA)
+
+
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"\r\n \r\n\t\r\n", b" C \r\nD \t E\r\n\r\n\r\n"])
+def test_the_end_of_a_body(body: bytes) -> None:
+    """RFC 6376, 3.4.4 and the example of 3.4.5."""
+    assert _relaxed_body(body) == (b" C\r\nD E\r\n" if body.strip() else b"")
 
 
 def test_the_headers_of_a_list_are_covered() -> None:

@@ -105,7 +105,9 @@ def _relaxed_body(body: bytes) -> bytes:
     """A body in relaxed form (RFC 6376, 3.4.4)."""
     spaced = re.sub(rb"[ \t]+", b" ", body)
     trimmed = re.sub(rb" (?=\r\n)", b"", spaced)
-    ended = re.sub(rb" ?(?:\r\n)*\Z", b"", trimmed, count=1)
+    # CR and LF stand together in a mail, so that no end of a line is broken by this; an expression would look for the
+    # end anew from each empty line.
+    ended = trimmed.rstrip(b" \r\n")
     return ended + b"\r\n" if ended else b""
 
 
