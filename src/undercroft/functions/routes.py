@@ -13,11 +13,13 @@ from undercroft.base.faults import Fault
 from undercroft.functions.errors import MethodFault, unknown_function
 from undercroft.functions.service import Functions
 from undercroft.pipeline.keys import HEADER, Claim, claim_of
-from undercroft.web.actor import Identify
+from undercroft.web.actor import Identify, bearer
 from undercroft.web.forms import FormLimits
 from undercroft.web.received import WebRequest
 from undercroft.web.types import Answer, Hosting, Request, Stream
 
+_TELLING = (b"prefer", b"accept", b"content-type")
+"""Headers that make another request of it."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -64,9 +66,23 @@ async def _claim(request: Request, received: WebRequest, actor: Actor) -> Claim 
     """What a request claims by its Idempotency-Key; one that only reads claims nothing."""
     if request.method in _SAFE:
         return None
-    kind = request.header(b"content-type") or b""
-    parts = (request.method.encode(), b"/functions", request.path, request.query, kind, await received.body())
-    return claim_of(request.headers, actor, *parts)
+    told = [b",".join(_all(request, name)) for name in _TELLING]
+    parts = (request.method.encode(), b"/functions", request.path, request.query, *told, await received.body())
+    return claim_of(request.headers, actor, *parts, credentials=_credentials(request))
+
+
+def _credentials(request: Request) -> list[bytes]:
+    """What may tell a function who calls it, beside the token that the house believes: that is in the actor already,
+    and another one of the same caller changes nothing.
+    """
+    given = _all(request, b"authorization")
+    if request.authenticated and len(given) == 1 and bearer(given[0]):
+        given = []
+    return [b"\n".join(each) for each in (given, _all(request, b"apikey"), _all(request, b"cookie"))]
+
+
+def _all(request: Request, name: bytes) -> list[bytes]:
+    return [value for key, value in request.headers if key == name]
 
 
 def _split(request: Request) -> tuple[str, str]:

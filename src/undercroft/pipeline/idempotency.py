@@ -18,12 +18,16 @@ from undercroft.base.faults import Fault, Overloaded
 from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.types import Local
 from undercroft.pipeline.context import Context
-from undercroft.pipeline.keys import Claim, Kept, Once, Replayed, answered
+from undercroft.pipeline.keys import Claim, Kept, Once, Replayed, answered, in_use
 from undercroft.pipeline.run import Pipeline
 from undercroft.pipeline.store import key_statements
 
 _SWEPT_EACH = 100
 """Keys after which what has outlived its time is looked for; a sweep takes more rows than so many keys add."""
+
+
+_MOST_IN_LINE = 100
+"""Requests of one key that one process has wait: each of them holds a place of the server's."""
 
 
 @dataclass(slots=True)
@@ -37,12 +41,26 @@ class _Line:
 class Idempotency:
     """The kept answers of a house."""
 
-    def __init__(self, pipeline: Pipeline, clock: Clock, seconds: float) -> None:
-        """`seconds`: how long an answer is kept."""
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clock: Clock,
+        seconds: float,
+        *,
+        wait: float | None = None,
+        line: int = _MOST_IN_LINE,
+    ) -> None:
+        """`seconds`: how long an answer is kept.
+
+        `wait`: seconds that a request waits for others of its key in this process, None for as long as a transaction
+        may take; `line`: how many do so.
+        """
         self._pipeline = pipeline
         self._clock = clock
         self._kept_for = round(seconds * 1_000_000)
         self._statements = key_statements(pipeline.dialect)
+        self._wait = pipeline.settings.hook_seconds if wait is None else wait
+        self._most_in_line = line
         self._lines: dict[tuple[str, str], _Line] = {}
         self._taken = 0
 
@@ -78,7 +96,8 @@ class Idempotency:
     ) -> Kept:
         """`answer` for an app's code that may wait for others: see `Pipeline.calling`.
 
-        The key is taken when the code first uses its transaction, at the latest when it ends.
+        The key is taken when the code first uses its transaction, at the latest when it ends. Where its answer says no,
+        what it wrote stays, as it would without a key, and the key is free.
         """
 
         async def once(taken: Once) -> Kept:
@@ -123,14 +142,26 @@ class Idempotency:
 
     @asynccontextmanager
     async def _in_line(self, claim: Claim) -> AsyncIterator[bool]:
-        """Alone with a key, and whether others of this process were before."""
+        """Alone with a key, and whether others of this process were before.
+
+        Raises `PipelineFault` UC409 where too many are, or they take too long.
+        """
         name = (claim.scope, claim.key)
         line = self._lines.setdefault(name, _Line())
+        if line.people >= self._most_in_line:
+            raise in_use()
         waited = line.people > 0
         line.people += 1
         try:
-            async with line.lock:
+            try:
+                async with asyncio.timeout(self._wait):
+                    await line.lock.acquire()
+            except TimeoutError:
+                raise in_use() from None
+            try:
                 yield waited
+            finally:
+                line.lock.release()
         finally:
             line.people -= 1
             if not line.people:

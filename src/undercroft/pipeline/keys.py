@@ -26,9 +26,13 @@ Acting = Callable[[Cursor], AbstractContextManager[object]]
 
 HEADER = b"idempotency-key"
 MOST_CHARACTERS = 255
+MOST_KEPT = 1024 * 1024
+"""Bytes of an answer that is kept: it stands in the database for a day."""
 REPLAYED = (b"idempotent-replayed", b"true")
 _PASSING = frozenset({"exp", "iat", "nbf", "jti"})
 """Claims that another token of the same caller has otherwise."""
+_SESSION = _PASSING | {"session_id", "amr", "auth_time"}
+"""Claims that say nothing of what the caller may do."""
 
 
 class Kept(NamedTuple):
@@ -57,8 +61,12 @@ class Replayed(Exception):
         self.kept = kept
 
 
-def claim_of(headers: Iterable[tuple[bytes, bytes]], actor: Actor, *parts: bytes) -> Claim | None:
-    """The claim that a request makes by its header; None where it has none. `parts` are all that makes it what it is.
+def claim_of(
+    headers: Iterable[tuple[bytes, bytes]], actor: Actor, *parts: bytes, credentials: Iterable[bytes] = ()
+) -> Claim | None:
+    """The claim that a request makes by its header; None where it has none. `parts` are all that makes it what it is,
+    with what the caller's token says: with other rights it is another request. `credentials` tell callers apart whom
+    no token names.
 
     Raises `PipelineFault` UC400 for a key that is empty, too long or not printable ASCII, or given twice.
     """
@@ -68,10 +76,10 @@ def claim_of(headers: Iterable[tuple[bytes, bytes]], actor: Actor, *parts: bytes
     if len(given) > 1:
         raise bad_key("it is given twice")
     asked = sha256()
-    for part in parts:
+    for part in (_rights(actor), *parts):
         asked.update(b"%d:" % len(part))
         asked.update(part)
-    return Claim(_scope(actor), read_key(given[0]), asked.hexdigest())
+    return Claim(_scope(actor, credentials), read_key(given[0]), asked.hexdigest())
 
 
 def read_key(value: bytes) -> str:
@@ -88,13 +96,19 @@ def read_key(value: bytes) -> str:
     return text.decode()
 
 
-def _scope(actor: Actor) -> str:
+def _rights(actor: Actor) -> bytes:
+    claims = {name: value for name, value in actor.claims.items() if name not in _SESSION}
+    return msgspec.json.encode(claims, order="deterministic")
+
+
+def _scope(actor: Actor, credentials: Iterable[bytes]) -> str:
     """Whose keys they are: a user's by issuer and `sub`; where a token names nobody, those of its other claims."""
     claims = actor.claims
     if actor.uid:
         own: Any = [actor.role, claims.get("iss"), actor.uid]
     else:
-        own = [actor.role, sorted((name, value) for name, value in claims.items() if name not in _PASSING)]
+        known = sorted((name, value) for name, value in claims.items() if name not in _PASSING)
+        own = [actor.role, known, [sha256(each).hexdigest() for each in credentials]]
     return sha256(msgspec.json.encode(own, order="deterministic")).hexdigest()
 
 
@@ -124,7 +138,15 @@ class Once:
             raise Replayed(answered(before, claim))
 
     def end(self, cursor: Cursor, kept: Kept) -> None:
-        """Last in the transaction: store the answer. Raises `DatabaseFault`."""
+        """Last in the transaction: store the answer; one that says no leaves the key free.
+
+        Raises `PipelineFault` 54000 where it is too long to be kept, and `DatabaseFault`.
+        """
+        if kept.status >= 400:
+            self.statements.free(cursor, self.claim.scope, self.claim.key)
+            return
+        if len(kept.body) > MOST_KEPT:
+            raise too_long_to_keep()
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in kept.headers]
         written = msgspec.json.encode(headers).decode()
         self.statements.keep(cursor, self.claim.scope, self.claim.key, kept.status, written, kept.body)
@@ -192,6 +214,14 @@ def other_request() -> PipelineFault:
         "This Idempotency-Key was sent with another request",
         code="UC422",
         hint="A repetition has the same method, path, query, headers and body. Another request needs a key of its own.",
+    )
+
+
+def too_long_to_keep() -> PipelineFault:
+    return PipelineFault(
+        f"The answer to a request with an Idempotency-Key may be at most {MOST_KEPT} bytes long",
+        code="54000",
+        hint="Nothing was written. Ask for less, or for no rows at all.",
     )
 
 

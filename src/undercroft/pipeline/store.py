@@ -25,6 +25,7 @@ class KeyStatements:
     found: Prepared
     kept: Prepared
     dropped: Prepared
+    freed: Prepared
     swept: Prepared
 
     def claim(self, cursor: Cursor, scope: str, key: str, request: str, *, now: int, expires: int) -> Row | None:
@@ -48,6 +49,10 @@ class KeyStatements:
         """Store the answer of a key that `claim` took in this transaction. Raises `DatabaseFault`."""
         values = {"scope": scope, "key": key, "status": status, "headers": headers, "body": body}
         cursor.all(self.kept.text, self.kept.args(**values))
+
+    def free(self, cursor: Cursor, scope: str, key: str) -> None:
+        """Give back a key that `claim` took in this transaction. Raises `DatabaseFault`."""
+        cursor.all(self.freed.text, self.freed.args(scope=scope, key=key))
 
     def sweep(self, cursor: Cursor, now: int) -> None:
         """Delete some of what has outlived its time. Raises `DatabaseFault`."""
@@ -80,6 +85,7 @@ def key_statements(dialect: Dialect) -> KeyStatements:
             body=sa.bindparam("body", type_=sa.LargeBinary),
         ),
         sa.delete(table).where(own, table.c.expires <= now),
+        sa.delete(table).where(own),
         # Two sweeps at once take different rows, where there can be two at all.
         sa.delete(table).where(sa.tuple_(table.c.scope, table.c.key).in_(old.with_for_update(skip_locked=True))),
     )

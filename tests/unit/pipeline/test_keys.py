@@ -82,6 +82,30 @@ def test_another_caller_has_keys_of_their_own(one: Actor, other: Actor, why: str
     assert claim(one).scope != claim(other).scope, why
 
 
+def test_credentials_part_callers_who_are_no_user() -> None:
+    def scope(who: Actor, *credentials: bytes) -> str:
+        found = claim_of([(HEADER, b"k")], who, b"POST", credentials=credentials)
+        assert found is not None
+        return found.scope
+
+    assert len({scope(ANONYMOUS, *given) for given in ((), (b"a",), (b"b",), (b"a", b"b"), (b"ab",))}) == 5
+    assert scope(actor(), b"a") == scope(actor(), b"b")
+
+
+RIGHTS = [
+    (actor(), actor(app_metadata={"plan": "paid"}), False),
+    (actor(aal="aal1"), actor(aal="aal2"), False),
+    (actor(org="a"), actor(org="b"), False),
+    (actor(exp=1, iat=1, jti="a", session_id="a", amr=[1]), actor(exp=2, session_id="b"), True),
+    (ANONYMOUS, Actor(), True),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "same"), RIGHTS)
+def test_other_rights_make_another_request_of_it(one: Actor, other: Actor, same: bool) -> None:
+    assert (claim(one, b"POST").request == claim(other, b"POST").request) is same
+
+
 def test_no_caller_can_be_read_off_a_scope() -> None:
     assert "ada" not in claim(actor()).scope
 
