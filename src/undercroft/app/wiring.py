@@ -46,6 +46,7 @@ def door_settings(settings: Settings) -> DoorSettings:
     server = settings.server
     return DoorSettings(
         body_limit=server.body_limit,
+        body_seconds=server.body_timeout,
         max_requests=server.max_requests,
         max_queue=server.max_queue,
         max_streams=min(server.max_streams, max(1, server.max_requests - 1)),

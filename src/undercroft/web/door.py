@@ -39,6 +39,8 @@ class DoorSettings:
     """What the door allows and tells."""
 
     body_limit: int = 10 * 1024 * 1024
+    body_seconds: float = 30.0
+    """For how long a body is waited for: see `web.receiving`."""
     max_requests: int = 256
     max_queue: int = 1024
     max_streams: int = 128
@@ -88,7 +90,10 @@ class Door:
         """Serve one request of a room."""
         started = perf_counter()
         headers = scope["headers"]
-        request = Request(scope["method"], path, scope["query_string"], headers, receive, self._settings.body_limit)
+        allowed = self._settings
+        request = Request(
+            scope["method"], path, scope["query_string"], headers, receive, allowed.body_limit, allowed.body_seconds
+        )
         given: Given = dict(headers)
         try:
             if request.method == "OPTIONS" and _is_preflight(given, room):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault
 from undercroft.web.actor import Identify
+from undercroft.web.receiving import Patience, body_broken_off, body_too_large
 
 Header = tuple[bytes, bytes]
 Scope = MutableMapping[str, Any]
@@ -24,6 +25,7 @@ class Request:
         "actor",
         "authenticated",
         "body_limit",
+        "body_seconds",
         "cors_told",
         "headers",
         "id",
@@ -34,7 +36,14 @@ class Request:
     )
 
     def __init__(
-        self, method: str, path: bytes, query: bytes, headers: list[Header], receive: Receive, body_limit: int
+        self,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: list[Header],
+        receive: Receive,
+        body_limit: int,
+        body_seconds: float = 30.0,
     ) -> None:
         self.method = method
         self.path = path
@@ -50,14 +59,17 @@ class Request:
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
         self.body_limit = body_limit
+        self.body_seconds = body_seconds
         self._receive = receive
 
     async def body(self) -> bytes:
-        """The whole body. Raises a `Fault`: UC413 as soon as it is over the limit, UC400 where it breaks off."""
+        """The whole body. Raises a `Fault`: UC413 as soon as it is over the limit, UC400 where it breaks off, UC408
+        where it does not come in time.
+        """
         parts: list[bytes] = []
-        size = 0
+        size, patience = 0, Patience(self.body_seconds)
         while True:
-            message = await self._receive()
+            message = await patience.next(self._receive)
             if message["type"] == "http.disconnect":
                 raise body_broken_off()
             part = message.get("body", b"")
@@ -76,9 +88,9 @@ class Request:
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, in place of `body`. Raises a `Fault` as that does, between two pieces."""
-        size, more = 0, True
+        size, more, patience = 0, True, Patience(self.body_seconds)
         while more:
-            message = await self._receive()
+            message = await patience.next(self._receive)
             if message["type"] == "http.disconnect":
                 raise body_broken_off()
             part = message.get("body", b"")
@@ -155,13 +167,3 @@ def as_received(body: bytes) -> Receive:
         return {"type": "http.request", "body": body}
 
     return receive
-
-
-def body_broken_off() -> Fault:
-    """The caller went away, or framed its body so that it has no end: nothing of it may count."""
-    return Fault("The body ended before it was complete", code="UC400")
-
-
-def body_too_large(limit: int) -> Fault:
-    """The body is longer than the server takes."""
-    return Fault(f"The body may be at most {limit} bytes long", code="UC413")

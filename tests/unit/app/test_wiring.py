@@ -14,3 +14,7 @@ from undercroft.base.settings import Settings
 def test_streams_leave_a_place_for_others(requests: int, streams: int, allowed: int) -> None:
     given = {"UNDERCROFT_SERVER_MAX_REQUESTS": str(requests), "UNDERCROFT_SERVER_MAX_STREAMS": str(streams)}
     assert door_settings(Settings.load(None, given)).max_streams == allowed
+
+
+def test_a_body_is_waited_for_as_long_as_is_set() -> None:
+    assert door_settings(Settings.load(None, {"UNDERCROFT_SERVER_BODY_TIMEOUT": "7s"})).body_seconds == 7.0

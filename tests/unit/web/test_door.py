@@ -183,6 +183,26 @@ async def test_a_body_over_the_limit_is_refused_while_it_comes() -> None:
     assert (await Entrance(room, body_limit=3).ask("POST", body=b"1234"))[0] == 413
 
 
+async def test_a_body_that_does_not_come_gives_its_place_back() -> None:
+    async def room(request: Request) -> Answer:
+        return Answer(200, (), await request.body())
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    entrance = Entrance(room, body_seconds=0.05)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(10):
+        scope = {"method": "POST", "query_string": b"", "headers": []}
+        await entrance.door(scope, never, send, room, b"/x")
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "UC408")
+    assert entrance.door._active == 0
+
+
 # ---------------------------------------------------------------- ids, timing, logs
 
 

@@ -203,6 +203,8 @@ class Server(Section):
     """Its permissions."""
     body_limit: Bytes = Field(default=10 * 1024**2, ge=1024)
     """Bytes of a request's body."""
+    body_timeout: Seconds = Field(default=30.0, gt=0)
+    """Seconds for which a request's body is waited for, and one more for each 64 KiB of it that came."""
     url_limit: Bytes = Field(default=16 * 1024, ge=256)
     """Bytes of path and query together."""
     json_depth: Annotated[int, Field(ge=4, le=500)] = 64
