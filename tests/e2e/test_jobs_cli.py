@@ -63,6 +63,7 @@ async def ask(ctx: Context, name: str, what: str) -> int:
     return await (ctx.enqueue(wait) if job is None else ctx.enqueue(job, what))
 '''
 
+pytestmark = pytest.mark.timeout(600)  # ten processes, one after the other
 sound = pytest.mark.skipif(choose("auto").guarded, reason="this SQLite takes one process only")
 
 
@@ -111,14 +112,17 @@ def test_a_worker_beside_a_server_that_runs_no_jobs(tmp_path: Path, free_port: i
             dead = ask("fail", "that")
             worker.until(lambda: worker.logged("jobs: dead"), "the failure")
             waiting = ask("wait")
-            look_after(folder, variables, dead, waiting)
+            if "UNDERCROFT_DATABASE_URL" not in variables:  # what is shown does not depend on the engine
+                look(folder, variables, dead, waiting)
+            assert as_json(folder, "jobs", "retry", "--dead", "--name", "fail", **variables) == {"jobs": [dead]}
+            assert as_json(folder, "jobs", "cancel", str(waiting), **variables) == {"jobs": [waiting]}
             worker.until(lambda: len(worker.logged("jobs: dead")) == 2, "the second failure")
             worker.until(lambda: worker.logged("jobs: lost"), "the end of the cancelled one", 10)
             assert worker.stop() == 0
             assert worker.logged("stopped")
 
 
-def look_after(folder: Path, variables: dict[str, str], dead: int, waiting: int) -> None:
+def look(folder: Path, variables: dict[str, str], dead: int, waiting: int) -> None:
     listed = as_json(folder, "jobs", "list", **variables)
     assert listed["counts"]["fail"] == {"dead": 1}
     assert [each["id"] for each in listed["jobs"]] == [waiting, dead]
@@ -134,8 +138,6 @@ def look_after(folder: Path, variables: dict[str, str], dead: int, waiting: int)
     looks = [json.loads(line) for line in watched.splitlines()]
     assert len(looks) == 3
     assert looks[-1]["running"] == [{"id": waiting, "name": "wait", "progress": {"share": 0.5, "message": "half"}}]
-    assert as_json(folder, "jobs", "retry", "--dead", "--name", "fail", **variables) == {"jobs": [dead]}
-    assert as_json(folder, "jobs", "cancel", str(waiting), **variables) == {"jobs": [waiting]}
 
 
 @sound
