@@ -284,11 +284,14 @@ async def test_redirects_are_followed_and_counted() -> None:
 async def test_credentials_do_not_follow_to_another_origin() -> None:
     async with receiving() as other, receiving() as receiver, calling() as http:
         receiver.handler = lambda got: (307, {"location": other.url}, b"")
-        await http.post(receiver.url, json=1, headers={"Authorization": "Bearer x", "X-Other": "y"})
+        given = {"Authorization": "Bearer x", "X-Auth-Token": "y", "User-Agent": "me"}
+        fault = await refused(http.post(receiver.url, json=1, headers=given))
+        assert (fault.code, other.got) == ("UC502", [])
+        await http.post(receiver.url, json=1, headers=given, resend=True)
     (got,) = other.got
     assert (got.method, got.body) == ("POST", b"1")
-    assert "authorization" not in got.headers
-    assert got.headers["x-other"] == "y"
+    assert not {"authorization", "x-auth-token"} & set(got.headers)
+    assert (got.headers["user-agent"], got.headers["content-type"]) == ("me", "application/json")
 
 
 # --- the breaker ---

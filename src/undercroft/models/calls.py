@@ -24,6 +24,8 @@ class CallOptions(TypedDict, total=False):
     """How often it is made at most, where it may be repeated."""
     redirects: int | None
     """How many are followed."""
+    resend: bool
+    """Whether the body goes along where a redirect (307, 308) leads to another origin; by default it does not."""
     limit: int | None
     """Bytes of the answer."""
 

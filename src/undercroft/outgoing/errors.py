@@ -33,7 +33,8 @@ class TooLate(OutgoingFault):
 
 
 class Final(OutgoingFault):
-    """An answer that is refused, and would be again: longer than allowed, or a redirect too many."""
+    """An answer that is refused, and would be again: longer than allowed, a redirect too many, or one that would
+    take the body elsewhere."""
 
 
 class Resting(OutgoingFault):
@@ -69,6 +70,10 @@ def too_large(origin: str, limit: int) -> Final:
 
 def too_far(origin: str) -> Final:
     return Final(f"{origin} redirects, after as many redirects as are followed")
+
+
+def elsewhere(origin: str) -> Final:
+    return Final(f"{origin} redirects to another origin, where the body is not sent", hint="resend=True sends it.")
 
 
 def resting(origin: str, seconds: float) -> Resting:

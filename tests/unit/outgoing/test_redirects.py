@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from undercroft.outgoing.errors import Refused
+from undercroft.outgoing.errors import Final, Refused
 from undercroft.outgoing.parts.redirects import Sent, followed
 from undercroft.outgoing.parts.urls import read_url
 
@@ -41,8 +43,26 @@ def test_methods_and_bodies(status: int, method: str, expected: str) -> None:
 
 @pytest.mark.parametrize("location", ["https://b.test/", "//b.test/", "https://a.test:8443/", "https://sub.a.test/"])
 def test_credentials_stay_with_their_origin(location: str) -> None:
-    after = followed(sent(), 307, location)
-    assert dict(after.headers) == {"content-type": "text/plain", "x-a": "1"}
+    after = followed(replace(sent(), resend=True), 307, location)
+    assert (dict(after.headers), after.body) == ({"content-type": "text/plain"}, b"body")
+    assert dict(followed(sent(), 303, location).headers) == {}
+
+
+@pytest.mark.parametrize("name", ["x-auth-token", "private-token", "x-goog-api-key", "x-vault-token", "x-whatever"])
+def test_no_header_goes_along_of_which_nobody_knows_what_it_holds(name: str) -> None:
+    given = Sent("GET", read_url("https://a.test/"), (("accept", "text/csv"), ("traceparent", "t"), (name, "secret")))
+    assert dict(followed(given, 302, "https://b.test/").headers) == {"accept": "text/csv", "traceparent": "t"}
+    assert dict(followed(given, 302, "/x").headers)[name] == "secret"
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_body_stays_with_its_origin(status: int) -> None:
+    with pytest.raises(Final, match="another origin"):
+        followed(sent(), status, "https://b.test/")
+    with pytest.raises(Final, match="another origin"):
+        followed(sent("PUT"), 302, "https://b.test/")
+    assert followed(sent(), status, "https://a.test/z").body == b"body"
+    assert followed(Sent("POST", read_url("https://a.test/"), (), b""), status, "https://b.test/").body == b""
 
 
 @pytest.mark.parametrize(

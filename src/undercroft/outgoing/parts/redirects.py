@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from undercroft.outgoing.errors import malformed
+from undercroft.outgoing.errors import elsewhere, malformed
 from undercroft.outgoing.parts.urls import Target, read_url
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "apikey", "api-key", "x-api-key"})
-"""Headers that are meant for one machine only."""
+FOR_ANYBODY = frozenset({"accept", "accept-encoding", "user-agent", "content-type", "traceparent"})
+"""Headers that may go to another origin. Of any other one nobody knows whether it holds a key."""
 _OF_BODY = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding"})
 
 
@@ -22,13 +22,17 @@ class Sent:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     """Names in lower case."""
     body: bytes | None = field(default=None, repr=False)
+    resend: bool = False
+    """Whether the body may go to another origin."""
 
 
 def followed(sent: Sent, status: int, location: str) -> Sent:
     """The request that a redirect asks for (RFC 9110, 15.4; Fetch, 4.4).
 
-    303, and 301 and 302 to a POST, become a GET without its body; 307 and 308 are the same request again. Headers with
-    credentials do not go to another origin. Raises `Refused` for a URL that is none, and from https to http.
+    303, and 301 and 302 to a POST, become a GET without its body; 307 and 308 are the same request again. To another
+    origin go headers `FOR_ANYBODY` only, and a body only where `sent.resend` says so.
+
+    Raises `Refused` for a URL that is none, and from https to http; `Final` for a body that would go to another origin.
     """
     try:
         target = read_url(str(sent.target.url.join(location)))
@@ -41,5 +45,7 @@ def followed(sent: Sent, status: int, location: str) -> Sent:
         method, body = "GET", None
         headers = tuple((name, value) for name, value in headers if name not in _OF_BODY)
     if target.origin != sent.target.origin:
-        headers = tuple((name, value) for name, value in headers if name not in CREDENTIALS)
-    return Sent(method, target, headers, body)
+        if body and not sent.resend:
+            raise elsewhere(sent.target.origin)
+        headers = tuple((name, value) for name, value in headers if name in FOR_ANYBODY)
+    return Sent(method, target, headers, body, sent.resend)

@@ -103,7 +103,7 @@ class Http:
         named.update(self._traced())
         for name, value in (options.get("headers") or {}).items():
             named[_name(name)] = _value(name, value)
-        return Sent(method.upper(), target, tuple(named.items()), content)
+        return Sent(method.upper(), target, tuple(named.items()), content, bool(options.get("resend")))
 
 
 def _body(json: Any, data: Mapping[str, Any] | None, content: bytes | str | None) -> tuple[bytes | None, str | None]:
