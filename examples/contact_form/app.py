@@ -52,8 +52,7 @@ async def judge(ctx: Context, message: Message) -> None:
 async def tell_owner(ctx: Context, message: Message) -> None:
     """In the transaction of the row: no row, no mail. Spam is kept for a look, and nobody is disturbed."""
     if not message.spam:
-        await ctx.mail("contact", OWNER, key=f"contact:{message.id}", reply_to=message.email,
-                       name=message.name, text=message.text)  # fmt: skip
+        await ctx.mail("contact", OWNER, reply_to=message.email, name=message.name, text=message.text)
 
 
 class ContactForm(BaseModel):

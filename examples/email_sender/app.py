@@ -38,6 +38,7 @@ class Reader(Model):
 
 class Campaign(Model):
     __tablename__ = "mailing_campaigns"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # keys of mails are made of its ids: none is given again
     id: Mapped[int] = mapped_column(primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id), index=True)
     subject: Mapped[str]
@@ -54,7 +55,8 @@ async def join(ctx: Context, list_id: int, address: str, name: str) -> None:
             ctx.session.add(reader := Reader(list_id=list_id, address=address, name=name))
             await ctx.session.flush()
     if not reader.confirmed:
-        await ctx.mail("confirm", address, key=f"confirm:{reader.id}", name=name, link=f"{SITE}/confirm#{reader.token}")
+        link = f"{SITE}/confirm#{reader.token}"
+        await ctx.mail("confirm", address, key=f"confirm:{reader.token}", name=name, link=link)
 
 
 @app.function(public=True)
@@ -90,10 +92,8 @@ async def write_to_readers(ctx: Context, campaign: int, after: int = 0) -> None:
     some = select(Reader).where(Reader.list_id == letter.list_id, Reader.confirmed, Reader.id > after)
     readers = (await ctx.session.scalars(some.order_by(Reader.id).limit(AT_ONCE))).all()
     for reader in readers:
-        await ctx.mail(
-            "campaign", reader.address, key=f"{campaign}:{reader.id}", subject=letter.subject, text=letter.text,
-            name=reader.name, link=f"{SITE}/leave#{reader.token}",
-            unsubscribe=f"{SITE}/functions/v1/leave?token={reader.token}",
-        )  # fmt: skip
+        await ctx.mail("campaign", reader.address, key=f"{campaign}:{reader.token}", subject=letter.subject,
+                       text=letter.text, name=reader.name, link=f"{SITE}/leave#{reader.token}",
+                       unsubscribe=f"{SITE}/functions/v1/leave?token={reader.token}")  # fmt: skip
     if len(readers) == AT_ONCE:
         await ctx.enqueue(write_to_readers, campaign, readers[-1].id)

@@ -128,6 +128,27 @@ def test_somebody_joins_confirms_reads_and_leaves(newsletter: Newsletter) -> Non
     assert newsletter.got(asked) == ["ada@example.com"]
 
 
+def test_who_comes_after_what_was_deleted_is_written_to(newsletter: Newsletter) -> None:
+    """On SQLite, the id of the last row is given again when that row is gone."""
+    (made,) = newsletter.insert("mailing_lists", {"name": "moss"})
+    for name in ("Eve", "Max"):
+        joined = newsletter.anybody.post(
+            f"/functions/v1/join?list_id={made['id']}&address={name}%40example.com&name={name}"
+        )
+        assert joined.status_code == 204, joined.text
+        arrives(lambda name=name: newsletter.got(f"Would you like to read us, {name}?"))  # type: ignore[misc]
+        row = f"/rest/v1/mailing_readers?address=eq.{name}%40example.com"
+        if name == "Eve":
+            assert newsletter.editor.delete(row).status_code == 204
+        else:
+            assert newsletter.editor.patch(row, json={"confirmed": True}).status_code == 204
+    first = newsletter.send(made["id"], "Moss of May")
+    arrives(lambda: newsletter.got("Moss of May"))
+    assert newsletter.editor.delete(f"/rest/v1/mailing_campaigns?id=eq.{first}").status_code == 204
+    newsletter.send(made["id"], "Moss of June")
+    arrives(lambda: newsletter.got("Moss of June"))
+
+
 def test_a_campaign_reaches_each_reader_once_though_a_provider_fails(newsletter: Newsletter) -> None:
     first, second = newsletter.first, newsletter.second
     list_id, addresses = readers(newsletter, "fish", READERS)
