@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 
 import pytest
 
@@ -24,6 +25,39 @@ def test_packed() -> None:
     packed = gzip.compress(b"hello" * 100)
     assert taken("gzip", 500, *(packed[at : at + 7] for at in range(0, len(packed), 7))) == (b"hello" * 100, False)
     assert taken("X-GZIP", 499, packed) == ((b"hello" * 100)[:499], True)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_several_members(size: int) -> None:
+    packed = gzip.compress(b"one ") + gzip.compress(b"") + gzip.compress(b"two") + b"\0" * 12
+    pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+    assert taken("gzip", 7, *pieces) == (b"one two", False)
+    assert taken("gzip", 6, *pieces) == (b"one tw", True)
+    assert taken("gzip", 3, *pieces) == (b"one", True)
+
+
+def test_a_member_that_ends_too_early_or_is_none() -> None:
+    body = Body("gzip", 500)
+    body.take(gzip.compress(b"one") + gzip.compress(b"two")[:-3])
+    with pytest.raises(Inflation, match="too early"):
+        body.end()
+    with pytest.raises(Inflation, match="not gzip"):
+        Body("gzip", 500).take(gzip.compress(b"one") + b"and more")
+
+
+def test_members_without_content_are_counted() -> None:
+    body, piece, taken_in = Body("gzip", 10_000), gzip.compress(b"") * 50, 0
+    while not body.over and taken_in < 100_000:
+        assert body.take(piece) == b""
+        taken_in += len(piece)
+    assert 10_000 < taken_in < 15_000
+
+
+def test_what_cannot_be_packed_is_no_longer_than_it_is() -> None:
+    plain = random.Random(7).randbytes(100_000)
+    assert taken("gzip", 100_000, gzip.compress(plain)) == (plain, False)
+    small = b"".join(gzip.compress(bytes([each])) for each in b"tiny")
+    assert taken("gzip", 4, small) == (b"tiny", False)
 
 
 def test_a_bomb_stays_packed() -> None:
