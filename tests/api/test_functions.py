@@ -576,6 +576,52 @@ def test_a_stream_of_which_nobody_wants_the_body_is_closed(shop: Place) -> None:
     assert CLOSED == ["head"]
 
 
+def test_a_stream_too_many_leaves_nothing_behind(tmp_path: Any, server: str | None) -> None:
+    crowded = App(models=Shop, title="Crowded")
+    crowded.policies = app.policies
+    begun, over = asyncio.Event(), asyncio.Event()
+    called: list[str] = []
+
+    async def pieces() -> AsyncIterator[str]:
+        yield "piece"
+
+    async def write(ctx: Context, label: str) -> None:
+        called.append(label)
+        ctx.session.add(Parcel(label=label, owner="ada"))
+        await ctx.session.flush()
+
+    @crowded.function()
+    async def holds(ctx: Context) -> AsyncIterator[str]:
+        begun.set()
+        await over.wait()
+        yield "first"
+
+    @crowded.function()
+    async def generates(ctx: Context) -> AsyncIterator[str]:
+        await write(ctx, "generated")
+        yield "piece"
+
+    @crowded.function()
+    async def replies(ctx: Context) -> Reply:
+        await write(ctx, "replied")
+        return Reply(pieces())
+
+    async def ask(place: Place) -> list[Answered]:
+        holding = asyncio.create_task(place.asking(call("holds"), ADA))
+        await begun.wait()
+        refused = [await place.asking(call(name), ADA) for name in ("generates", "replies")]
+        over.set()
+        assert (await holding).status == 200
+        return [*refused, await place.asking(call("replies"), ADA)]
+
+    with Place(crowded, tmp_path, server=server, UNDERCROFT_SERVER_MAX_STREAMS="1") as place:
+        generated, replied, after = place.run(ask(place))
+        assert [(each.status, each.code) for each in (generated, replied)] == [(503, "UC503")] * 2
+        assert after.body == b"piece", "the place is free again"
+        assert written(place) == ["replied"], "of those that were refused, nothing is there"
+    assert called == ["replied", "replied"], "a generator is not even begun"
+
+
 # ---------------------------------------------------------------- declarations
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from undercroft.access.actor import Actor
-from undercroft.base.faults import Fault, SetupFault, closest
+from undercroft.base.faults import Fault, Overloaded, SetupFault, closest
 from undercroft.functions.errors import MethodFault, took_too_long, unknown_function
 from undercroft.functions.parts.results import render
 from undercroft.functions.types import Endpoint
@@ -85,12 +85,26 @@ class Functions:
         try:
             async with asyncio.timeout(seconds) as limit:
                 arguments = await handler.arguments(request)
+                if handler.streams:
+                    request.take_stream()
                 found = handler.run(context, **arguments)
-                return await render(found if handler.streams else await found, endpoint.result)
+                answer = await render(found if handler.streams else await found, endpoint.result)
+                return await _with_place(answer, request)
         except TimeoutError as error:
             if limit.expired():
                 raise took_too_long(endpoint.name, seconds) from error
             raise
+
+
+async def _with_place(answer: Answer | Stream, request: WebRequest) -> Answer | Stream:
+    """An answer that has its place, where it is a stream. Raises `Overloaded`: while its transaction can be undone."""
+    if isinstance(answer, Stream):
+        try:
+            request.take_stream()
+        except Overloaded:
+            await answer.pieces.aclose()
+            raise
+    return answer
 
 
 def by_name(endpoints: Iterable[Endpoint]) -> dict[str, Endpoint]:

@@ -22,7 +22,7 @@ from undercroft.base.trace import CAUSE, Trace
 from undercroft.web.actor import Identify
 from undercroft.web.cors import cors, preflight
 from undercroft.web.faults import body_of, status_of
-from undercroft.web.streaming import StreamCut, send_stream
+from undercroft.web.streaming import StreamCut, StreamPlaces, send_stream
 from undercroft.web.types import Answer, Header, Hosting, Receive, Request, Room, Scope, Send, Stream
 
 FaultHeaders = Callable[[Fault], tuple[Header, ...]]
@@ -76,7 +76,7 @@ class Door:
         self._told_seconds = -1.0 if settings.log_all else settings.slow_seconds
         """Answers that took longer are told to the log."""
         self._active = 0
-        self._streams = 0
+        self._streams = StreamPlaces(settings.max_streams)
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def room_of(self, path: bytes) -> tuple[Room, bytes] | None:
@@ -94,6 +94,7 @@ class Door:
         request = Request(
             scope["method"], path, scope["query_string"], headers, receive, allowed.body_limit, allowed.body_seconds
         )
+        request.stream_places = self._streams
         given: Given = dict(headers)
         try:
             if request.method == "OPTIONS" and _is_preflight(given, room):
@@ -115,6 +116,8 @@ class Door:
                             return
                         answer = made
                 finally:
+                    if request.holds_stream:
+                        self._streams.leave()
                     self._leave()
         except Fault as fault:
             answer = self._fault(fault, request, room)
@@ -139,10 +142,11 @@ class Door:
         """Send a body as it is made; its place is held meanwhile. Raises `Overloaded` where too many are sent,
         `StreamCut` where it breaks off.
         """
-        if self._streams >= self._settings.max_streams:
+        try:
+            request.take_stream()
+        except Overloaded:
             await stream.pieces.aclose()
-            raise Overloaded("too many answers are being streamed", hint="Try again in a second.")
-        self._streams += 1
+            raise
         try:
             headers = self._headers(request, stream, given)
             unsent = request.method == "HEAD" or stream.status in _BODILESS
@@ -152,7 +156,6 @@ class Door:
             self._log.error("crash", exception="".join(format_exception(inside)), id=self._id_of(request))
             raise (error if isinstance(error, StreamCut) else StreamCut) from inside
         finally:
-            self._streams -= 1
             seconds = perf_counter() - started
             if seconds > self._told_seconds:
                 self._tell(request, stream.status, seconds)

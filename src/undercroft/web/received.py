@@ -121,6 +121,10 @@ class WebRequest:
         async for piece in self._request.pieces():
             yield piece
 
+    def take_stream(self) -> None:
+        """The answer will be a stream: see `web.types.Request.take_stream`."""
+        self._request.take_stream()
+
     def close(self) -> None:
         """The answer begins: what was not read of the body is lost."""
         self._streamed = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from undercroft.base.faults import Overloaded
 from undercroft.web.types import Header, Receive, Send, Stream
 
 
@@ -14,6 +15,26 @@ class StreamCut(Exception):
     """What makes a body has failed when part of it was sent: the connection must break, so that nobody takes the part
     for the whole. Its cause is what failed; it has been told to the log.
     """
+
+
+class StreamPlaces:
+    """How many bodies may be sent as they are made, at once."""
+
+    __slots__ = ("_most", "_taken")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    def take(self) -> None:
+        """Raises `Overloaded` where there is none left."""
+        if self._taken >= self._most:
+            raise Overloaded("too many answers are being streamed", hint="Try again in a second.")
+        self._taken += 1
+
+    def leave(self) -> None:
+        """Give one back."""
+        self._taken -= 1
 
 
 async def send_stream(

@@ -17,6 +17,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+class Places(Protocol):
+    """A number of places."""
+
+    def take(self) -> None:
+        """Raises `Overloaded` where there is none left."""
+        ...
+
+
 class Request:
     """One request behind the door: who asks is known, the body is not yet read."""
 
@@ -28,11 +36,13 @@ class Request:
         "body_seconds",
         "cors_told",
         "headers",
+        "holds_stream",
         "id",
         "marks",
         "method",
         "path",
         "query",
+        "stream_places",
     )
 
     def __init__(
@@ -58,6 +68,9 @@ class Request:
         self.id = ""
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
+        self.stream_places: Places | None = None
+        """Where there are only so many places for streams."""
+        self.holds_stream = False
         self.body_limit = body_limit
         self.body_seconds = body_seconds
         self._receive = receive
@@ -100,6 +113,14 @@ class Request:
             more = message.get("more_body", False)
             if part:
                 yield part
+
+    def take_stream(self) -> None:
+        """Take a place for an answer that is a stream, before what makes it has an effect; it is held until the answer
+        has been sent. Raises `Overloaded` where there is none left.
+        """
+        if self.stream_places is not None and not self.holds_stream:
+            self.stream_places.take()
+            self.holds_stream = True
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of this (lower case) name."""
