@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.contract.job_house import Entry, JobBase, JobHouse, job_house
 from undercroft import App, Context, Fault
 from undercroft.access.actor import Actor
-from undercroft.jobs.service.turn import TurnRequest
-from undercroft.jobs.types import Claimed
+from undercroft.engine.errors import DatabaseFault
+from undercroft.jobs.service.attempt import _wait
+from undercroft.jobs.service.turn import Taken, Turn, TurnRequest
+from undercroft.jobs.types import Claimed, Ended
 from undercroft.models.jobs import Backoff
 
 pytestmark = pytest.mark.anyio
@@ -266,7 +270,7 @@ async def test_results_are_kept_as_long_as_asked(bench: Bench, house: JobHouse) 
     ((state, result),) = await house.rows("SELECT state, result FROM undercroft.jobs ")
     assert (state, json.loads(result)) == ("done", 5)
     await house.rows("UPDATE undercroft.jobs SET due = 1 ")
-    await house.worker._turn.look_after(_request(house))
+    await house.worker._turn.tidy(2)
     assert await house.states() == {}
 
 
@@ -306,7 +310,7 @@ async def test_those_with_keys_leave_room_for_the_others(bench: Bench, house: Jo
     async with house.calling() as ctx:
         await ctx.enqueue_many([bench.in_turn.call(str(number)) for number in range(40)])
         await ctx.enqueue_many([bench.note.call("x") for _ in range(40)])
-    taken = await house.worker._turn.take(_request(house, room=10))
+    taken = await _take(house, _request(house, room=10))
     assert sorted(each.name for each in taken.claimed) == ["in_turn"] * 5 + ["note"] * 5
     assert taken.more
 
@@ -367,13 +371,235 @@ async def test_what_follows_one_that_is_dead_is_held(bench: Bench, house: JobHou
     assert "after" not in bench.seen
 
 
-async def test_a_batch_of_unique_jobs_does_not_wait_for_one_that_was_there(bench: Bench, house: JobHouse) -> None:
+async def test_what_follows_a_unique_job_waits_for_the_one_that_was_there(bench: Bench, house: JobHouse) -> None:
     async with house.calling() as ctx:
         await ctx.enqueue(bench.only_one, "a")
-        await ctx.enqueue_many([bench.only_one.call("a"), bench.only_one.call("b")], then=bench.note.call("end"))
+    await house.until(lambda: _saw(bench, "a"))
+    async with house.calling() as ctx:
+        await ctx.enqueue_many([bench.only_one.call("a"), bench.note.call("b")], then=bench.note.call("end"))
+        await ctx.enqueue_many([bench.only_one.call("a"), bench.note.call("c")], then=bench.note.call("not waiting"))
+    await house.until(lambda: _saw(bench, "not waiting"))  # the one that was there leads to the first already
+    assert "end" not in bench.seen
     bench.gate.set()
     await house.settled()
     assert bench.seen[-1] == "end"
+
+
+async def test_a_unique_follower_follows_all_who_ask_for_it(bench: Bench, idle: JobHouse, tmp_path: Path) -> None:
+    async with idle.calling() as ctx:
+        end = bench.note.options(unique="end")
+        await ctx.enqueue_many([bench.write.call(f"a{each}") for each in range(3)], then=end.call("end"))
+        await ctx.enqueue_many([bench.write.call(f"b{each}") for each in range(3)], then=end.call("end"))
+    held = await idle.rows("SELECT awaits FROM undercroft.jobs WHERE state = 'held' ")
+    assert held == [(6,)]
+    async with idle.calling() as ctx:
+        await ctx.enqueue(bench.note.options(unique="runs"), "runs")
+        await ctx.chain(bench.write.call("c"), bench.note.options(unique="runs").call("behind c"))
+    assert sorted(await idle.rows("SELECT awaits FROM undercroft.jobs WHERE state = 'held' ")) == [(1,), (6,)]
+
+
+async def test_nothing_at_all_is_followed_at_once(bench: Bench, house: JobHouse) -> None:
+    async with house.calling() as ctx:
+        assert await ctx.enqueue_many([], then=bench.note.call("end")) == []
+        assert await ctx.enqueue_many([]) == []
+        with pytest.raises(Fault, match="at least one"):
+            await ctx.chain()
+    await house.settled()
+    assert bench.seen == ["end"]
+
+
+async def test_a_followers_delay_begins_when_it_could(bench: Bench, house: JobHouse) -> None:
+    async with house.calling() as ctx:
+        await ctx.chain(bench.note.call("one"), bench.note.options(delay="0.4s").call("two"))
+        later = bench.note.options(at=datetime(2100, 1, 1, tzinfo=UTC)).call("never")
+        await ctx.chain(bench.note.call("three"), later)
+    await house.until(lambda: _saw(bench, "one"))
+    await asyncio.sleep(0.2)
+    assert "two" not in bench.seen
+    await house.until(lambda: _saw(bench, "two"))
+    await house.until(lambda: _is(house, 1, "states"))
+    assert list((await house.states()).values()) == ["later"]
+
+
+# --- what a job may do to its worker ---
+
+
+class Mute(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Wants(Exception):
+    """Asks for a time."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+async def _cancels() -> None:
+    task = asyncio.create_task(asyncio.sleep(30))
+    await asyncio.sleep(0)
+    task.cancel()
+    await task
+
+
+def _raising(error: BaseException) -> Any:
+    async def run() -> None:
+        raise error
+
+    return run
+
+
+WAYS: dict[str, Any] = {
+    "cancelled": _cancels,
+    "mute": _raising(Mute()),
+    "NUL": _raising(ValueError("a\0b")),
+    "surrogate": _raising(ValueError("a\ud800b")),
+    "infinite": _raising(Wants(float("inf"))),
+    "huge": _raising(Wants(1e305)),
+    "long": _raising(Wants(1e20)),
+    "exit": _raising(SystemExit(3)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_failure_takes_a_worker_with_it(way: str, tmp_path: Path, url: str | None) -> None:
+    app, seen = App(JobBase), []
+
+    @app.job(retries=1)
+    async def bad(ctx: Context) -> None:
+        await WAYS[way]()
+
+    @app.job()
+    async def good(ctx: Context) -> None:
+        seen.append("good")
+
+    async with job_house(app, tmp_path, url, concurrency=2, poll=60) as house:
+        async with house.calling() as ctx:
+            await ctx.enqueue_many([bad.call() for _ in range(5)])
+
+        async def are_stored() -> bool:
+            return set((await house.states()).values()) == {"later"}
+
+        await house.until(are_stored)
+        async with house.calling() as ctx:
+            await ctx.enqueue(good)
+        await house.until(lambda: _is(house, 5, "states"))
+        assert seen == ["good"]
+
+
+async def test_many_attempts_have_a_longest_wait(bench: Bench) -> None:
+    claimed = Claimed(1, "failing", "{}", 5_000, 1, None, None, False)
+    assert 0 < _wait(Backoff(most=60, spread=0), claimed.attempts, ValueError()) <= 60
+
+
+class Unheard:
+    """A turn whose first claim is committed and not heard of."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._heard = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._turn, name)
+
+    async def take(self, request: TurnRequest, excess: Any = ()) -> Any:
+        taken = await self._turn.take(request, excess)
+        if taken.claimed and not self._heard:
+            self._heard = True
+            raise DatabaseFault("who knows", code="08007")
+        return taken
+
+
+async def test_a_claim_whose_commit_was_not_heard_of_comes_back(bench: Bench, tmp_path: Path, url: str | None) -> None:
+    async with job_house(bench.app, tmp_path, url, lease=0.9, poll=0.2) as house:
+        house.worker._turn = cast("Turn", Unheard(house.worker._turn))
+        async with house.calling() as ctx:
+            await ctx.enqueue(bench.write, "x")
+        await house.settled()
+        assert await house.entries() == ["x"]
+
+
+async def test_an_end_that_cannot_be_stored_keeps_no_other_from_it(bench: Bench, house: JobHouse) -> None:
+    await house.worker.stop()
+    async with house.calling() as ctx:
+        await ctx.enqueue_many([bench.note.call(str(each)) for each in range(3)])
+    claims = (await _take(house, _request(house, room=9))).claimed
+    ended = [Ended(each.id, each.fence, "done") for each in claims]
+    ended[1] = Ended(claims[1].id, claims[1].fence, "later", 0, "x" if url_of(house) is None else "a\0b")
+    left = await house.worker._stored_singly(_request(house)._replace(ended=ended), DatabaseFault("", code="22P05"))
+    assert left == []
+    assert list((await house.states()).values()) == (["later"] if url_of(house) is None else ["dead"])
+
+
+def url_of(house: JobHouse) -> str | None:
+    return None if house.house.engine.dialect.name == "sqlite" else "postgres"
+
+
+async def test_rows_by_hand_are_throttled_as_others_are(bench: Bench, house: JobHouse) -> None:
+    await house.worker.stop()
+    insert = (
+        "INSERT INTO undercroft.jobs (name, arguments, concurrency_key) VALUES ('in_turn', '{\"key\": \"a\"}', 'k') "
+    )
+    for _ in range(2):
+        await house.rows(insert)
+    await house.rows("INSERT INTO undercroft.jobs (name) VALUES ('limited') ")
+    assert (await _take(house, _request(house, room=9))).claimed == []
+    await house.worker._turn.look_after(_request(house), [])
+    taken = await _take(house, _request(house, room=9))
+    assert sorted(each.name for each in taken.claimed) == ["in_turn", "limited"]
+
+
+async def test_rows_by_hand_that_are_broken_are_dead_and_stop_nobody(bench: Bench, tmp_path: Path) -> None:
+    async with job_house(bench.app, tmp_path, None, poll=0.2) as house:
+        for columns, values in (
+            ("priority", "'high'"),
+            ("attempts", "'x'"),
+            ("keep", "'long'"),
+            ("then_id", "'abc'"),
+            ("state, due", "'later', '2026-12-01'"),
+        ):
+            arguments = '{"text": "x"}'
+            insert = (
+                f"INSERT INTO undercroft.jobs (name, arguments, {columns}) VALUES ('note', '{arguments}', {values}) "
+            )
+            await house.rows(insert)
+        async with house.calling() as ctx:
+            await ctx.enqueue(bench.note, "good")
+        await house.until(lambda: _saw(bench, "good"))
+
+        async def are_judged() -> bool:
+            return not {"waiting", "running"} & set((await house.states()).values())
+
+        await house.until(are_judged)
+        assert sorted((await house.states()).values()) == ["dead", "dead", "later"]
+
+
+async def test_many_that_may_not_run_are_not_looked_at_all_the_time(bench: Bench, house: JobHouse) -> None:
+    await house.worker.stop()
+    async with house.calling() as ctx:
+        await ctx.enqueue_many([bench.limited.call() for _ in range(20_000)])
+    turn = house.worker._turn
+    assert (await _take(house, _request(house, room=40))).claimed != []  # the burst
+    started = time.perf_counter()
+    assert (await _take(house, _request(house))).claimed == []
+    spent = time.perf_counter() - started
+    if turn._look_at:  # a machine for which it is nothing may look again
+        assert started + 20 * spent > turn._look_at > started + 0.2
+        taken = await turn.take(_request(house))
+        assert taken.next_due is not None
+
+
+async def test_what_is_kept_is_removed_however_much_it_is(bench: Bench, house: JobHouse) -> None:
+    await house.worker.stop()
+    async with house.calling() as ctx:
+        await ctx.enqueue_many([bench.note.call("x") for _ in range(1_200)])
+    await house.rows("UPDATE undercroft.jobs SET state = 'done', due = 1 ")
+    await house.worker._turn.tidy(2)
+    assert await house.states() == {}
 
 
 # --- lost and found ---
@@ -384,8 +610,14 @@ def _request(house: JobHouse, worker: str = "here", later: float = 0, room: int 
     return TurnRequest(worker, now, now + 10_000_000, room, [], may_suspect=True)
 
 
+async def _take(house: JobHouse, request: TurnRequest) -> Taken:
+    """A turn that looks at throttled jobs however long the last look took: this machine may be busy."""
+    house.worker._turn._look_at = 0.0
+    return await house.worker._turn.take(request)
+
+
 async def _claimed_by(house: JobHouse, worker: str, later: float = 0) -> list[Claimed]:
-    return (await house.worker._turn.take(_request(house, worker, later))).claimed
+    return (await _take(house, _request(house, worker, later))).claimed
 
 
 async def test_a_lost_workers_job_is_given_to_another_and_the_first_is_fenced_off(
@@ -412,9 +644,9 @@ async def test_what_a_claim_holds_is_rescued_after_its_lease(bench: Bench, house
         job = await ctx.enqueue(bench.write, "x")
     (first,) = await _claimed_by(house, "lost")
     assert await _claimed_by(house, "other") == []
-    kept, rescued = await house.worker._turn.look_after(_request(house, "other", later=5))
+    kept, rescued = await house.worker._turn.look_after(_request(house, "other", later=5), [])
     assert (kept, rescued) == (set(), [])
-    _, rescued = await house.worker._turn.look_after(_request(house, "other", later=11))
+    _, rescued = await house.worker._turn.look_after(_request(house, "other", later=11), [])
     assert rescued == [(job, "write", "waiting")]
     (second,) = await _claimed_by(house, "other", later=11)
     assert (second.id, second.fence, second.attempts) == (first.id, first.fence + 1, 1)
@@ -429,9 +661,9 @@ async def test_a_sign_of_life_keeps_a_lease(bench: Bench, house: JobHouse) -> No
     async with house.calling() as ctx:
         job = await ctx.enqueue(bench.note, "x")
     (claimed,) = await _claimed_by(house, "alive")
-    kept, _ = await house.worker._turn.look_after(_request(house, "alive", later=9))
+    kept, _ = await house.worker._turn.look_after(_request(house, "alive", later=9), [claimed])
     assert kept == {(job, claimed.fence)}
-    _, rescued = await house.worker._turn.look_after(_request(house, "other", later=15))
+    _, rescued = await house.worker._turn.look_after(_request(house, "other", later=15), [])
     assert rescued == []
 
 
@@ -442,18 +674,18 @@ async def test_one_that_takes_its_workers_down_runs_alone_and_is_dead_in_the_end
         await house.worker.stop()
         async with house.calling() as ctx:
             await ctx.enqueue_many([bench.note.call("x"), bench.note.call("y")])
-        assert len((await house.worker._turn.take(_request(house, "w0", room=9))).claimed) == 2
+        assert len((await _take(house, _request(house, "w0", room=9))).claimed) == 2
         later = 0.0
         for crash in (1, 2):
             later += 11
-            _, rescued = await house.worker._turn.look_after(_request(house, "other", later=later))
+            _, rescued = await house.worker._turn.look_after(_request(house, "other", later=later), [])
             assert {state for _, _, state in rescued} == {"waiting"}
-            taken = await house.worker._turn.take(_request(house, f"w{crash}", later, room=9))
+            taken = await _take(house, _request(house, f"w{crash}", later, room=9))
             assert len(taken.claimed) == 1  # one suspect at a time
             assert taken.suspect == taken.claimed[0].id
-            refused = await house.worker._turn.take(_request(house, "w", later, 9)._replace(may_suspect=False))
+            refused = await _take(house, _request(house, "w", later, 9)._replace(may_suspect=False))
             assert refused.claimed == []
-        _, rescued = await house.worker._turn.look_after(_request(house, "other", later=later + 11))
+        _, rescued = await house.worker._turn.look_after(_request(house, "other", later=later + 11), [])
         assert [state for _, _, state in rescued] == ["dead"]
 
 

@@ -138,6 +138,9 @@ class Context:
         Raises as `enqueue` does.
         """
         calls = list(calls)
+        if not calls:  # all of nothing is done
+            await self._enqueue([] if then is None else [then])
+            return []
         return await self._enqueue([replace(call, then=then) for call in calls] if then is not None else calls)
 
     async def chain(self, *calls: Planned) -> int:
@@ -145,6 +148,8 @@ class Context:
 
         Raises as `enqueue` does.
         """
+        if not calls:
+            raise Fault("a chain has at least one job", code="22023")
         first = reduce(lambda after, call: replace(call, then=after), reversed(calls[:-1]), calls[-1])
         return (await self._enqueue([first]))[0]
 

@@ -24,6 +24,8 @@ from undercroft.pipeline.run import Pipeline
 FOREVER = 2**62
 MOST_TOLD = 8_000
 """Characters of a failure that are kept."""
+LONGEST_WAIT = 30 * 86_400.0
+"""Seconds that a failed job waits at most, whatever it or its failure asks for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +37,8 @@ class Attempts:
     clock: Clock
     settings: JobSettings
     log: Any
+    opened: Callable[[], None] = lambda: None
+    """Called where the end of a job lets another one begin."""
     _statements: Statements = field(init=False)
     _note: Callable[[int, int, str], None] = field(init=False)
 
@@ -53,8 +57,8 @@ class Attempts:
         except Fenced as fault:
             self.log.warning("jobs: fenced", job=claimed.name, id=claimed.id, message=fault.message)
             return None
-        except Exception as error:
-            return self._failed(job, claimed, error)
+        except (Exception, SystemExit) as error:
+            return self.failed(claimed, error)
 
     async def _call(self, job: Job[Any, Any], claimed: Claimed) -> Ended | None:
         arguments = job.read_arguments(claimed.arguments)
@@ -83,10 +87,13 @@ class Attempts:
         if not found:
             raise fenced(claimed.id)
         if found[0][0] is not None:
-            await transaction.fetch(known.step.text, known.step.args(done=1, then_id=found[0][0]))
+            now = microseconds(self.clock.now())
+            await transaction.fetch(known.step.text, known.step.args(done=1, then_id=found[0][0], now=now))
+            transaction.after_commit(self.opened)
 
-    def _failed(self, job: Job[Any, Any] | None, claimed: Claimed, error: Exception) -> Ended:
-        told = "".join(traceback.format_exception(error))[-MOST_TOLD:]
+    def failed(self, claimed: Claimed, error: BaseException) -> Ended:
+        """How a failed attempt ends. Whatever the error is, this gives an answer: a runner lives by it."""
+        job = self.jobs.get(claimed.name)
         last = job is None or claimed.attempts >= job.attempts
         wait = 0.0 if job is None else _wait(job.backoff, claimed.attempts, error)
         self.log.warning(
@@ -94,10 +101,11 @@ class Attempts:
             job=claimed.name,
             id=claimed.id,
             attempt=claimed.attempts,
-            error=f"{type(error).__name__}: {error}"[:300],
+            # No more of it: its words may hold what nobody is to read in a log, and stand with the job.
+            error=type(error).__name__,
         )
         due = FOREVER if last else microseconds(self.clock.now()) + round(wait * MICROSECONDS)
-        return Ended(claimed.id, claimed.fence, "dead" if last else "later", due, told)
+        return Ended(claimed.id, claimed.fence, "dead" if last else "later", due, _told(error))
 
     def _keep(self, job: Job[Any, Any], claimed: Claimed) -> float:
         for seconds in (claimed.keep, job.keep):
@@ -109,10 +117,22 @@ class Attempts:
         return microseconds(self.clock.now()) + round(keep * MICROSECONDS)
 
 
-def _wait(backoff: Backoff, attempts: int, error: Exception) -> float:
+def _wait(backoff: Backoff, attempts: int, error: BaseException) -> float:
     """Seconds until the next attempt: as the failure asks (`retry_after`), else longer each time."""
     asked = getattr(error, "retry_after", None)
     if isinstance(asked, int | float) and asked >= 0:
-        return float(asked)
-    wait = min(backoff.most, backoff.first * backoff.factor ** (attempts - 1))
-    return wait * random.uniform(1 - backoff.spread, 1 + backoff.spread)  # noqa: S311  # to part those who met
+        return float(min(asked, LONGEST_WAIT))
+    try:
+        wait = min(backoff.most, backoff.first * backoff.factor ** (attempts - 1))
+    except OverflowError:
+        wait = backoff.most
+    return min(LONGEST_WAIT, wait * random.uniform(1 - backoff.spread, 1 + backoff.spread))  # noqa: S311  # to part those who met
+
+
+def _told(error: BaseException) -> str:
+    """What happened, as a text that every database takes: a failure may hold anything that somebody sent."""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:  # an exception may fail at telling what it is
+        text = type(error).__name__
+    return text[-MOST_TOLD:].encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -31,6 +31,7 @@ class Background:
         """Begin to work. Raises `SetupFault`."""
         self.outbox.wake = self.announcer.tell
         if self.worker is not None:
+            self.worker.tell(self.announcer.tell)
             await self.announcer.start(self.worker.wake)
             await self.worker.start()
         if self.scheduler is not None:

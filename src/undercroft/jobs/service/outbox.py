@@ -75,19 +75,31 @@ class Outbox:
             then_id = await self._add(transaction, actor, call.then, now, awaits=1)
         row = self._row(call, actor, now) | {"then_id": then_id}
         if awaits:
-            row |= {"state": HELD, "awaits": awaits}
+            # Its time begins when those before it are done.
+            due = row["due"] if call.job.wishes.at is not None else row["due"] - now
+            row |= {"state": HELD, "awaits": awaits, "due": due}
         if row["unique_key"] is None:
             return await self._added(transaction, self._statements.add, row) or 0
         while (added := await self._added(transaction, self._statements.add_unique, row)) is None:
             live = self._statements.live
             found = await transaction.fetch(live.text, live.args(unique_key=row["unique_key"]))
             if found:
-                if then_id is not None:  # nothing will lead there from here
-                    step = self._statements.step
-                    await transaction.fetch(step.text, step.args(done=1, then_id=then_id))
-                return int(found[0][0])
+                return await self._join(transaction, int(found[0][0]), row, now)
             # The one that was there is done by now: there is room for this one.
         return added
+
+    async def _join(self, transaction: Transaction, there: int, row: dict[str, Any], now: int) -> int:
+        """Have a unique job that is there already take the place of a new one, in what is before and behind it too."""
+        known, then_id, awaits = self._statements, row["then_id"], row["awaits"]
+        if awaits and not await transaction.fetch(known.join.text, known.join.args(id=there, awaits=awaits)):
+            # It may begin at any moment, or has: what is to come after others is a further one.
+            return await self._added(transaction, known.add, row | {"unique_key": None}) or 0
+        if then_id is not None and not await transaction.fetch(
+            known.lead.text, known.lead.args(id=there, then_id=then_id)
+        ):
+            # It leads elsewhere: nothing is to be waited for here.
+            await transaction.fetch(known.step.text, known.step.args(done=1, then_id=then_id, now=now))
+        return there
 
     async def _added(self, transaction: Transaction, add: Prepared, row: dict[str, Any]) -> int | None:
         found = await transaction.fetch(add.text, add.args(**row))

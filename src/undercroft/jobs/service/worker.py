@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,9 @@ from uuid import uuid4
 
 from undercroft.base.clock import Clock
 from undercroft.base.faults import Fault
+from undercroft.engine.errors import DatabaseFault
 from undercroft.jobs.parts.pace import Pace
-from undercroft.jobs.service.attempt import Attempts
+from undercroft.jobs.service.attempt import FOREVER, Attempts
 from undercroft.jobs.service.outbox import microseconds
 from undercroft.jobs.service.turn import Turn, TurnRequest
 from undercroft.jobs.settings import JobSettings
@@ -30,6 +31,8 @@ _LOOK = 0.5
 """Seconds after which a worker with jobs in hand looks whether it has more than it can run."""
 _PAUSE = 0.5
 """Seconds after a turn that failed: the database is away, or full."""
+_OF_VALUES = ("22", "23")
+"""Classes of faults that are about what is stored: a bad value, a constraint."""
 _YIELD_EVERY = 16
 """Jobs that one runner does before others on the loop have their turn."""
 
@@ -59,6 +62,10 @@ class Worker:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Nothing runs."""
     _claiming: bool = True
+    _stopping: bool = False
+    """Whatever is cancelled from now on is cancelled by us."""
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Turns and signs of life touch the same rows: on two connections they would wait for one another."""
 
     def __post_init__(self) -> None:
         self._turn = Turn(self.pipeline.engine, self.jobs, self.settings)
@@ -69,7 +76,7 @@ class Worker:
 
     async def start(self) -> None:
         """Begin to claim and to run."""
-        self._claiming = True
+        self._claiming, self._stopping = True, False
         self._idle.set()
         runners = [self._run() for _ in range(self.settings.concurrency)]
         self._tasks = [asyncio.create_task(each) for each in (self._turns(), self._duties(), *runners)]
@@ -88,6 +95,7 @@ class Worker:
                 unfinished += self._taken_back(len(self._queue))
                 await self._idle.wait()
         unfinished += [*self._taken_back(len(self._queue)), *self._held()]
+        self._stopping = True
         for task in (turns, *others):
             task.cancel()
         await asyncio.gather(turns, *others, return_exceptions=True)
@@ -98,6 +106,10 @@ class Worker:
     def wake(self) -> None:
         """There is work, perhaps."""
         self._wake.set()
+
+    def tell(self, others: Callable[[], None]) -> None:
+        """Have `others` called where the end of a job lets another one begin, which may be somebody else's."""
+        self._attempts.opened = self._turn.opened = others
 
     # --- turns ---
 
@@ -123,7 +135,12 @@ class Worker:
         if request.room == 0 and not request.ended and not excess:
             return min(self.settings.poll, _LOOK)
         try:
-            taken = await self._turn.take(request, excess)
+            async with self._alone:
+                taken = await self._turn.take(request, excess)
+        except DatabaseFault as fault:
+            self._queue.extend(excess)
+            self._ended = [*(await self._stored_singly(request, fault)), *self._ended]
+            raise
         except BaseException:
             self._ended = [*request.ended, *self._ended]
             self._queue.extend(excess)
@@ -132,6 +149,26 @@ class Worker:
         self._suspect = taken.suspect if taken.suspect is not None else self._suspect
         await self._give_out(taken.claimed)
         return 0.0 if taken.more or self._ended else self._until(taken.next_due)
+
+    async def _stored_singly(self, request: TurnRequest, fault: DatabaseFault) -> list[Ended]:
+        """Where the database refuses a value, one end must not keep all others from being stored; those that are left.
+
+        One that cannot be stored as it is ends as dead, without its words.
+        """
+        if fault.code[:2] not in _OF_VALUES or not request.ended:
+            return request.ended
+        left: list[Ended] = []
+        for ended in request.ended:
+            plain = Ended(ended.id, ended.fence, "dead", FOREVER, "how it ended cannot be stored")
+            for attempt in (ended, plain):
+                try:
+                    await self._turn.leave(request._replace(ended=[attempt]), [])
+                    break
+                except Fault as again:
+                    self.log.warning("jobs: end not stored", id=ended.id, code=again.code)
+            else:
+                left.append(plain)
+        return left
 
     def _request(self, room: int) -> TurnRequest:
         ended, self._ended = self._ended, []
@@ -191,24 +228,33 @@ class Worker:
             raise AssertionError("a runner is a task")
         self._running[claimed.id] = claimed, task
         self._idle.clear()
+        ended: Ended | None
         try:
             ended = await self._attempts.make(claimed)
-        except asyncio.CancelledError:
-            if claimed.id in self._running:  # the worker is stopped
+        except asyncio.CancelledError as error:
+            if self._stopping:
                 raise
-            task.uncancel()  # the job alone was taken away: the runner goes on
-            if not self._running:
-                self._idle.set()
-            return
+            if self._is_ours(claimed):  # the job's own doing: it awaited something that was cancelled
+                ended = self._attempts.failed(claimed, error)
+            else:
+                task.uncancel()  # it was taken away: the runner goes on
+                ended = None
         finally:
             if claimed.id == self._suspect:
                 self._suspect = None
-        held = self._running.pop(claimed.id, None)
-        if ended is None:
-            self.done += 1
-        elif held is not None:
-            self.done += ended.state == "done"
-            self._ended.append(ended)
+        self._end(claimed, ended)
+
+    def _is_ours(self, claimed: Claimed) -> bool:
+        found = self._running.get(claimed.id)
+        return found is not None and found[0] is claimed
+
+    def _end(self, claimed: Claimed, ended: Ended | None) -> None:
+        """An attempt is over; None where there is nothing to store of it."""
+        if self._is_ours(claimed):
+            del self._running[claimed.id]
+            self.done += ended is None or ended.state == "done"
+            if ended is not None:
+                self._ended.append(ended)
         if not self._running:
             self._idle.set()
         if self._pace.is_short(len(self._queue) + len(self._running)):
@@ -230,20 +276,23 @@ class Worker:
             await asyncio.sleep(self.settings.lease / 3)
             try:
                 await self._look_after()
+                await self._turn.tidy(microseconds(self.clock.now()))
             except Fault as fault:
                 self.log.warning("jobs: duties failed", code=fault.code, message=fault.message)
             except Exception:
                 self.log.exception("jobs: duties crashed")
 
     async def _look_after(self) -> None:
-        waiting, running = [*self._queue], self._held()
-        kept, rescued = await self._turn.look_after(self._duty_request())
+        async with self._alone:
+            waiting, running = [*self._queue], self._held()
+            stored = [Claimed(each.id, "", "", 0, each.fence, None, None, False) for each in self._ended]
+            kept, rescued = await self._turn.look_after(self._duty_request(), [*waiting, *running, *stored])
         for claimed in running:
             if (claimed.id, claimed.fence) not in kept:
                 self._revoke(claimed)
-        lost = {each.id for each in waiting if (each.id, each.fence) not in kept}
+        lost = {(each.id, each.fence) for each in waiting} - kept
         if lost:
-            self._queue = deque(each for each in self._queue if each.id not in lost)
+            self._queue = deque(each for each in self._queue if (each.id, each.fence) not in lost)
         for id_, name, state in rescued:
             self.log.warning("jobs: rescued", job=name, id=id_, state=state)
         if rescued:

@@ -34,7 +34,16 @@ CLAIMED = ("id", "name", "arguments", "attempts", "fence", "actor", "keep")
 BATCH = 500
 """Rows that one statement of housekeeping takes at most."""
 
+LIVE = (WAITING, LATER, HELD, RUNNING)
+LONGEST = 10**15
+"""Microseconds: a lesser moment of a held job is a length of time. It is 31 years, and the year 2001."""
+
 _BIG = sa.BigInteger()
+
+
+def _words(*states: str) -> list[sa.ColumnElement[Any]]:
+    """States as they stand in the text of a statement: a partial index is used where its own words are seen."""
+    return [sa.literal_column(f"'{state}'") for state in states]
 
 
 def _given(name: str, type_: Any = None) -> sa.BindParameter[Any]:
@@ -49,6 +58,10 @@ class Statements:
     add_unique: Prepared
     add_many: Prepared
     live: Prepared
+    join: Prepared
+    """One more has to be done before this held one."""
+    lead: Prepared
+    """This one leads to another, where it leads nowhere yet."""
     promote: Prepared
     next_due: Prepared
     claim: Prepared
@@ -65,6 +78,10 @@ class Statements:
     rescue: Prepared
     release: Prepared
     purge: Prepared
+    bury: Prepared
+    """These rows cannot be read."""
+    throttle: Prepared
+    """What came by SQL and is not to run beside others of its kind."""
     alone: Prepared
     """Gives one true row to whoever may judge throttled jobs in this transaction, and to nobody else."""
 
@@ -136,9 +153,8 @@ def _adding(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
     added = lists.insert().values(values)
     rows = lists.rows("jobs")
     each = sa.select(*(lists.member(rows, at, JOBS.c[name].type).label(name) for at, name in enumerate(NEW)))
-    live = sa.and_(
-        JOBS.c.unique_key == _given("unique_key", sa.Text()), JOBS.c.state.in_([WAITING, LATER, HELD, RUNNING])
-    )
+    live = sa.and_(JOBS.c.unique_key == _given("unique_key", sa.Text()), JOBS.c.state.in_(_words(*LIVE)))
+    this = JOBS.c.id == _given("id")
     return {
         "add": added.returning(JOBS.c.id),
         "add_unique": added.on_conflict_do_nothing().returning(JOBS.c.id),
@@ -146,6 +162,14 @@ def _adding(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
         .from_select(list(NEW), each.select_from(rows).order_by(lists.place(rows)))
         .returning(JOBS.c.id),
         "live": sa.select(JOBS.c.id).where(live),
+        "join": sa.update(JOBS)
+        .where(this, JOBS.c.state == HELD)
+        .values(awaits=JOBS.c.awaits + _given("awaits", sa.Integer()))
+        .returning(JOBS.c.id),
+        "lead": sa.update(JOBS)
+        .where(this, JOBS.c.then_id.is_(None), JOBS.c.state.in_(_words(*LIVE)))
+        .values(then_id=_given("then_id"))
+        .returning(JOBS.c.id),
     }
 
 
@@ -171,12 +195,12 @@ def _claiming(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
     busy = sa.exists().where(running.c.state == sa.literal_column("'running'"),
                              running.c.concurrency_key == JOBS.c.concurrency_key)  # fmt: skip
     limited = sa.exists().where(RATES.c.name == JOBS.c.name, RATES.c.free_at > now)
-    free = first.where(JOBS.c.throttled, sa.not_(busy), sa.not_(limited))
+    alone = sa.or_(JOBS.c.crashes == sa.literal_column("0"), _given("suspects", sa.Boolean()))
+    free = first.where(JOBS.c.throttled, alone, sa.not_(busy), sa.not_(limited))
+    plain = first.where(sa.not_(JOBS.c.throttled), JOBS.c.concurrency_key.is_(None))
     return {
         "claim": sa.update(JOBS)
-        .where(
-            JOBS.c.id.in_(first.where(sa.not_(JOBS.c.throttled)).with_for_update(skip_locked=True).scalar_subquery())
-        )
+        .where(JOBS.c.id.in_(plain.with_for_update(skip_locked=True).scalar_subquery()))
         .values(taken)
         .returning(*returned),
         "candidates": free.with_only_columns(JOBS.c.id, JOBS.c.name, JOBS.c.concurrency_key, JOBS.c.crashes),
@@ -216,6 +240,9 @@ def _ending(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
     done = {"state": DONE, "result": _given("result", sa.Text()), "finished": _given("now"), "due": _given("due")}
     left = JOBS.c.awaits - _given("done", sa.Integer())
     opens = sa.and_(left <= 0, JOBS.c.state == HELD)
+    # What is held has the time that it is to wait from then on as its moment, where it has no moment of its own.
+    due = sa.case((JOBS.c.due < LONGEST, JOBS.c.due + _given("now")), else_=JOBS.c.due)
+    opened = sa.case((due > _given("now"), sa.literal(LATER)), else_=sa.literal(WAITING))
     return {
         "remove": sa.delete(JOBS).where(mine).returning(JOBS.c.id, JOBS.c.then_id),
         "end": sa.update(JOBS)
@@ -234,21 +261,36 @@ def _ending(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
         "keep_here": sa.update(JOBS).where(here).values(done | free).returning(JOBS.c.then_id),
         "step": sa.update(JOBS)
         .where(JOBS.c.id == _given("then_id"))
-        .values(awaits=left, state=sa.case((opens, sa.literal(WAITING)), else_=JOBS.c.state)),
+        .values(
+            awaits=left,
+            state=sa.case((opens, opened), else_=JOBS.c.state),
+            due=sa.case((opens, due), else_=JOBS.c.due),
+        ),
     }
 
 
 def _keeping_house(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
-    now, rows = _given("now"), lists.rows("claims")
+    now, rows, held = _given("now"), lists.rows("claims"), lists.rows("held")
+    broken, rated = lists.rows("broken"), lists.rows("rated")
     lost = sa.and_(JOBS.c.state == sa.literal_column("'running'"), JOBS.c.lease < now)
     given_up = JOBS.c.crashes + 1 >= _given("most", sa.Integer())
     free = {"worker": sa.null(), "lease": sa.null()}
-    over = JOBS.c.state.in_([sa.literal_column(f"'{state}'") for state in (DONE, DEAD, CANCELLED)])
+    over = JOBS.c.state.in_(_words(DONE, DEAD, CANCELLED))
     return {
         "beat": sa.update(JOBS)
         .where(JOBS.c.state == sa.literal_column("'running'"), JOBS.c.worker == _given("worker", sa.Text()))
+        .where(sa.tuple_(JOBS.c.id, JOBS.c.fence).in_(
+            sa.select(lists.member(held, 0, _BIG), lists.member(held, 1, _BIG))))
         .values(lease=_given("lease"))
         .returning(JOBS.c.id, JOBS.c.fence),
+        "bury": sa.update(JOBS)
+        .where(JOBS.c.id.in_(sa.select(sa.cast(lists.text(broken), _BIG))))
+        .values(state=DEAD, priority=0, due=_given("forever"), finished=now, then_id=sa.null(),
+                error=sa.literal("its row holds what no job can have"), **free),
+        "throttle": sa.update(JOBS)
+        .where(JOBS.c.state == sa.literal_column("'waiting'"), sa.not_(JOBS.c.throttled))
+        .where(sa.or_(JOBS.c.concurrency_key.is_not(None), JOBS.c.name.in_(sa.select(lists.text(rated)))))
+        .values(throttled=sa.true()),
         "rescue": sa.update(JOBS)
         .where(JOBS.c.id.in_(_some(lost, by=JOBS.c.lease)))
         .values(
@@ -267,5 +309,6 @@ def _keeping_house(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
         .where(sa.tuple_(JOBS.c.id, JOBS.c.fence).in_(
             sa.select(lists.member(rows, 0, _BIG), lists.member(rows, 1, _BIG))))
         .values(state=WAITING, attempts=JOBS.c.attempts - 1, **free),
-        "purge": sa.delete(JOBS).where(JOBS.c.id.in_(_some(over, JOBS.c.due < now, by=JOBS.c.due))),
+        "purge": sa.delete(JOBS).where(JOBS.c.id.in_(_some(over, JOBS.c.due < now, by=JOBS.c.due)))
+        .returning(JOBS.c.id),
     }  # fmt: skip
