@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import json
 import time
 from collections.abc import AsyncIterator
@@ -207,6 +209,39 @@ async def test_an_endpoint_of_the_app_s_file(tmp_path: Path, server: Server) -> 
                 assert await house.secret(listed[two.url].id) == before
                 async with house.endpoints() as endpoints:
                     await endpoints.change(listed[one.url + "/x"].id, description="looked at")
+
+
+async def test_another_secret_in_the_settings_takes_effect(tmp_path: Path, server: Server) -> None:
+    """It signs from the next start on, and for a while the one before does too."""
+    old, new, clock = Secret("whsec_" + "QUJD" * 8), Secret("whsec_" + "REVG" * 8), ManualClock()
+    async with receiving() as receiver, kept_database(server) as url:
+
+        async def signatures(secret: Secret | None) -> int:
+            """Of one event, sent by an app that has the secret in its settings."""
+            named = "" if secret is None else f"books={secret.reveal()}"
+            given = url | {"webhooks_endpoints": f"books={receiver.url}", "webhooks_secrets": named}
+            async with webhook_house(tmp_path, None, app=declaring("books"), given=given, clock=clock) as house:
+                await house.publish("invoices.inserted", {"number": 7})
+                await house.settled()
+            return len(receiver.got[-1].headers["webhook-signature"].split())
+
+        def believes(secret: Secret) -> bool:
+            got = receiver.got[-1]
+            signed = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.body
+            key = base64.b64decode(secret.reveal().removeprefix("whsec_"))
+            mac = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+            return f"v1,{mac}" in got.headers["webhook-signature"].split()
+
+        assert await signatures(old) == 1
+        assert believes(old)
+        assert await signatures(new) == 2
+        assert believes(new)
+        assert believes(old)
+        assert await signatures(new) == 2, "the same secret is no rotation"
+        assert await signatures(None) == 2, "without a secret in the settings the stored one holds"
+        clock.advance(86_400 + 1)
+        assert await signatures(new) == 1
+        assert believes(new)
 
 
 async def test_what_somebody_turned_off_stays_off(tmp_path: Path) -> None:

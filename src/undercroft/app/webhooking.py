@@ -60,7 +60,7 @@ def webhooks_of(
     pipeline.ports.webhooks = publisher.endpoints
     jobs = [deliver, tidy, *(source.job for source in sources.values())]
     given = settings.webhooks
-    declared = DeclaredEndpoints(room, declared_by(app.notifications, given.endpoints, given.secrets, room))
+    declared = DeclaredEndpoints(room, declared_by(app.notifications, given.endpoints, given.secrets, room), log)
     return WebhookParts(WebhooksRoom(inbox, body_limit=given.body_limit), publisher, jobs, declared)
 
 

@@ -87,8 +87,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The body in the charset that its type names, if that is one of `CHARSETS`, else in UTF-8; what is none of it is
-        replaced."""
+        """The body in the charset that its type names, if that is one of `CHARSETS`, else in UTF-8; what is no
+        text in it is replaced."""
         named = _CHARSET.search(self.headers.get("content-type", ""))
         charset = named[1].lower().replace("_", "-") if named else "utf-8"
         return self.body.decode(charset if charset in CHARSETS else "utf-8", "replace")

@@ -112,7 +112,9 @@ def _endpoints() -> dict[str, sa.ClauseElement]:
 
 def _declared(insert: Any) -> dict[str, sa.ClauseElement]:
     table = ENDPOINTS
-    told = sa.select(table.c.id, table.c.uid, table.c.url, table.c.events, table.c.enabled, table.c.disabled)
+    told = sa.select(
+        *(table.c[name] for name in ("id", "uid", "url", "events", "enabled", "disabled", "secrets")),
+    )
     given = _all(table, "uid", "url", "events", "secrets", "description", "created")
     added = insert(table).values(given).on_conflict_do_nothing(index_elements=[table.c.uid])
     changed = (

@@ -13,9 +13,11 @@ from undercroft.base.secret import Secret
 from undercroft.engine.types import Transaction
 from undercroft.outgoing import Refused
 from undercroft.outgoing.parts.urls import read_url
+from undercroft.webhooks.errors import SealFault
+from undercroft.webhooks.parts.rotation import in_force, only, rotated
 from undercroft.webhooks.parts.signing import make_secret, read_secret
 from undercroft.webhooks.service.room import Room
-from undercroft.webhooks.types import Notification, Secrets
+from undercroft.webhooks.types import MICROSECONDS, Notification, Secrets
 
 UNNAMED = "the app names it no more"
 MARK = "app:"
@@ -42,6 +44,7 @@ class _Row:
     enabled: bool
     disabled: str | None
     """Why, where the house did it."""
+    secrets: str
 
     def is_as(self, declared: Declared) -> bool:
         """Whether nothing has to be done; what somebody else has turned off stays off."""
@@ -54,27 +57,32 @@ class DeclaredEndpoints:
 
     room: Room
     declared: tuple[Declared, ...]
+    log: Any
 
     async def start(self) -> None:
-        """Add what is new, change what asks for other events, turn off what the file names no more."""
+        """Add what is new, change what asks for other events, rotate what the settings give another secret, turn off
+        what the file names no more."""
         statement = self.room.statements.declared
         async with self.room.engine.transaction(read_only=True) as transaction:
             rows = await transaction.fetch(statement.text, statement.args(mark=MARK + "%"))
         known = {
-            uid: _Row(number, url, tuple(json.loads(events)), enabled, disabled)
-            for number, uid, url, events, enabled, disabled in rows
+            uid: _Row(number, url, tuple(json.loads(events)), enabled, disabled, secrets)
+            for number, uid, url, events, enabled, disabled, secrets in rows
         }
         new = [each for each in self.declared if each.uid not in known]
         other = [each for each in self.declared if each.uid in known and not known[each.uid].is_as(each)]
+        signing = [each for each in self.declared if each.uid in known and self._signs_anew(each, known[each.uid])]
         named = {each.uid for each in self.declared}
         gone = [row for uid, row in known.items() if uid not in named and row.enabled]
-        if not (new or other or gone):
+        if not (new or other or signing or gone):
             return
         async with self.room.engine.transaction() as transaction:
             for each in new:
                 await self._add(transaction, each)
             for each in other:
                 await self._set(transaction, known[each.uid], each)
+            for each in signing:
+                await self._rotate(transaction, known[each.uid], each)
             for row in gone:
                 disable = self.room.statements.disable
                 await transaction.fetch(disable.text, disable.args(id=row.number, disabled=UNNAMED))
@@ -85,10 +93,36 @@ class DeclaredEndpoints:
     async def _add(self, transaction: Transaction, each: Declared) -> None:
         secret = each.secret or make_secret(self.room.random_bytes)
         add = self.room.statements.add_declared
-        sealed = json.dumps([[self.room.sealer.seal(secret, each.uid), None]])
+        sealed = only(self.room.sealer.seal(secret, each.uid))
         given: dict[str, Any] = {"uid": each.uid, "url": each.url, "events": json.dumps(each.events), "secrets": sealed}
         # Another worker may be first: then its secret counts.
         await transaction.fetch(add.text, add.args(**given, description=each.description, created=self.room.now()))
+
+    def _signs_anew(self, each: Declared, row: _Row) -> bool:
+        """Whether the settings have another secret than the one in force."""
+        if each.secret is None:
+            return False
+        try:
+            return self.room.sealer.open(in_force(row.secrets), each.uid) != each.secret
+        except SealFault as fault:  # a worker with another key must not take it from those who can read it
+            self.log.warning("webhooks: the secret of an endpoint is not read", endpoint=row.number, reason=str(fault))
+            return False
+
+    async def _rotate(self, transaction: Transaction, row: _Row, each: Declared) -> None:
+        """Take the settings' secret; the one before signs too for a while, as with any rotation."""
+        room, secret = self.room, each.secret
+        known = room.statements.endpoint
+        found = await transaction.fetch(known.text, known.args(id=row.number))
+        if secret is None or not found:
+            return
+        stored = str(found[0][8])
+        if room.sealer.open(in_force(stored), each.uid) == secret:  # another worker was first
+            return
+        overlap = round(room.settings.overlap * MICROSECONDS)
+        sealed = rotated(stored, room.sealer.seal(secret, each.uid), room.now(), overlap)
+        change = room.statements.set_secrets
+        await transaction.fetch(change.text, change.args(id=row.number, secrets=sealed))
+        self.log.info("webhooks: an endpoint signs with the settings' new secret", endpoint=row.number)
 
     async def _set(self, transaction: Transaction, row: _Row, each: Declared) -> None:
         change = self.room.statements.set_declared

@@ -17,6 +17,7 @@ from undercroft.outgoing.parts.urls import read_url
 from undercroft.sql.prepared import Prepared
 from undercroft.webhooks.errors import no_such
 from undercroft.webhooks.parts.names import check_patterns
+from undercroft.webhooks.parts.rotation import in_force, only, rotated
 from undercroft.webhooks.parts.signing import make_secret, read_secret
 from undercroft.webhooks.service.room import Room, moment
 from undercroft.webhooks.tables import WAITING
@@ -51,7 +52,7 @@ class Endpoints:
         given = secret or make_secret(room.random_bytes)
         read_secret(given)
         uid = "ep_" + room.random_bytes(12).hex()
-        sealed = json.dumps([[room.sealer.seal(given, uid), None]])
+        sealed = only(room.sealer.seal(given, uid))
         rows = await self._rows(
             room.statements.add_endpoint,
             uid=uid, url=url, events=json.dumps(patterns), secrets=sealed, description=description, created=room.now(),
@@ -100,7 +101,7 @@ class Endpoints:
     async def secret(self, endpoint: int) -> Secret:
         """The secret that is in force, for whoever runs the endpoint. Raises `WebhookFault`, `SealFault`."""
         row = await self._row(endpoint)
-        return self._room.sealer.open(json.loads(row[8])[0][0], row[7])
+        return self._room.sealer.open(in_force(row[8]), row[7])
 
     async def rotate(self, endpoint: int, *, overlap: float | None = None, secret: Secret | None = None) -> Secret:
         """A new secret, which is given back; the old ones sign too for `overlap` seconds (None: as the settings say).
@@ -112,14 +113,8 @@ class Endpoints:
         made = secret or make_secret(room.random_bytes)
         read_secret(made)
         seconds = room.settings.overlap if overlap is None else overlap
-        now = room.now()
-        end = now + round(seconds * MICROSECONDS)
-        kept = [
-            [sealed, end if until is None else min(until, end)]
-            for sealed, until in json.loads(row[8])
-            if until is None or until > now
-        ]
-        sealed = json.dumps([[room.sealer.seal(made, row[7]), None], *(each for each in kept if each[1] > now)])
+        overlapping = round(seconds * MICROSECONDS)
+        sealed = rotated(row[8], room.sealer.seal(made, row[7]), room.now(), overlapping)
         await self._rows(room.statements.set_secrets, id=endpoint, secrets=sealed)
         return made
 
