@@ -10,12 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.api.mail_house import Scripted, mail_house
 from undercroft import Attachment, Fault
 from undercroft.base.clock import ManualClock
 from undercroft.mail.backends.local import CaughtBackend
 from undercroft.mail.errors import NotNow, Refused
+from undercroft.mail.tasks import Tidying
 
 pytestmark = pytest.mark.anyio
 Server = str | None
@@ -341,15 +343,64 @@ async def test_without_a_server_it_is_said(tmp_path: Path, server: Server) -> No
         assert "mail server" not in answer.text
 
 
+async def test_old_mails_are_forgotten_though_none_is_sent(tmp_path: Path, server: Server) -> None:
+    clock = ManualClock()
+    async with mail_house(tmp_path, server, clock=clock, jobs_enabled=False, keep="1d") as house:
+        (tidying,) = [part for part in house.house.running if isinstance(part, Tidying)]
+        await tidying.stop()
+        await house.mailer.deliver(await house.mail())
+        tidying.first = tidying.every = 0.02
+        await tidying.start()
+        await asyncio.sleep(0.1)
+        assert len(await house.states()) == 1
+        clock.advance(86_401)
+
+        async def are_gone() -> bool:
+            return not await house.states()
+
+        await house.until(are_gone)
+
+
+async def test_more_than_one_statement_removes(tmp_path: Path, server: Server) -> None:
+    clock = ManualClock()
+    async with mail_house(tmp_path, server, clock=clock, jobs_enabled=False, keep="1d") as house:
+        async with house.calling() as ctx:
+            for number in range(501):
+                await ctx.mail("welcome", f"{number}@example.com", name="Ada")
+        table = '"undercroft.mails"' if server is None else "undercroft.mails"
+        over = f"UPDATE {table} SET state = 'failed', finished = created"
+        await house.house.engine.write(lambda cursor: cursor.all(over))
+        clock.advance(86_401)
+        await house.mailer.tidy()
+        assert await house.states() == {}
+
+
+async def test_logs_are_told_codes_and_no_addresses(tmp_path: Path, server: Server) -> None:
+    said = "550 5.1.1 <ada@example.com> is unknown here"
+    async with mail_house(tmp_path, server, jobs_enabled=False) as house:
+        house.mailer.backend = Scripted(NotNow(said, brief="mx: 450 4.2.0"), Refused(said, brief="mx: 550 5.1.1"))
+        with structlog.testing.capture_logs() as logs:
+            for expected in ("waiting", "failed"):
+                mail = await house.mail()
+                await house.mailer.deliver(mail)
+                assert await house.rows("mails", "state, answer", f"WHERE id = {mail}") == [(expected, said)]
+        assert [(each["event"], each["answer"]) for each in logs] == [
+            ("mail not taken", "mx: 450 4.2.0"), ("mail refused", "mx: 550 5.1.1")
+        ]  # fmt: skip
+        assert "ada@" not in repr(logs)
+
+
 async def test_old_mails_are_forgotten_with_their_keys(tmp_path: Path, server: Server) -> None:
     clock = ManualClock()
     async with mail_house(tmp_path, server, clock=clock, jobs_enabled=False, keep="1d", recipient_limit=0) as house:
         first = await house.mail(key="k")
         await house.mailer.deliver(first)
         waiting = await house.mail()
-        clock.advance(86_401)
-        for _ in range(100):
-            await house.mailer.deliver(await house.mail())
+        clock.advance(86_399)
+        await house.mailer.tidy()
+        assert first in await house.states()
+        clock.advance(2)
+        await house.mailer.tidy()
         assert first not in await house.states()
         assert waiting in await house.states()
         assert await house.mail(key="k") != first

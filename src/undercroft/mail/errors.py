@@ -30,18 +30,26 @@ class NoMailFault(Fault):
 
 
 class Refused(Exception):
-    """A server said no for good. `bounce`: there is no such mailbox, and nothing should be sent there again."""
+    """A server said no for good. `bounce`: there is no such mailbox, and nothing should be sent there again.
 
-    def __init__(self, answer: str, *, bounce: bool = False) -> None:
+    `brief` is what logs are told: a server's own words may name the recipient, and stay with the mail.
+    """
+
+    def __init__(self, answer: str, *, bounce: bool = False, brief: str = "") -> None:
         super().__init__(answer)
         self.answer = answer
         self.bounce = bounce
+        self.brief = brief
 
 
 class NotNow(Exception):
-    """No server took the message this time. `after`: seconds after which another try makes sense, where known."""
+    """No server took the message this time. `after`: seconds after which another try makes sense, where known.
 
-    def __init__(self, answer: str, *, after: float | None = None) -> None:
+    `brief` is what logs are told, as of `Refused`.
+    """
+
+    def __init__(self, answer: str, *, after: float | None = None, brief: str = "") -> None:
         super().__init__(answer)
         self.answer = answer
         self.after = after
+        self.brief = brief

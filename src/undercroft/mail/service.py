@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 MICROSECONDS = 1_000_000
 LIST_PRIORITY = -10
 """Mails of a list let those pass that somebody waits for."""
-TIDIES = 100
-"""One mail in so many sees to it that old ones go."""
 FIRST_WAIT, LONGEST_WAIT = 15.0, 3600.0
 """Seconds between tries: the first wait, twice as long each time, and the longest."""
 
@@ -209,34 +207,33 @@ class Mailer:
             return None if claim.wait is None else claim.wait / MICROSECONDS
         words = claim.words
         if self.backend is None:
-            return await self._again(mail, lease, words, "no mail server is set", None)
+            return await self._again(mail, lease, words, _not_now("no mail server is set"))
         try:
             async with asyncio.timeout(self.settings.lease * 0.9):
                 taken = await self.backend.send(self.message(words))
         except TimeoutError:
-            return await self._again(mail, lease, words, "the hand-over took too long", None)
+            return await self._again(mail, lease, words, _not_now("the hand-over took too long"))
         except Fault as fault:
             await self._end(Ending(mail, lease, FAILED, self._now(), None, fault.message))
             raise
         except Refused as refused:
             bounced = words["address"] if refused.bounce else None
-            self.log.warning("mail refused", mail=mail, answer=refused.answer, bounced=refused.bounce)
+            self.log.warning("mail refused", mail=mail, answer=refused.brief, bounced=refused.bounce)
             await self._end(Ending(mail, lease, FAILED, self._now(), None, told(refused.answer), suppress=bounced))
             return None
         except NotNow as later:
-            return await self._again(mail, lease, words, later.answer, later.after)
+            return await self._again(mail, lease, words, later)
         await self._end(
             Ending(mail, lease, SENT, self._now(), taken.server, told(taken.answer), forget=not self.backend.keeps)
         )
-        if mail % TIDIES == 0:
-            await self._tidy()
         return None
 
-    async def _tidy(self) -> None:
-        """Forget mails that were over long ago, some at a time."""
+    async def tidy(self) -> None:
+        """Forget mails that were over long ago, some at a time. Raises `DatabaseFault`, `Overloaded`."""
         purge = statements(self.engine.dialect).purge
         given = purge.args(before=self._now() - round(self.settings.keep * MICROSECONDS))
-        await self.engine.write(lambda cursor: cursor.all(purge.text, given))
+        while await self.engine.write(lambda cursor: cursor.all(purge.text, given)):
+            pass
 
     async def _claim(self, mail: int, lease: str) -> Claim:
         settings, now = self.settings, self._now()
@@ -257,22 +254,20 @@ class Mailer:
         if not mine:
             self.log.error("mail was tried twice at once", mail=ending.mail, state=ending.state)
 
-    async def _again(
-        self, mail: int, lease: str, words: Mapping[str, Any], answer: str, after: float | None
-    ) -> float | None:
+    async def _again(self, mail: int, lease: str, words: Mapping[str, Any], later: NotNow) -> float | None:
         """Let go of a mail until later; one that was tried for too long has failed."""
         now = self._now()
         if now - words["tried"] > self.settings.give_up * MICROSECONDS:
-            self.log.error("mail given up", mail=mail, answer=answer, attempts=words["attempts"])
-            await self._end(Ending(mail, lease, FAILED, now, None, told(answer)))
+            self.log.error("mail given up", mail=mail, answer=later.brief, attempts=words["attempts"])
+            await self._end(Ending(mail, lease, FAILED, now, None, told(later.answer)))
             return None
         release = statements(self.engine.dialect).release
-        given = release.args(id=mail, lease=lease, server=None, answer=told(answer))
+        given = release.args(id=mail, lease=lease, server=None, answer=told(later.answer))
         await self.engine.write(lambda cursor: cursor.all(release.text, given))
         wait: float = min(FIRST_WAIT * 2.0 ** min(words["attempts"] - 1, 20), LONGEST_WAIT)
-        self.log.info("mail not taken", mail=mail, answer=answer, attempts=words["attempts"])
+        self.log.info("mail not taken", mail=mail, answer=later.brief, attempts=words["attempts"])
         # Those that failed together do not return together: each id has a moment of its own.
-        return max(wait, after or 0.0) * (1 + mail % 16 / 64)
+        return max(wait, later.after or 0.0) * (1 + mail % 16 / 64)
 
     def message(self, words: Mapping[str, Any]) -> Message:
         """A stored mail as it is handed over. Raises `AddressFault` where somebody changed the row."""
@@ -287,3 +282,8 @@ class Mailer:
 
     def _now(self) -> int:
         return round(self.clock.timestamp() * MICROSECONDS)
+
+
+def _not_now(reason: str) -> NotNow:
+    """For a reason of our own, in which there is no address."""
+    return NotNow(reason, brief=reason)

@@ -229,7 +229,9 @@ def _looking() -> dict[str, sa.ClauseElement]:
     old = sa.select(MAILS.c.id).where(
         MAILS.c.finished < _given("before"), MAILS.c.state.in_([SENT, SUPPRESSED, FAILED])
     )
-    purged = sa.delete(MAILS).where(MAILS.c.id.in_(old.order_by(MAILS.c.finished).limit(500)))
+    purged = sa.delete(MAILS).where(
+        MAILS.c.id.in_(old.order_by(MAILS.c.finished).limit(500).with_for_update(skip_locked=True))
+    )
     return {
         "latest": told.order_by(MAILS.c.id.desc()).limit(_given("most")),
         "one": told.where(MAILS.c.id == _given("id")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from undercroft.mail.parts.answers import MOST_TOLD, Meaning, Stage, meaning, told
+from undercroft.mail.parts.answers import MOST_TOLD, Meaning, Stage, brief, meaning, told
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,16 @@ def test_an_answer_is_understood(stage: Stage, code: int, text: str, expected: M
 def test_an_answer_is_told_without_what_drives_a_terminal() -> None:
     assert told("250 \x1b[2J\r\nok \x00\ud800 ü") == "250 \ufffd[2J\ufffd\ufffdok \ufffd\ufffd ü"
     assert len(told("x" * 9999)) == MOST_TOLD
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (550, "5.1.1 <ada@example.com>: no such user", "550 5.1.1"),
+        (550, "<ada@example.com> 5.1.1", "550"),
+        (450, "4.2.0\nada@example.com", "450 4.2.0"),
+        (-1, "Malformed: ada@example.com", "-1"),
+    ],
+)
+def test_what_logs_are_told_names_nobody(code: int, text: str, expected: str) -> None:
+    assert brief(code, text) == expected

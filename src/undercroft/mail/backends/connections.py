@@ -20,7 +20,7 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from undercroft.mail.parts.answers import Meaning, Stage, meaning, told
+from undercroft.mail.parts.answers import Meaning, Stage, brief, meaning, told
 
 if TYPE_CHECKING:
     from undercroft.mail.types import Message, Server
@@ -36,11 +36,12 @@ _STAGES: dict[type[SMTPException], Stage] = {
 
 
 class Failed(Exception):
-    """A server did not take a message: what it said, and what that means."""
+    """A server did not take a message: what it said, its codes or what else happened, and what that means."""
 
-    def __init__(self, answer: str, meaning: Meaning) -> None:
+    def __init__(self, answer: str, brief: str, meaning: Meaning) -> None:
         super().__init__(answer)
         self.answer = answer
+        self.brief = brief
         self.meaning = meaning
 
 
@@ -95,14 +96,14 @@ class Connections:
                 await client.login(self.server.user, password.reveal() if password else "")
         except (SMTPException, OSError) as error:
             client.close()
-            raise Failed(_told(error), "server") from error
+            raise _failed(error, "server") from error
         except BaseException:
             client.close()
             raise
         try:
             return await self._converse(client, message)
         except SMTPServerDisconnected as error:
-            raise Failed(_told(error), "server") from error
+            raise _failed(error, "server") from error
 
     async def _converse(self, client: SMTP, message: Message) -> str:
         """One message on an open connection, which is kept where it is still good.
@@ -119,15 +120,15 @@ class Connections:
         except SMTPResponseException as error:
             found = meaning(_STAGES.get(type(error), "connect"), error.code, error.message)
             await self._reset(client, good=found != "server")
-            raise Failed(_told(error), found) from error
+            raise _failed(error, found) from error
         except SMTPServerDisconnected as error:
             client.close()
             if handed:
-                raise Failed(_told(error), "server") from error
+                raise _failed(error, "server") from error
             raise
         except (SMTPException, OSError) as error:
             client.close()
-            raise Failed(_told(error), "server") from error
+            raise _failed(error, "server") from error
         except BaseException:
             client.close()  # somebody gave up in the middle of a conversation: nobody can go on with it
             raise
@@ -158,15 +159,17 @@ def _options(client: SMTP, message: Message) -> list[str]:
         options.append(f"size={len(message.content)}")
     if message.needs_utf8:
         if not client.supports_extension("smtputf8"):
-            raise Failed("the server takes no addresses beyond ASCII (SMTPUTF8)", "later")
+            words = "the server takes no addresses beyond ASCII (SMTPUTF8)"
+            raise Failed(words, words, "later")
         options.append("SMTPUTF8")
     return options
 
 
-def _told(error: BaseException) -> str:
+def _failed(error: Exception, meaning: Meaning) -> Failed:
     if isinstance(error, SMTPResponseException):
-        return told(f"{error.code} {error.message}")
-    return told(str(error) or type(error).__name__)
+        return Failed(told(f"{error.code} {error.message}"), brief(error.code, error.message), meaning)
+    words = told(str(error) or type(error).__name__)
+    return Failed(words, words, meaning)
 
 
 def _host_name() -> str:

@@ -60,7 +60,7 @@ class SmtpBackend:
         await asyncio.gather(*(pool.close() for pool in self._pools))
 
     async def send(self, message: Message) -> Taken:
-        answers = []
+        answers, briefly = [], []
         for index, pool in enumerate(self._pools):
             if self._circuit.rests(index, self._clock.monotonic()):
                 continue
@@ -72,23 +72,27 @@ class SmtpBackend:
                     answer = await pool.send(message)
                 except Failed as failed:
                     answers.append(f"{pool.server.name}: {failed.answer}")
-                    self._judge(index, failed, answers[-1])
+                    briefly.append(f"{pool.server.name}: {failed.brief}")
+                    self._judge(index, failed, answers[-1], briefly[-1])
                     continue
             self._circuit.served(index)
             return Taken(pool.server.name, answer)
         after = self._circuit.wait(self._clock.monotonic())
-        raise NotNow("; ".join(answers) or "every mail server rests after a failure", after=after or None)
+        rest = "every mail server rests after a failure"
+        raise NotNow("; ".join(answers) or rest, after=after or None, brief="; ".join(briefly) or rest)
 
-    def _judge(self, index: int, failed: Failed, answer: str) -> None:
+    def _judge(self, index: int, failed: Failed, answer: str, brief: str) -> None:
         """Remember what a failure says of the server. Raises `Refused` where it speaks of the message."""
         if failed.meaning in ("refused", "bounced"):
             self._circuit.served(index)
-            raise Refused(answer, bounce=failed.meaning == "bounced") from failed
+            raise Refused(answer, bounce=failed.meaning == "bounced", brief=brief) from failed
         if failed.meaning == "later":
             self._circuit.served(index)
             return
         seconds = self._circuit.failed(index, self._clock.monotonic())
-        self._log.warning("mail server failed", server=self._pools[index].server.name, answer=answer, rests=seconds)
+        self._log.warning(
+            "mail server failed", server=self._pools[index].server.name, answer=failed.brief, rests=seconds
+        )
 
 
 def _context(ca_path: Path | None) -> ssl.SSLContext:

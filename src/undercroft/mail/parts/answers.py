@@ -41,6 +41,12 @@ def says_no_mailbox(text: str) -> bool:
     return found is not None and found[1] == "5" and (int(found[2]), int(found[3])) in _NO_MAILBOX
 
 
+def brief(code: int, text: str) -> str:
+    """The codes of an answer, without its words: `550 5.1.1`."""
+    found = _ENHANCED.match(text)
+    return f"{code} {found[0].strip()}" if found else str(code)
+
+
 def told(answer: str) -> str:
     """What a server said, so that every log, database and terminal takes it."""
     return "".join(char if char.isprintable() else "\ufffd" for char in answer[:MOST_TOLD])
