@@ -159,6 +159,6 @@ def test_it_must_be_clear_what_is_to_be_tried_again(tmp_path: Path, words: tuple
     assert "--dead" in undercroft("jobs", "retry", *words, cwd=folder, code=2).stderr
 
 
-def test_a_worker_needs_jobs(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text("from undercroft import App\napp = App()\n")
-    assert "no jobs" in undercroft("worker", "app.py", cwd=tmp_path, code=2).stderr
+def test_a_database_that_is_served_as_it_is_has_no_jobs(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("from undercroft import App\napp = App(existing=True)\n")
+    assert "has no jobs" in undercroft("worker", "app.py", cwd=tmp_path, code=2).stderr

@@ -28,8 +28,6 @@ def work(options: Common, *, queues: Sequence[str], concurrency: int | None) -> 
         opened = open_app(options, settings)
         if opened.app.existing:
             raise SetupFault("a database that is served as it is has no jobs", hint="undercroft worker app.py")
-        if not opened.app.jobs:
-            raise SetupFault("the app declares no jobs", hint="@app.job() above a coroutine makes one.")
         wait_for_database(opened.settings)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
             return runner.run(_live(options, _working(opened, queues, concurrency)))
