@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         static / "site.css.br": "as brotli",
         static / "site.css.gz": "as gzip",
         static / "a.0123456789abcdef.css": "its own name",
+        static / "deep/.hidden/x.css": "zqx7_s_hidden",
         top / "secret.txt": "zqx7_s_beside",
         top / "static-beside/x.css": "zqx7_s_sibling",
         dist / "index.html": "<title>App</title>",
@@ -48,6 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (static / "link-out").symlink_to(top / "secret.txt")
     (static / "folder-out").symlink_to(top)
     (static / "link-in.css").symlink_to(static / "site.css")
+    (static / "link-env").symlink_to(static / ".env")
+    (static / "link-hidden").symlink_to(static / "deep/.hidden")
     os.mkfifo(static / "pipe")
     return top
 
@@ -150,6 +153,8 @@ NEVER = [
     "/assets/.git/config",
     "/assets/link-out",
     "/assets/folder-out/secret.txt",
+    "/assets/link-env",
+    "/assets/link-hidden/x.css",
     "/assets/pipe",
     "/assets/",
     "/assets",

@@ -62,7 +62,9 @@ class FileServer:
         self.prefix = tuple(part for part in files.prefix.split("/") if part)
         self.folder = Folder(files.folder)
 
-    def answer(self, segments: tuple[str, ...], method: str, headers: Headers, *, folder: bool) -> Response | None:
+    async def answer(
+        self, segments: tuple[str, ...], method: str, headers: Headers, *, folder: bool
+    ) -> Response | None:
         """The file at a path; None where there is none, and the path is not that of an application.
 
         `folder`: the path ended with a slash, and is no file's.
@@ -73,7 +75,7 @@ class FileServer:
         found, cache = None if folder else self.folder.find(inner), "no-cache"
         if found is not None and "/".join(inner).startswith(self.files.immutable):
             cache = FOREVER
-        if found is None and not folder and (hashed := self.folder.unhashed(inner)) is not None:
+        if found is None and not folder and (hashed := await self.folder.unhashed(inner)) is not None:
             found, is_current = hashed
             cache = FOREVER if is_current else "no-cache"
         if found is None and self.files.fallback and _navigates(inner, method, headers):
@@ -141,20 +143,20 @@ class Site:
             return
         path = raw_path(scope)
         if self._pages.find(path) is None:
-            found = self._file_at(path, scope)
+            found = await self._file_at(path, scope)
             if found is not None:
                 await found(scope, receive, send)
                 return
         await self._enter(scope, receive, send, self._room, path)
 
-    def _file_at(self, path: bytes, scope: Scope) -> ASGIApp | None:
+    async def _file_at(self, path: bytes, scope: Scope) -> ASGIApp | None:
         folder = path.endswith(b"/") and path != b"/"
         segments = read_path(path[:-1] if folder else path)
         if segments is None:
             return None
         headers = Headers(scope=scope)
         for server in self._servers:
-            found = server.answer(segments, scope["method"], headers, folder=folder)
+            found = await server.answer(segments, scope["method"], headers, folder=folder)
             if found is not None:
                 return found
         return None

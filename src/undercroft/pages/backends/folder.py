@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
 
 _HASHED = re.compile(r"(.+)\.([0-9a-f]{16})(\.[^.]+)")
 _MOST_REMEMBERED = 10_000
+_MOST_ASKED = 64 * 1024 * 1024
+"""Bytes of a file that is hashed because a caller asks for it by a hash: longer ones have addresses that `hashed` made,
+or none that is kept."""
 
 
 class Found(NamedTuple):
@@ -31,6 +35,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
         self._hashes: dict[Path, tuple[int, int, str]] = {}
+        self._hashing = asyncio.Lock()
 
     def find(self, segments: tuple[str, ...]) -> Found | None:
         """The regular file at a path of decoded segments (`parts.paths.read_path`); None where there is none."""
@@ -38,8 +43,8 @@ class Folder:
             return None
         try:
             path = Path(os.path.realpath(self.root.joinpath(*segments)))
-            if not path.is_relative_to(self.root):
-                return None
+            if not path.is_relative_to(self.root) or any(map(_is_closed, path.relative_to(self.root).parts)):
+                return None  # a link leads out of the folder, or to what has no name in it
             found = path.stat()
         except (OSError, ValueError):
             return None
@@ -47,14 +52,30 @@ class Folder:
 
     def hash_of(self, found: Found) -> str:
         """The first 64 bits of the content's SHA-256, as hex; read again when the file has changed."""
+        return self._known(found) or self._read(found)
+
+    def _known(self, found: Found) -> str | None:
         known = self._hashes.get(found.path)
-        if known is not None and known[:2] == (found.stat.st_mtime_ns, found.stat.st_size):
-            return known[2]
-        value = sha256(found.path.read_bytes()).hexdigest()[:16]
+        same = known is not None and known[:2] == (found.stat.st_mtime_ns, found.stat.st_size)
+        return known[2] if known is not None and same else None
+
+    def _read(self, found: Found) -> str:
+        with found.path.open("rb") as file:
+            value = file_digest(file, "sha256").hexdigest()[:16]
         if len(self._hashes) >= _MOST_REMEMBERED:
             self._hashes.clear()
         self._hashes[found.path] = (found.stat.st_mtime_ns, found.stat.st_size, value)
         return value
+
+    async def _is_current(self, found: Found, given: str) -> bool:
+        """Whether a hash that a caller gives is that of the content. Files are read one after the other, and nobody
+        else waits for it.
+        """
+        known = self._known(found)
+        if known is None and found.stat.st_size <= _MOST_ASKED:
+            async with self._hashing:
+                known = self._known(found) or await asyncio.to_thread(self._read, found)
+        return known == given
 
     def hashed(self, path: str) -> str | None:
         """A path with the hash in its name: "css/site.css" is "css/site.0123456789abcdef.css"; None: no such file."""
@@ -64,13 +85,13 @@ class Folder:
         stem, dot, suffix = path.rpartition(".")
         return f"{stem}.{self.hash_of(found)}{dot}{suffix}" if dot and "/" not in suffix else path
 
-    def unhashed(self, segments: tuple[str, ...]) -> tuple[Found, bool] | None:
+    async def unhashed(self, segments: tuple[str, ...]) -> tuple[Found, bool] | None:
         """The file that a path with a hash means, and whether the hash is that of its content now."""
         match = _HASHED.fullmatch(segments[-1]) if segments else None
         if match is None:
             return None
         found = self.find((*segments[:-1], match[1] + match[3]))
-        return None if found is None else (found, self.hash_of(found) == match[2])
+        return None if found is None else (found, await self._is_current(found, match[2]))
 
 
 def _is_closed(segment: str) -> bool:
