@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,6 +14,9 @@ import pytest
 
 from tests.api.orders import FULL, ada, ben, orders
 from tests.api.scenario import ANON, Persona, Place, Reply, Request, get, send
+from undercroft.engine.sqlite.transaction import SQLiteTransaction
+from undercroft.pipeline import shared
+from undercroft.pipeline.run import Pipeline
 
 RETURNING = {"Prefer": "return=representation"}
 STRICT = {"Prefer": "handling=strict,max-affected=0"}
@@ -374,6 +379,110 @@ def test_other_verbs_look_for_a_table(place: Place) -> None:
     assert place.ask(send("PATCH", "/rest/v1/batch?id=eq.1", {}), ada).code == "PGRST205"
 
 
+def test_what_is_filled_in_makes_no_longer_path_than_may_be_sent(place: Place) -> None:
+    made = part("POST", "/order_docs", {"code": fresh(), "text": "\u00e4" * 33_000}, **RETURNING)
+    reply = refused(place, made, part("GET", "/order_docs?text=eq.$1.text"))
+    assert (reply.status, reply.code, reply.json()["request"]) == (414, "UC414", 2)
+
+
+REFUSED_AT_ONCE = {
+    "table": part("POST", "/nothing", {"a": 1}),
+    "insert": part("POST", "/order_notes", {"said": "x"}),
+    "insert by reference": part("POST", "/order_notes", "$1"),
+    "rows by reference": part("POST", "/order_notes", ["$1.0"]),
+    "csv": part("POST", "/order_notes", "said\nx\n", **{"Content-Type": "text/csv"}),
+    "column": part("POST", "/orders", {"nothing": 1}),
+    "all rows": part("DELETE", "/orders"),
+    "function": part("POST", "/rpc/nothing", {}),
+    "arguments": part("POST", "/rpc/place_order", {"nothing": 1}),
+    "verb": part("PATCH", "/rpc/place_order", {"title": "x"}),
+    "uneven": part("POST", "/orders", [{"title": "x"}, {"total": 1}]),
+}
+
+
+@pytest.mark.parametrize("key", [False, True])
+@pytest.mark.parametrize("why", REFUSED_AT_ONCE)
+def test_nobody_takes_the_writer_for_what_he_may_not_do(
+    place: Place, why: str, key: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a transaction was begun")
+
+    request = batch(part("GET", "/orders?id=eq.0"), REFUSED_AT_ONCE[why])
+    if key:
+        request = request._replace(headers=(*request.headers, ("idempotency-key", fresh())))
+    monkeypatch.setattr(Pipeline, "logic", taken)
+    reply = place.ask(request, ada)
+    assert 400 <= reply.status < 500, reply
+    assert reply.json()["request"] == 2
+
+
+def test_rows_by_reference_are_written_where_that_is_allowed(place: Place) -> None:
+    code = fresh()
+    made = part("POST", "/order_docs?select=code,text", {"code": code, "text": "x"}, **RETURNING)
+    gone = part("DELETE", f"/order_docs?code=eq.{code.replace(' ', '%20')}")
+    answers = together(place, made, gone, part("POST", "/order_docs?select=code,text", "$1", **RETURNING))
+    assert answers[2]["body"] == [{"code": code, "text": "x"}]
+
+
+def test_others_have_their_turn_between_the_requests_of_a_batch(place: Place) -> None:
+    turns = 0
+
+    async def beat() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both() -> Reply:
+        nonlocal turns
+        beating = asyncio.create_task(beat())
+        await asyncio.sleep(0)
+        turns = 0
+        reply = await place.asking(batch(), ada)
+        before, turns = turns, 0
+        reply = await place.asking(batch(*[part("GET", "/orders?id=eq.0")] * 20), ada)
+        beating.cancel()
+        turns -= before
+        return reply
+
+    assert place.run(both()).status == 200
+    assert turns >= 20
+
+
+def test_statements_hold_the_loop_no_longer_all_in_all(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is short; past what all of them may take, they are done on another thread, with the same answers."""
+    if place.server is not None:
+        return
+    parts = [
+        part("POST", "/orders?select=title", {"title": fresh()}, **RETURNING),
+        part("GET", "/orders?title=eq.$1.title&select=title"),
+        part("POST", "/order_docs?select=code", {"code": fresh()}, **RETURNING),
+        part("GET", "/order_docs?code=eq.$3.code&select=code"),
+    ]
+    threads: set[int] = set()
+    run = SQLiteTransaction.run
+
+    def run_seen(self: SQLiteTransaction, work: Any) -> Any:
+        threads.add(threading.get_ident())
+        return run(self, work)
+
+    monkeypatch.setattr(shared, "_INLINE_SECONDS", -1)
+    monkeypatch.setattr(SQLiteTransaction, "run", run_seen)
+    loop = place.run(_here())
+    answers = together(place, *parts)
+    assert answers[1]["body"] == answers[0]["body"]
+    assert answers[3]["body"] == answers[2]["body"]
+    reads = together(place, *[part("GET", "/orders?select=title&limit=1")] * 3)
+    assert len({str(each["body"]) for each in reads}) == 1
+    assert threads
+    assert loop not in threads
+
+
+async def _here() -> int:
+    return threading.get_ident()
+
+
 # ---------------------------------------------------------------- whose it is
 
 
@@ -437,3 +546,30 @@ def test_a_batch_that_failed_leaves_its_key(place: Place) -> None:
     assert place.ask(failing, ada).status == 404
     assert place.ask(batch(part("POST", "/orders", {"title": title}))._replace(headers=headers), ada).status == 200
     assert stored(place, title) == 1
+
+
+def test_a_batch_that_only_reads_does_not_look_at_its_key(place: Place) -> None:
+    name = '"undercroft.idempotency"' if place.server is None else "undercroft.idempotency"
+    before = place.sql(f"select count(*) from {name}")
+    parts = [part("GET", "/orders?limit=1"), part("GET", "/rpc/orders_seen"), part("POST", "/rpc/orders_seen", {})]
+    for _ in range(2):
+        request = batch(*parts)._replace(headers=(("content-type", "application/json"), ("idempotency-key", "reads")))
+        reply = place.ask(request, ada)
+        assert (reply.status, reply.header("idempotent-replayed")) == (200, None)
+    assert place.sql(f"select count(*) from {name}") == before
+
+
+def test_an_answer_that_is_too_long_to_be_kept_is_refused(place: Place) -> None:
+    title, code = fresh(), fresh()
+    row = {"code": code, "text": "x" * 1_100_000}
+    headers = (("content-type", "application/json"), ("idempotency-key", title))
+    for request in (
+        batch(part("POST", "/order_docs", row, **RETURNING)),
+        send("POST", "/rest/v1/order_docs", row, FULL),
+    ):
+        before = place.contents()
+        reply = place.ask(request._replace(headers=(*request.headers, *headers[1:])), ada)
+        assert (reply.status, reply.code) == (413, "54000"), reply
+        assert place.contents() == before
+    minimal = send("POST", "/rest/v1/order_docs", row, headers[1])
+    assert [place.ask(minimal, ada).header("idempotent-replayed") for _ in range(2)] == [None, "true"]

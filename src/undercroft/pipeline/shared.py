@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Protocol
 
 from undercroft.access.actor import Actor
@@ -25,6 +26,9 @@ Key = Mapping[str, str] | None
 
 _FEW_ROWS = 100
 """Rows that are inserted sooner than another thread is told to do it; how long filters take, nobody knows before."""
+
+_INLINE_SECONDS = 0.01
+"""What short statements of one transaction may hold the loop for, all in all."""
 
 
 class Data(Protocol):
@@ -56,7 +60,7 @@ class Apart:
         return await self.caller.run(function, arguments, call, texts=texts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Shared:
     """Requests of one caller, one after the other in one transaction: each sees what those before it wrote.
 
@@ -68,11 +72,16 @@ class Shared:
     caller: Caller
     transaction: Transaction
     context: Context
+    spent: float = 0
+    """Seconds that statements have held the loop for, where the database is on this machine."""
 
     async def read(self, statement: Statement, values: Sequence[str], actor: Actor) -> Row:
         arguments = statement.arguments(Given(values, actor))
+        if self._is_long:
+            return await self.transaction.run_long(lambda cursor: cursor.one(statement.text, arguments))
         if self.pipeline.wall is None:
-            return (await self.transaction.fetch(statement.text, arguments))[0]
+            with self._counted():
+                return (await self.transaction.fetch(statement.text, arguments))[0]
         acting = self.pipeline.wall.acting(actor)
 
         def read(cursor: Cursor) -> Row:
@@ -89,10 +98,25 @@ class Shared:
             if pipeline.runs_hooks(program, request):
                 return await self._hooked(program, request)
             few = program.plan.verb == "insert" and len(request.rows) <= _FEW_ROWS
-            run = self.transaction.perform if few else self.transaction.run_long
-            return await run(self._unit(program, request))
+            if not few or self._is_long:
+                return await self.transaction.run_long(self._unit(program, request))
+            with self._counted():
+                return await self.transaction.perform(self._unit(program, request))
         except DatabaseFault as fault:
             raise pipeline.told(fault, program, request.actor) from fault.__cause__
+
+    @property
+    def _is_long(self) -> bool:
+        """All of them together have held the loop for long enough: what follows is done on another thread."""
+        return self.pipeline.engine.reads_now and self.spent > _INLINE_SECONDS
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.spent += perf_counter() - began
 
     async def _hooked(self, program: WriteProgram, request: WriteRequest) -> Written:
         pipeline = self.pipeline

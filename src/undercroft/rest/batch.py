@@ -6,6 +6,7 @@ sees what those before it wrote, and may refer to what they gave.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.keys import Kept, Once
 from undercroft.pipeline.run import Pipeline
 from undercroft.pipeline.shared import Shared
+from undercroft.rest.batch_checks import check_length, check_part, only_reads
 from undercroft.rest.errors import BodyFault, MediaFault, MethodFault, PreferenceFault
 from undercroft.rest.keyed import answer_once
 from undercroft.rest.parts.batches import Part, read_batch, read_part
@@ -63,7 +65,12 @@ class BatchRoom:
         values = read_batch(await request.body_kept(), self.limits, self.most)
         parts = [_numbered(number, partial(self._shaped, value)) for number, value in enumerate(values, start=1)]
         together = partial(self._together, parts, request, self.room.rolls_back(shaped.preferences))
+        if parts and self._only_reads(parts):
+            return await together(None)
         return await answer_once(self.idempotency, request, together)
+
+    def _only_reads(self, parts: Sequence[Shaped]) -> bool:
+        return all(only_reads(part.shaped, self.caller) for part in parts)
 
     def _shaped(self, value: Any) -> Shaped:
         part = read_part(value)
@@ -75,9 +82,10 @@ class BatchRoom:
         return Shaped(part, shaped)
 
     async def _together(self, parts: Sequence[Shaped], request: Request, rollback: bool, once: Once | None) -> Answer:
+        await self._check(parts, request)
         answer: Answer | None = None
         results = Results(self.limits)
-        read_only = once is None and all(part.shaped.verb == "read" for part in parts)
+        read_only = once is None and self._only_reads(parts)
         try:
             async with self.pipeline.logic(request.actor, read_only=read_only) as transaction:
                 if once is not None:
@@ -99,6 +107,12 @@ class BatchRoom:
             raise AssertionError("only _Undo passes, and it comes after")
         return answer
 
+    async def _check(self, parts: Sequence[Shaped], request: Request) -> None:
+        """Raises what is known to be wrong with a request before any of them is carried out."""
+        for number, (part, shaped) in enumerate(parts, start=1):
+            _numbered(number, partial(check_part, self.room, part, shaped, request, self.limits))
+            await asyncio.sleep(0)  # others have their turn
+
     async def _answer(
         self, parts: Sequence[Shaped], request: Request, transaction: Transaction, results: Results
     ) -> Answer:
@@ -109,6 +123,7 @@ class BatchRoom:
             answer = await self._part(part, request, data, results)
             results.add(answer.body, is_json=_is_json(answer))
             told.append(_told(answer))
+            await asyncio.sleep(0)  # others have their turn
         return Answer(200, _HEADERS, msgspec.json.encode(told))
 
     async def _part(self, part: Shaped, request: Request, data: Shared, results: Results) -> Answer:
@@ -120,6 +135,7 @@ class BatchRoom:
             values=tuple([results.text(value) for value in shaped.values]),
             arguments=tuple([(name, results.text(value)) for name, value in shaped.arguments]),
         )
+        check_length(part.part, shaped, filled, self.limits)
         return await self.room.within(filled, own, data)
 
 

@@ -96,6 +96,18 @@ class UrlTooLong(RequestFault):
     default_code = "UC414"
 
 
+def wrong_verb() -> MethodFault:
+    return MethodFault("Only GET, HEAD and POST verbs are allowed for RPC", code="PGRST101")
+
+
+def writing_by_get() -> MethodFault:
+    return MethodFault(
+        "cannot execute a writing function in a read-only transaction",
+        code="25006",
+        hint="Call it by POST, or declare it with read_only=True.",
+    )
+
+
 def shown(text: str) -> str:
     """The text as a message may echo it: bounded, so that an answer is never as long as an attack."""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal, cast
 
 from undercroft.engine.types import Row
+from undercroft.models.functions import Function
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.call import Call, Caller, Result
 from undercroft.pipeline.idempotency import Idempotency
@@ -18,7 +19,7 @@ from undercroft.pipeline.shared import Apart, Data
 from undercroft.pipeline.write import WriteBounds, WriteRequest, Written
 from undercroft.query.ask import ReadAsk, WriteAsk
 from undercroft.query.errors import unknown_table
-from undercroft.rest.errors import BodyFault, MediaFault, MethodFault, PathFault
+from undercroft.rest.errors import BodyFault, MediaFault, MethodFault, PathFault, writing_by_get, wrong_verb
 from undercroft.rest.keyed import answer_once
 from undercroft.rest.openapi import document, document_2
 from undercroft.rest.parts.asks import Parsed, Renamed
@@ -30,6 +31,7 @@ from undercroft.rest.parts.prefer import Preferences
 from undercroft.rest.parts.prepared import PreparedRead
 from undercroft.rest.request import Frame, Reader, RestRequest
 from undercroft.rest.response import ALLOW_ROOT, Head, Writer, allow, allow_function
+from undercroft.sql.program import WriteProgram
 from undercroft.sql.rows import Rendering
 from undercroft.web.types import Answer, Request
 
@@ -109,6 +111,21 @@ class RestRoom:
 
     # --- as part of a batch ---
 
+    def check_read(self, shaped: RestRequest, request: Request) -> None:
+        """Raises the `Fault` of a read that cannot be carried out, whatever its values are."""
+        self._prepare(shaped, request, None)
+
+    def check_write(self, shaped: RestRequest, role: str, columns: tuple[str, ...]) -> None:
+        """Raises the `Fault` of a write of these columns that cannot be carried out, whatever its values are."""
+        self._program(shaped, role, columns)
+
+    def check_call(self, shaped: RestRequest, role: str, arguments: Mapping[str, Any] | None) -> None:
+        """Raises the `Fault` of a call that finds no function; without arguments, by its name alone."""
+        if shaped.verb not in ("read", "write"):
+            raise wrong_verb()
+        if arguments is not None or shaped.table not in self._caller.known(role):
+            self._callee(shaped, arguments or {}, role)
+
     def shape(self, method: str, path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> RestRequest:
         """What a request is; see `Reader.shape`."""
         return self._reader.shape(method, path, query, headers)
@@ -182,24 +199,12 @@ class RestRoom:
     # --- writing ---
 
     async def _write(self, shaped: RestRequest, request: Request, data: Data, once: Once | None = None) -> Answer:
-        preferences = shaped.preferences
         payload = await self._payload(shaped, request)
-        parsed: list[Parsed] = []
-
-        def ask() -> WriteAsk:
-            parsed.append(self._parsed(shaped, payload.columns))
-            return cast("WriteAsk", parsed[0].ask)
-
-        program = self._pipeline.prepare_write(
-            (shaped.key, payload.columns),
-            request.actor.role,
-            # The key for a Location is read here, whatever form the caller asked for.
-            Rendering() if preferences.returning == "headers-only" else self._rendering(shaped.accept),
-            ask,
-            text_rows=shaped.content != "json",
-        )
+        program = self._program(shaped, request.actor.role, payload.columns)
         self._mark(request, "plan")
-        url_key = url_key_of(ask(), shaped.values) if shaped.verb == "replace" else None
+        url_key = None
+        if shaped.verb == "replace":
+            url_key = url_key_of(cast("WriteAsk", self._parsed(shaped, payload.columns).ask), shaped.values)
         keep: Keep[Written] | None = None
         if once is not None:
             keep = once.keep(lambda written: Kept(*self._written(shaped, written)))
@@ -207,6 +212,18 @@ class RestRoom:
         written = await data.write(program, given, url_key)
         self._mark(request, "transaction")
         return self._written(shaped, written)
+
+    def _program(self, shaped: RestRequest, role: str, columns: tuple[str, ...]) -> WriteProgram:
+        """All of a write that does not depend on its values."""
+        # The key for a Location is read here, whatever form the caller asked for.
+        located = shaped.preferences.returning == "headers-only"
+        return self._pipeline.prepare_write(
+            (shaped.key, columns),
+            role,
+            Rendering() if located else self._rendering(shaped.accept),
+            lambda: cast("WriteAsk", self._parsed(shaped, columns).ask),
+            text_rows=shaped.content != "json",
+        )
 
     def _written(self, shaped: RestRequest, written: Written) -> Answer:
         head = self._written_head(shaped, shaped.preferences, written.affected, written.inserted, written.body)
@@ -259,16 +276,10 @@ class RestRoom:
 
     async def _call(self, shaped: RestRequest, request: Request, data: Data, once: Once | None = None) -> Answer:
         if shaped.verb not in ("read", "write"):
-            raise MethodFault("Only GET, HEAD and POST verbs are allowed for RPC", code="PGRST101")
+            raise wrong_verb()
         preferences = shaped.preferences
         arguments, texts = await self._arguments(shaped, request)
-        function = self._caller.find(shaped.table, arguments, request.actor.role)
-        if shaped.verb == "read" and not function.read_only:
-            raise MethodFault(
-                "cannot execute a writing function in a read-only transaction",
-                code="25006",
-                hint="Call it by POST, or declare it with read_only=True.",
-            )
+        function = self._callee(shaped, arguments, request.actor.role)
         media = shaped.accept
         rendering = self._rendering(media)
         single = function.returns is not None and not function.many and media.kind == "json"
@@ -290,6 +301,12 @@ class RestRoom:
         result = await data.call(function, arguments, call, texts=texts)
         self._mark(request, "transaction")
         return answer(result)
+
+    def _callee(self, shaped: RestRequest, arguments: Mapping[str, Any], role: str) -> Function:
+        function = self._caller.find(shaped.table, arguments, role)
+        if shaped.verb == "read" and not function.read_only:
+            raise writing_by_get()
+        return function
 
     def _given(self, shaped: RestRequest, single: bool, result: Result) -> Answer:
         """The answer to a call; `single` says that its rows are one object."""

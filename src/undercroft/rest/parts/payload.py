@@ -61,7 +61,7 @@ def read_payload(kind: BodyKind, body: bytes, limits: Limits, *, uneven: bool = 
         return _read_csv(body, limits)
     if kind == "form":
         return _read_form(body, limits)
-    return _read_rows(read_json(body, limits), limits, uneven)
+    return read_rows(read_json(body, limits), limits, uneven)
 
 
 def read_json(body: bytes, limits: Limits) -> Any:
@@ -90,7 +90,8 @@ def _check_depth(value: Any, most: int) -> None:
         level = below
 
 
-def _read_rows(value: Any, limits: Limits, uneven: bool) -> Payload:
+def read_rows(value: Any, limits: Limits, uneven: bool) -> Payload:
+    """As `read_payload`, of JSON that was read."""
     if isinstance(value, dict):
         return Payload(_columns(value, limits), [value], single=True)
     if not isinstance(value, list):
