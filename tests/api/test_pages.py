@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.api.scenario import Persona, Place, Reply, Request, ask_asgi, get
+from tests.api.scenario import ANON, Persona, Place, Reply, Request, ask_asgi, get
 from tests.api.site.app import another
 from undercroft import App, Context, Fault, Page
 from undercroft.base.faults import SetupFault
@@ -277,6 +277,31 @@ def test_an_app_may_have_a_page_for_faults(tmp_path: Path) -> None:
     (templates / "error.html").write_text("{{ never_given }}")
     with Place(app, tmp_path / "data") as place:
         assert "UC404" in text_of(place.ask(get("/nothing")), 404), "a page for faults that fails itself is passed over"
+    (templates / "error.html").write_text("{% if %}")
+    with Place(app, tmp_path / "data") as place:
+        assert "UC404" in text_of(place.ask(get("/nothing")), 404), "and so is one that cannot be read"
+
+
+def test_a_page_for_faults_knows_what_every_template_knows(tmp_path: Path) -> None:
+    app, templates = App(models=another().models), tmp_path / "templates"
+    templates.mkdir()
+    (templates / "error.html").write_text(
+        "{{ auth.role }} {{ auth.uid }} {{ csp_nonce() }} {{ csrf_token() }} {{ csrf_input() }} {{ asset is defined }}"
+    )
+
+    @app.page("/known", templates=templates, to="authenticated")
+    async def known(ctx: Context) -> Page:
+        raise Fault("no", code="PT418")
+
+    with Place(app, tmp_path / "data") as place:
+        for who, path, status in ((ANON, "/nothing", 404), (ADA, "/known", 418)):
+            reply = place.ask(get(path), who)
+            role, uid, nonce, token, *_ = text_of(reply, status).split(" ")
+            assert (role, uid) == ("anon" if who is ANON else "authenticated", str(who.sub))
+            assert f"'nonce-{nonce}'" in str(reply.header("content-security-policy"))
+            assert f'value="{token}"' in reply.body.decode()
+            assert str(reply.header("set-cookie")).startswith("undercroft-visitor=")
+            assert reply.header("cache-control") == "private, no-store"
 
 
 # ---------------------------------------------------------------- declarations

@@ -47,7 +47,7 @@ class PagesRoom(Hosting):
     def show(self, request: Request, fault: Fault, answer: Answer) -> Answer:
         """The fault as a page."""
         request.cors_told = True
-        return self._pages.show(fault, answer)
+        return self._pages.show(request, fault, answer)
 
     async def __call__(self, request: Request) -> Answer:
         """The page. Raises `Fault`."""

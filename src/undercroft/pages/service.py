@@ -20,7 +20,7 @@ from undercroft.pages.parts.heads import cookie, heads, plain_fault
 from undercroft.pages.parts.paths import Match, Paths, read_path
 from undercroft.pages.settings import PageSettings
 from undercroft.pages.types import Page, PageRoute, Redirect
-from undercroft.pipeline.context import Context
+from undercroft.pipeline.context import Caller, Context
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.actor import Identify
 from undercroft.web.forms import MULTIPART, URLENCODED, FormLimits
@@ -119,10 +119,9 @@ class Pages:
         if request.method not in route.methods and not (request.method == "HEAD" and "GET" in route.methods):
             raise MethodFault(route.methods)
         received = WebRequest(request, route.path, limits=self.form_limits)
-        visitor = known_visitor(received.cookies.get(self._name(VISITOR_COOKIE)))
+        showing = self._showing(received)
         if request.method not in _SAFE:
-            await self._check_genuine(received, visitor, actor)
-        showing = Showing(visitor)
+            await self._check_genuine(received, showing.visitor, actor)
         async with self.pipeline.calling(actor) as (context, _):
             return await self._made(match, received, context, actor, showing)
 
@@ -161,16 +160,23 @@ class Pages:
         return await context.opened.run_sync(lambda _: self._rendered(route, found, context, actor, showing))
 
     def _rendered(self, route: PageRoute, page: Page, context: Context, actor: Actor, showing: Showing) -> Answer:
-        text = self.templates.render(route.templates, page.template, page.data, self._ours(context, actor, showing))
+        text = self.templates.render(
+            route.templates, page.template, page.data, self._ours(context.auth, actor, showing)
+        )
         private = actor.role != ANON or showing.token is not None
         policy = self.settings.content_security_policy
         found = heads(page.headers, policy, private=private, nonce=showing.nonce)
-        if showing.fresh_visitor and showing.visitor is not None:
-            name = self._name(VISITOR_COOKIE)
-            found = (*found, cookie(name, showing.visitor, secure=self.settings.secure))
-        return Answer(page.status, found, text.encode())
+        return Answer(page.status, (*found, *self._cookies(showing)), text.encode())
 
-    def _ours(self, context: Context, actor: Actor, showing: Showing) -> Mapping[str, Any]:
+    def _showing(self, request: WebRequest) -> Showing:
+        return Showing(known_visitor(request.cookies.get(self._name(VISITOR_COOKIE))))
+
+    def _cookies(self, showing: Showing) -> tuple[Header, ...]:
+        if not showing.fresh_visitor or showing.visitor is None:
+            return ()
+        return (cookie(self._name(VISITOR_COOKIE), showing.visitor, secure=self.settings.secure),)
+
+    def _ours(self, auth: Caller, actor: Actor, showing: Showing) -> Mapping[str, Any]:
         """What every template knows (`backends.templates.RESERVED`)."""
 
         def csrf_token() -> str:
@@ -184,7 +190,7 @@ class Pages:
 
         return {
             "asset": self.asset,
-            "auth": context.auth,
+            "auth": auth,
             "csp_nonce": showing.csp_nonce,
             "csrf_input": csrf_input,
             "csrf_token": csrf_token,
@@ -192,22 +198,22 @@ class Pages:
 
     # --- faults ---
 
-    def show(self, fault: Fault, answer: Answer) -> Answer:
+    def show(self, request: Request, fault: Fault, answer: Answer) -> Answer:
         """A fault as a page: the app's own `error.html`, where it has one, else a plain one."""
         kept = [pair for pair in answer.headers if pair[0] in (b"www-authenticate", b"retry-after")]
         if isinstance(fault, MethodFault):
             kept.append((b"allow", fault.allow.encode()))
-        head: tuple[Header, ...] = (*kept, *heads((), self.settings.content_security_policy, private=True))
-        return Answer(answer.status, head, self._fault_page(fault, answer.status).encode())
+        showing = self._showing(WebRequest(request, ""))
+        page = self._fault_page(fault, answer.status, self._ours(Caller(request.actor), request.actor, showing))
+        found = heads((), self.settings.content_security_policy, private=True, nonce=showing.nonce)
+        return Answer(answer.status, (*kept, *found, *self._cookies(showing)), page.encode())
 
-    def _fault_page(self, fault: Fault, status: int) -> str:
+    def _fault_page(self, fault: Fault, status: int, ours: Mapping[str, Any]) -> str:
         told = {"status": status, "code": fault.code, "message": fault.message, "hint": fault.hint}
-        for folder in self.error_folders:
-            if self.templates.has(folder, _ERROR_PAGE):
-                ours = {"asset": self.asset, "auth": None}
-                try:
+        try:
+            for folder in self.error_folders:
+                if self.templates.has(folder, _ERROR_PAGE):
                     return self.templates.render(folder, _ERROR_PAGE, told, ours)
-                except Exception as error:  # the page about a fault must not fail
-                    self.pipeline.log.error("error page", template=_ERROR_PAGE, reason=repr(error))
-                    break
+        except Exception as error:  # the page about a fault must not fail
+            self.pipeline.log.error("error page", template=_ERROR_PAGE, reason=repr(error))
         return plain_fault(fault, status)

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from undercroft.web.handlers import Handler
+
+_SENT_AS_THEY_ARE = "".join(map(chr, range(33, 127)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +72,7 @@ class Page:
 class Redirect:
     """Sends the browser to another page of this server; `external` lets it be an address elsewhere.
 
+    An address may be written with letters of any language: what is not ASCII is sent as browsers would (RFC 3987, 3.1).
     303 has it ask by GET (RFC 9110, 15.4.4). Raises `ValueError` for what could be an address elsewhere and is not said
     to be one: a place that a caller names must not send people anywhere.
     """
@@ -90,6 +94,19 @@ class Redirect:
             raise ValueError(f"{to!r} is no place to be sent to; one on another server needs external=True")
         if status not in (301, 302, 303, 307, 308):
             raise ValueError(f"{status} does not send anybody anywhere")
-        self.to = to
+        self.to = _as_sent(to)
         self.status = status
         self.headers = list(headers.items() if isinstance(headers, Mapping) else headers)
+
+
+def _as_sent(address: str) -> str:
+    """An address as a header can carry it: other letters percent-encoded, those of a host's name as IDNA has them."""
+    if address.isascii():
+        return address
+    try:
+        if not address.startswith("/"):
+            parts = urlsplit(address)
+            address = urlunsplit(parts._replace(netloc=parts.netloc.encode("idna").decode()))
+        return quote(address, safe=_SENT_AS_THEY_ARE)
+    except ValueError:
+        raise ValueError(f"{address!r} is no address") from None

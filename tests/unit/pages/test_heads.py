@@ -9,6 +9,7 @@ from undercroft.pages.parts.heads import cookie, heads, plain_fault, with_nonce
 from undercroft.pages.parts.media import encodings_of, media_type
 from undercroft.pages.settings import PageSettings
 from undercroft.pages.types import Page, Redirect
+from undercroft.web.headers import header
 
 
 def test_its_own_headers_come_before_ours() -> None:
@@ -128,3 +129,23 @@ def test_what_a_page_is_told() -> None:
     page = Page("a.html", status=422, headers={"x": "y"}, template="mine", title="T")
     assert (page.template, page.status, page.headers) == ("a.html", 422, [("x", "y")])
     assert page.data == {"template": "mine", "title": "T"}
+
+
+@pytest.mark.parametrize(
+    ("to", "external", "sent"),
+    [
+        ("/käse/日本?q=ö%20x#ü", False, "/k%C3%A4se/%E6%97%A5%E6%9C%AC?q=%C3%B6%20x#%C3%BC"),
+        ("/\u2028/\xa0", False, "/%E2%80%A8/%C2%A0"),
+        ("https://bücher.example/ö?a=b", True, "https://xn--bcher-kva.example/%C3%B6?a=b"),
+        ("https://x.example:8443/ö", True, "https://x.example:8443/%C3%B6"),
+        ("/a%2Fb?x=%zz", False, "/a%2Fb?x=%zz"),
+    ],
+)
+def test_an_address_is_sent_as_browsers_send_it(to: str, external: bool, sent: str) -> None:
+    assert header("location", Redirect(to, external=external).to) == (b"location", sent.encode())
+
+
+@pytest.mark.parametrize(("to", "external"), [("/\ud800", False), ("https://" + "ö" * 300 + "/", True)])
+def test_an_address_that_nothing_can_send_is_none(to: str, external: bool) -> None:
+    with pytest.raises(ValueError, match="is no address"):
+        Redirect(to, external=external)
