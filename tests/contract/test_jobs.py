@@ -670,13 +670,17 @@ async def test_a_sign_of_life_keeps_a_lease(bench: Bench, house: JobHouse) -> No
 async def test_one_that_takes_its_workers_down_runs_alone_and_is_dead_in_the_end(
     bench: Bench, tmp_path: Path, url: str | None
 ) -> None:
-    async with job_house(bench.app, tmp_path, url, crashes=3) as house:
+    async with job_house(bench.app, tmp_path, url, crashes=4) as house:
         await house.worker.stop()
         async with house.calling() as ctx:
             await ctx.enqueue_many([bench.note.call("x"), bench.note.call("y")])
         assert len((await _take(house, _request(house, "w0", room=9))).claimed) == 2
-        later = 0.0
-        for crash in (1, 2):
+        _, rescued = await house.worker._turn.look_after(_request(house, "other", later=11), [])
+        assert {state for _, _, state in rescued} == {"waiting"}
+        # One death of a worker says nothing of its jobs: they run together again.
+        assert len((await _take(house, _request(house, "w1", 11, room=9))).claimed) == 2
+        later = 11.0
+        for crash in (2, 3):
             later += 11
             _, rescued = await house.worker._turn.look_after(_request(house, "other", later=later), [])
             assert {state for _, _, state in rescued} == {"waiting"}

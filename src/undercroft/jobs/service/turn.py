@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from undercroft.engine.types import Cursor, Engine, Row
 from undercroft.jobs.parts.rates import next_free
 from undercroft.jobs.settings import JobSettings
-from undercroft.jobs.store import BATCH, Statements, statements
+from undercroft.jobs.store import BATCH, SUSPECT, Statements, statements
 from undercroft.jobs.types import MICROSECONDS, Claimed, Ended
 from undercroft.models.jobs import Job
 
@@ -184,14 +184,14 @@ class Turn:
         keys: set[object] = set()
         suspect: int | None = None
         for id_, name, key, crashes in rows:
-            rate = self.jobs[name].rate
-            if len(chosen) == request.room or key in keys or (crashes and (suspect or not request.may_suspect)):
+            rate, suspected = self.jobs[name].rate, crashes >= SUSPECT
+            if len(chosen) == request.room or key in keys or (suspected and (suspect or not request.may_suspect)):
                 continue
             if rate is not None:
                 if rates.get(name, 0) > request.now:
                     continue
                 rates[name] = next_free(rate, rates.get(name, 0), request.now)
-            if crashes:
+            if suspected:
                 suspect = id_
             if key is not None:
                 keys.add(key)

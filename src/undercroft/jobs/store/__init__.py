@@ -31,6 +31,8 @@ NEW = ("name", "arguments", "state", "queue", "priority", "due", "throttled", "c
        "then_id", "awaits", "actor", "keep", "created")  # fmt: skip
 """What is given of a new job."""
 CLAIMED = ("id", "name", "arguments", "attempts", "fence", "actor", "keep")
+SUSPECT = 2
+"""Lost workers after which a job is suspected: of one death most jobs are innocent, and should not queue up."""
 BATCH = 500
 """Rows that one statement of housekeeping takes at most."""
 
@@ -195,7 +197,7 @@ def _claiming(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
     busy = sa.exists().where(running.c.state == sa.literal_column("'running'"),
                              running.c.concurrency_key == JOBS.c.concurrency_key)  # fmt: skip
     limited = sa.exists().where(RATES.c.name == JOBS.c.name, RATES.c.free_at > now)
-    alone = sa.or_(JOBS.c.crashes == sa.literal_column("0"), _given("suspects", sa.Boolean()))
+    alone = sa.or_(JOBS.c.crashes < SUSPECT, _given("suspects", sa.Boolean()))
     free = first.where(JOBS.c.throttled, alone, sa.not_(busy), sa.not_(limited))
     plain = first.where(sa.not_(JOBS.c.throttled), JOBS.c.concurrency_key.is_(None))
     return {
@@ -297,7 +299,7 @@ def _keeping_house(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
             state=sa.case((given_up, sa.literal(DEAD)), else_=sa.literal(WAITING)),
             crashes=JOBS.c.crashes + 1,
             attempts=JOBS.c.attempts - 1,
-            throttled=sa.true(),
+            throttled=sa.or_(JOBS.c.throttled, JOBS.c.crashes + 1 >= SUSPECT),
             error=sa.literal("its worker was lost while it ran"),
             finished=sa.case((given_up, now), else_=sa.null()),
             due=sa.case((given_up, _given("forever")), else_=JOBS.c.due),
