@@ -76,7 +76,7 @@ class Pages:
         """Who looks: by the headers, as elsewhere; without them by the cookie, which is worth nothing when it is not
         believed. Raises a `Fault` for a header that is not believed, and for nobody where the page is not public.
         """
-        authorization, apikey = request.header(b"authorization"), request.header(b"apikey")
+        authorization, apikey = request.credential(b"authorization"), request.credential(b"apikey")
         match = self.find(request.path)
         lenient = match is None or match.found.public
         if authorization is not None or apikey is not None:

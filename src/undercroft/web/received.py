@@ -14,6 +14,7 @@ from undercroft.web.forms import MULTIPART, URLENCODED, Form, FormLimits, read_f
 from undercroft.web.types import Request
 
 _MOST_PARAMETERS = 1000
+_CREDENTIALS = frozenset({b"authorization", b"apikey"})
 
 
 class WebRequest:
@@ -42,8 +43,11 @@ class WebRequest:
         return self.header("x-request-id") or ""
 
     def header(self, name: str) -> str | None:
-        """The first header of this name, in any case."""
-        value = self._request.header(name.lower().encode("latin-1", "replace"))
+        """The first header of this name, in any case; of those by which callers say who they are, the last, which is
+        the one that counted.
+        """
+        key = name.lower().encode("latin-1", "replace")
+        value = self._request.credential(key) if key in _CREDENTIALS else self._request.header(key)
         return None if value is None else value.decode("latin-1")
 
     @cached_property

@@ -129,6 +129,12 @@ class Request:
                 return value
         return None
 
+    def credential(self, name: bytes) -> bytes | None:
+        """The header by which callers say who they are, `authorization` or `apikey`; of several, the last counts, in
+        every room, as PostgREST reads them: nobody is somebody here and another there.
+        """
+        return dict(self.headers).get(name)
+
 
 class Answer(NamedTuple):
     """What a room gives back."""
@@ -174,7 +180,7 @@ class Hosting:
 
     def who(self, request: Request, identify: Identify) -> Actor:
         """Who asks; `identify` is the way that holds elsewhere. Raises as that does."""
-        return identify(request.header(b"authorization"), request.header(b"apikey"))
+        return identify(request.credential(b"authorization"), request.credential(b"apikey"))
 
     def show(self, request: Request, fault: Fault, answer: Answer) -> Answer:
         """A fault's answer as this room shows it; `answer` is as others do."""
