@@ -221,6 +221,49 @@ async def test_what_is_removed_never_fires_again(stored: Engine) -> None:
     assert sleeper.fired == 0
 
 
+@pytest.mark.parametrize("started_anew", [False, True])
+async def test_a_node_whose_clock_is_ahead_does_not_keep_others_from_firing(stored: Engine, started_anew: bool) -> None:
+    nodes = Nodes(stored, 2)
+    nodes.tick(every="1s")
+    nodes.begin()
+    await nodes.look()
+    right, ahead = nodes.nodes
+    nodes.clocks[1].advance(86_400)
+    for _ in range(3 * KEEP):
+        nodes.clocks[1].advance(1)
+        await ahead.look()
+    assert ahead.fired > 2 * KEEP, "enough for it to remove some"
+    with structlog.testing.capture_logs() as logs:
+        if started_anew:
+            right = Scheduler(stored, right.outbox, right.schedules, right.clock, structlog.get_logger())
+            await right.look()
+        for _ in range(3 * KEEP):
+            nodes.clocks[0].advance(1)
+            await right.look()
+    assert right.fired == 3 * KEEP
+    assert [each["log_level"] for each in logs] == ["warning"] * len(logs)
+    assert any(86_000 < each["seconds"] < 87_000 for each in logs)
+    again = Scheduler(stored, right.outbox, right.schedules, ManualClock(START), structlog.get_logger())
+    for _ in range(KEEP):
+        again.clock.advance(1)  # type: ignore[attr-defined]
+        await again.look()
+    assert again.fired == 0, "what the right one has removed since is past for all"
+
+
+async def test_a_schedule_that_a_node_saw_first_whose_clock_is_ahead(stored: Engine) -> None:
+    nodes = Nodes(stored, 2)
+    nodes.tick(cron="* * * * *")
+    nodes.begin()
+    right, ahead = nodes.nodes
+    nodes.clocks[1].advance(86_400)
+    await ahead.look()
+    await right.look()
+    for _ in range(5):
+        nodes.clocks[0].advance(60)
+        await right.look()
+    assert right.fired == 5
+
+
 async def test_a_firing_is_undone_with_its_job(stored: Engine) -> None:
     nodes = Nodes(stored)
     nodes.tick(cron="* * * * *")

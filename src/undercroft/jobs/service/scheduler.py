@@ -1,7 +1,8 @@
 """Fires schedules: each slot once, whichever nodes try, because its row can be inserted once.
 
 A slot's row and its job are one transaction. Every node with a worker does this; there is no leader to lose. The clock
-may jump: forward, the slots in between count as missed; back, those that have fired are there and stay fired.
+may jump: forward, the slots in between count as missed; back, those that have fired are there and stay fired. A node
+whose clock is ahead fires too early and tells others what is past; they do not believe it where it is far off.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from undercroft.base.clock import Clock
 from undercroft.engine.types import Cursor, Engine, Row
 from undercroft.jobs.parts.slots import MOST_MISSED, mark_of, next_slot, slots_to_fire
 from undercroft.jobs.service.outbox import Outbox, microseconds
-from undercroft.jobs.store.slots import HORIZON, SlotStatements, slot_statements
+from undercroft.jobs.store.slots import ASTRAY, HORIZON, SlotStatements, slot_statements
 from undercroft.jobs.types import MICROSECONDS, Schedule
 
 AT_ONCE = 500
@@ -130,13 +131,20 @@ class Scheduler:
         floors: dict[object, int] = {}
         for name, slot, moment in marked:
             if slot in (HORIZON, marks.get(str(name))):
-                floors[name] = max(floors.get(name, 0), int(moment))
+                floors[name] = max(floors.get(name, 0), self._believed(str(name), slot, int(moment), now))
         last = {name: (int(slot), int(count)) for name, slot, count in standing}
         for each in self.schedules:
             slot, count = last.get(each.job.name, (0, 0))
             hand = _Hand(each, floors[each.job.name], 0, _NEVER, count)
             hand.turn_to(slot)
             self._hands.append(hand)
+
+    def _believed(self, name: str, slot: Any, moment: int, now: int) -> int:
+        """A mark's moment, or a horizon; of one that is astray, what does no harm."""
+        if moment <= now + ASTRAY:
+            return moment
+        self._warn(name, moment)
+        return 0 if slot == HORIZON else now
 
     async def _fire_due(self, due: Sequence[_Hand], now: int) -> None:
         # All nodes in one order: two that fire the same slots at once then wait for each other in one direction only.
@@ -147,7 +155,7 @@ class Scheduler:
         for hand in due:
             hand.turn_to(now)
             if hand.kept >= 2 * hand.keep:
-                await self._purge(hand)
+                await self._purge(hand, now)
 
     async def _fire(self, wanted: Sequence[tuple[_Hand, int]], now: int) -> None:
         """Insert the slots, and enqueue the jobs of those that were not there: one transaction."""
@@ -162,17 +170,24 @@ class Scheduler:
         for hand, _ in wanted:
             hand.kept += 1
 
-    async def _purge(self, hand: _Hand) -> None:
+    async def _purge(self, hand: _Hand, now: int) -> None:
         """Remove slots below the horizon, then raise it: never at once, so that nobody who tries one of these slots
         at this moment finds neither its row nor the horizon.
         """
 
-        def work(cursor: Cursor) -> None:
+        def work(cursor: Cursor) -> list[Row]:
             known, name = self._statements, hand.name
-            cursor.all(known.forget.text, known.forget.args(schedule=name))
-            found = cursor.all(known.oldest_kept.text, known.oldest_kept.args(schedule=name, keep=hand.keep))
+            astray = cursor.all(known.astray.text, known.astray.args(schedule=name, now=now))
+            cursor.all(known.forget.text, known.forget.args(schedule=name, now=now))
+            found = cursor.all(known.oldest_kept.text, known.oldest_kept.args(schedule=name, keep=hand.keep, now=now))
             for (slot,) in found:
-                cursor.all(known.raise_horizon.text, known.raise_horizon.args(schedule=name, moment=slot))
+                cursor.all(known.raise_horizon.text, known.raise_horizon.args(schedule=name, moment=slot, now=now))
+            return astray
 
-        await self.engine.write(work)
+        for (moment,) in await self.engine.write(work):
+            self._warn(hand.name, moment)
         hand.kept = hand.keep
+
+    def _warn(self, name: str, moment: int) -> None:
+        seconds = (moment - microseconds(self.clock.now())) // MICROSECONDS
+        self.log.warning("schedules: a clock is or was ahead of ours", schedule=name, seconds=seconds)

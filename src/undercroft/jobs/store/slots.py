@@ -3,6 +3,9 @@
 Beside its slots a schedule has two kinds of rows. `slot` 0 is the horizon: nothing up to the moment in `fired` fires
 any more, because the rows that would forbid it may have been removed. A negative slot is the mark of one expression:
 `fired` says when it was first seen, and nothing before that is made up for.
+
+A node whose clock is ahead leaves moments that are still to come for all others. A horizon that is further ahead than
+clocks commonly differ counts for nothing, until a node for which it is not in the future sets it anew.
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ from sqlalchemy.engine import Dialect
 
 from undercroft.jobs.store import lists_of
 from undercroft.jobs.tables import SLOTS
+from undercroft.jobs.types import MICROSECONDS
 from undercroft.sql.prepared import Prepared, prepare
 
 HORIZON = 0
+ASTRAY = 600 * MICROSECONDS
+"""A horizon that is further ahead of a node's clock than this was set by a clock that was wrong."""
 
 _BIG = sa.BigInteger()
 _ZERO: Any = sa.literal_column(str(HORIZON), _BIG)
@@ -42,8 +48,11 @@ class SlotStatements:
     forget: Prepared
     """Remove the slots of a schedule that the horizon has passed."""
     oldest_kept: Prepared
-    """The slot of a schedule that has `keep` younger ones."""
+    """The slot of a schedule that has `keep` younger ones; of those that have passed by `now`."""
     raise_horizon: Prepared
+    """Raise it, or set it anew where it is astray."""
+    astray: Prepared
+    """The horizon of a schedule, where it is astray."""
 
 
 @cache
@@ -62,13 +71,19 @@ def _elements(lists: Any, insert: Any) -> dict[str, sa.ClauseElement]:
     each_name, each_slot = lists.member(rows, 0, sa.Text()), lists.member(rows, 1, _BIG)
     every = sa.select(each_name.label("schedule"), each_slot.label("slot"), now.label("fired")).select_from(rows)
     old = SLOTS.alias("old")
-    horizon = sa.select(old.c.fired).where(old.c.schedule == each_name, old.c.slot == _ZERO).scalar_subquery()
+    farthest = now + sa.literal_column(str(ASTRAY), _BIG)
+    horizon = (
+        sa.select(old.c.fired)
+        .where(old.c.schedule == each_name, old.c.slot == _ZERO, old.c.fired <= farthest)
+        .scalar_subquery()
+    )
     columns = ["schedule", "slot", "fired"]
     # Every SELECT has a condition: without a WHERE, SQLite would read ON CONFLICT as part of a join.
     mine = every.where(each_slot > sa.func.coalesce(horizon, _ZERO)).order_by(lists.place(rows))
     newest = sa.func.max(SLOTS.c.slot)
     fired = sa.select(SLOTS.c.schedule, newest, sa.func.count())
-    passed = sa.select(SLOTS.c.fired).where(SLOTS.c.schedule == name, SLOTS.c.slot == _ZERO).scalar_subquery()
+    own = sa.select(SLOTS.c.fired).where(SLOTS.c.schedule == name, SLOTS.c.slot == _ZERO)
+    passed = own.where(SLOTS.c.fired <= farthest).scalar_subquery()
     raised = insert(SLOTS).values(schedule=name, slot=_ZERO, fired=_given("moment"))
     return {
         "see": insert(SLOTS).from_select(columns, every.where(each_slot < _ZERO)).on_conflict_do_nothing(),
@@ -81,13 +96,14 @@ def _elements(lists: Any, insert: Any) -> dict[str, sa.ClauseElement]:
         .returning(SLOTS.c.schedule, SLOTS.c.slot),
         "forget": sa.delete(SLOTS).where(SLOTS.c.schedule == name, SLOTS.c.slot > _ZERO, SLOTS.c.slot <= passed),
         "oldest_kept": sa.select(SLOTS.c.slot)
-        .where(SLOTS.c.schedule == name, SLOTS.c.slot > _ZERO)
+        .where(SLOTS.c.schedule == name, SLOTS.c.slot > _ZERO, SLOTS.c.slot <= now)
         .order_by(SLOTS.c.slot.desc())
         .limit(1)
         .offset(_given("keep")),
         "raise_horizon": raised.on_conflict_do_update(
             index_elements=[SLOTS.c.schedule, SLOTS.c.slot],
             set_={"fired": raised.excluded.fired},
-            where=raised.excluded.fired > SLOTS.c.fired,
+            where=sa.or_(raised.excluded.fired > SLOTS.c.fired, SLOTS.c.fired > farthest),
         ),
+        "astray": own.where(SLOTS.c.fired > farthest),
     }
