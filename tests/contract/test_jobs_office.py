@@ -192,6 +192,57 @@ async def test_what_was_cancelled_comes_back_in_its_order(desk: Desk) -> None:
     assert await desk.effects() == ["one", "two", "three"]
 
 
+async def test_what_follows_waits_for_no_job_that_stays_cancelled(desk: Desk) -> None:
+    write = desk.jobs["write"].options(delay="1h")
+    first, second = await desk.enqueue(write.call("one"), write.call("two"), then=desk.jobs["write"].call("then"))
+    await desk.office.cancel([first, second])
+    assert await desk.retry(first) == [first]
+    await desk.until(lambda: _written(desk, "one", "then"))
+
+
+async def test_what_follows_waits_for_all_that_came_back(desk: Desk) -> None:
+    write, held = desk.jobs["write"].options(delay="1h"), desk.jobs["wait"]
+    jobs = await desk.enqueue(
+        write.call("one"), held.call("two"), write.call("3"), then=desk.jobs["write"].call("then")
+    )
+    await desk.entered.wait()
+    *_, last = await desk.office.cancel([jobs[0], jobs[2]])
+    await desk.retry(jobs[0])
+    await desk.until(lambda: _written(desk, "one"))
+    await desk.retry(jobs[2])
+    await desk.until(lambda: _written(desk, "one", "3"))
+    assert await desk.state(last) == "held", "one of them runs"
+    await desk.office.cancel([jobs[1]])
+    assert await desk.retry(last) == [last]
+    await desk.until(lambda: _written(desk, "one", "3", "then"))
+
+
+async def test_who_looks_on_keeps_nobody_from_writing(desk: Desk) -> None:
+    async with desk.house.engine.transaction() as transaction:
+        await transaction.fetch("INSERT INTO effects (what) VALUES ('held')")
+        async with asyncio.timeout(2):
+            assert await desk.office.counts() == {}
+            assert await desk.office.listed() == []
+            assert await desk.office.upcoming() == []
+    assert await desk.effects() == ["held"]
+
+
+@pytest.mark.parametrize("unique", [False, True])
+async def test_thousands_of_dead_ones_are_not_compared_with_each_other(desk: Desk, unique: bool) -> None:
+    postgres = desk.house.engine.dialect.name == "postgresql"
+    table = "undercroft.jobs" if postgres else '"undercroft.jobs"'
+    key = "'k' || (n % 4000)" if unique else "NULL"
+    many = (
+        f"INSERT INTO {table} (name, state, unique_key, due) WITH RECURSIVE each (n) AS "
+        f"(SELECT 1 UNION ALL SELECT n + 1 FROM each WHERE n < 8000) SELECT 'none', 'dead', {key}, 9e18 FROM each"
+    )
+    await desk.house.engine.write(lambda cursor: cursor.all(many))
+    begin = asyncio.get_running_loop().time()
+    done = await desk.office.retry_dead("none")
+    assert asyncio.get_running_loop().time() - begin < 2
+    assert len(done) == (4000 if unique else 8000)
+
+
 async def test_a_job_that_is_over_is_not_cancelled_and_nothing_else_either(desk: Desk) -> None:
     (later,) = await desk.enqueue(desk.jobs["write"].options(delay="1h").call("later"))
     with pytest.raises(NoSuchJob, match="424242"):
@@ -262,6 +313,10 @@ async def test_other_code_has_no_job(desk: Desk) -> None:
 
 async def _is(desk: Desk, job: int, state: str) -> bool:
     return await desk.state(job) == state
+
+
+async def _written(desk: Desk, *effects: str) -> bool:
+    return await desk.effects() == list(effects)
 
 
 async def _settled(worker: Any) -> bool:

@@ -79,8 +79,8 @@ class Office:
 
     async def upcoming(self, number: int = 3) -> list[Upcoming]:
         """Of each schedule the slot that fired last, and the next ones."""
-        last = self._slots.last
-        fired: dict[object, Any] = dict(await self.engine.write(lambda cursor: cursor.all(last.text)))
+        async with self.engine.transaction(read_only=True) as transaction:
+            fired: dict[object, Any] = dict(await transaction.fetch(self._slots.last.text))
         now = microseconds(self.clock.now())
         return [_upcoming(each, fired.get(each.job.name), now, number) for each in self.schedules]
 
@@ -89,14 +89,16 @@ class Office:
     async def retry(self, jobs: Sequence[int]) -> list[int]:
         """Have dead and cancelled jobs done again, as if they had never been tried; and what was cancelled with them.
 
-        Raises `NoSuchJob` for one that is neither; then nothing is changed.
+        What follows waits for those that are still to come, and not for others that stay cancelled. Raises `NoSuchJob`
+        for one that is neither; then nothing is changed.
         """
 
         def work(cursor: Cursor) -> list[int]:
             now = microseconds(self.clock.now())
             rows = self._with(cursor, "retry", jobs, now=now)
             done = _all_of(jobs, rows, "dead or cancelled")
-            _follow(rows, lambda ids: self._with(cursor, "retry_led", ids, now=now))
+            self._recount(cursor, done)
+            _follow(rows, lambda ids: self._led_again(cursor, ids, now))
             return done
 
         return await self.engine.write(work)
@@ -104,7 +106,9 @@ class Office:
     async def retry_dead(self, name: str | None = None) -> list[int]:
         """Have all dead jobs, or those of one name, done again; of several with one unique key the latest."""
         now = microseconds(self.clock.now())
-        rows = await self._rows("retry_dead", now=now, any_name=name is None, name=name)
+        retry = self._statements.retry_dead
+        given = retry.args(now=now, any_name=name is None, name=name)
+        rows = await self.engine.write(lambda cursor: cursor.all(retry.text, given))
         return sorted(int(row[0]) for row in rows)
 
     async def cancel(self, jobs: Sequence[int]) -> list[int]:
@@ -122,8 +126,24 @@ class Office:
         return await self.engine.write(work)
 
     async def _rows(self, which: str, **values: Any) -> list[Row]:
+        """What a look finds, without the writer: whoever looks on keeps nobody waiting."""
         statement = getattr(self._statements, which)
-        return await self.engine.write(lambda cursor: cursor.all(statement.text, statement.args(**values)))
+        async with self.engine.transaction(read_only=True) as transaction:
+            return list(await transaction.fetch(statement.text, statement.args(**values)))
+
+    def _led_again(self, cursor: Cursor, ids: Sequence[int], now: int) -> list[Row]:
+        rows = self._with(cursor, "retry_led", ids, now=now)
+        self._recount(cursor, ids)
+        return rows
+
+    def _recount(self, cursor: Cursor, ids: Sequence[int]) -> None:
+        """Have those of these that are held wait for what is really still to come."""
+        # First they are locked: whoever ends a job counts down what follows it, before this or behind it.
+        held = [int(row[0]) for row in self._with(cursor, "held", ids)]
+        if held:
+            coming: dict[int, int] = dict(self._with(cursor, "coming", held))
+            awaits = self._statements.set_awaits
+            cursor.all(awaits.text, awaits.args(awaits=json.dumps([[job, coming.get(job, 0)] for job in held])))
 
     def _with(self, cursor: Cursor, which: str, ids: Sequence[int], **values: Any) -> list[Row]:
         statement = getattr(self._statements, which)

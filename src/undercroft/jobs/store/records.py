@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from undercroft.jobs.store import lists_of
-from undercroft.jobs.tables import CANCELLED, DEAD, HELD, JOBS, LATER, RUNNING, WAITING
+from undercroft.jobs.tables import CANCELLED, DEAD, DONE, HELD, JOBS, LATER, RUNNING, WAITING
 from undercroft.sql.prepared import Prepared, prepare
 
 SHOWN = ("id", "name", "state", "queue", "priority", "arguments", "attempts", "created", "due", "started",
@@ -35,13 +35,19 @@ class RecordStatements:
     cancel: Prepared
     cancel_led: Prepared
     progress: Prepared
+    held: Prepared
+    """Of these jobs those that are held, whose count nobody else changes until the transaction ends."""
+    coming: Prepared
+    """How many jobs each of these really waits for: what is done or cancelled does not come."""
+    set_awaits: Prepared
+    """Have held jobs wait for so many: `awaits` as `[[id, number], …]`; those that wait for none may run."""
 
 
 @cache
 def record_statements(dialect: Dialect) -> RecordStatements:
     """The statements as this engine reads them."""
     lists = lists_of(dialect)
-    elements = {**_looking(lists), **_deciding(lists), "progress": _progress(lists)}
+    elements = {**_looking(lists), **_deciding(lists), **_counting(lists), "progress": _progress(lists)}
     return RecordStatements(**{each.name: prepare(elements[each.name], dialect) for each in fields(RecordStatements)})
 
 
@@ -92,16 +98,21 @@ def _deciding(lists: Any) -> dict[str, sa.ClauseElement]:
         "finished": now,
         "due": _given("due"),
     }
-    twin = sa.and_(other.c.unique_key == JOBS.c.unique_key, other.c.id != JOBS.c.id)
-    lives = other.c.state.in_([WAITING, LATER, HELD, RUNNING])
-    later = sa.and_(other.c.state == DEAD, other.c.id > JOBS.c.id)
+    # States are literal, and as partial indexes have them: planners must see that those serve.
+    over, (dead,) = (DONE, DEAD, CANCELLED), _literal(DEAD)
+    lives = sa.exists().where(other.c.unique_key == JOBS.c.unique_key, other.c.unique_key.is_not(None),
+                              other.c.state.in_(_literal(WAITING, LATER, HELD, RUNNING)))  # fmt: skip
+    newest = sa.select(sa.func.max(other.c.id)).where(
+        other.c.unique_key.is_not(None), other.c.state.in_(_literal(*over)), other.c.state == dead
+    )
+    latest = sa.or_(JOBS.c.unique_key.is_(None), JOBS.c.id.in_(newest.group_by(other.c.unique_key)))
     told = [JOBS.c.id, JOBS.c.then_id]
     return {
         "retry": sa.update(JOBS).where(these, JOBS.c.state.in_([DEAD, CANCELLED])).values(again).returning(*told),
         "retry_led": sa.update(JOBS).where(these, JOBS.c.state == CANCELLED).values(again).returning(*told),
         "retry_dead": sa.update(JOBS)
-        .where(JOBS.c.state == DEAD, _wanted(JOBS.c.name, "name"))
-        .where(sa.not_(sa.exists().where(twin, sa.or_(lives, later))))
+        .where(JOBS.c.state.in_(_literal(*over)), JOBS.c.state == dead, _wanted(JOBS.c.name, "name"))
+        .where(sa.not_(lives), latest)
         .values(again)
         .returning(*told),
         "cancel": sa.update(JOBS)
@@ -109,6 +120,24 @@ def _deciding(lists: Any) -> dict[str, sa.ClauseElement]:
         .values(gone)
         .returning(*told),
         "cancel_led": sa.update(JOBS).where(these, JOBS.c.state == HELD).values(gone).returning(*told),
+    }
+
+
+def _literal(*states: str) -> list[Any]:
+    return [sa.literal_column(f"'{state}'") for state in states]
+
+
+def _counting(lists: Any) -> dict[str, sa.ClauseElement]:
+    held, rows = JOBS.c.state == HELD, lists.rows("awaits")
+    number = lists.member(rows, 1, sa.Integer())
+    return {
+        "held": sa.select(JOBS.c.id).where(JOBS.c.id.in_(_these(lists)), held).order_by(JOBS.c.id).with_for_update(),
+        "coming": sa.select(JOBS.c.then_id, sa.func.count())
+        .where(JOBS.c.then_id.in_(_these(lists)), JOBS.c.state.in_(_literal(WAITING, LATER, HELD, RUNNING, DEAD)))
+        .group_by(JOBS.c.then_id),
+        "set_awaits": sa.update(JOBS)
+        .where(held, JOBS.c.id == lists.member(rows, 0, _BIG))
+        .values(awaits=number, state=sa.case((number > 0, sa.literal(HELD)), else_=sa.literal(WAITING))),
     }
 
 
