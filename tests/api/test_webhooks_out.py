@@ -309,6 +309,33 @@ async def _came(got: list[Got], many: int) -> bool:
     return len(got) >= many
 
 
+async def test_no_place_for_a_delivery_is_no_attempt(tmp_path: Path, server: Server) -> None:
+    """Both endpoints are of one machine, to which one connection may go."""
+    hanging, begun = asyncio.Event(), asyncio.Event()
+
+    async def hang(got: Got) -> Answered:
+        begun.set()
+        await hanging.wait()
+        return 200, {}, b""
+
+    given = {"outgoing_connections": "2", "outgoing_connect_timeout": "0.2"}
+    async with receiving(hang) as slow, receiving() as other, webhook_house(tmp_path, server, given=given) as house:
+        await house.add(slow.url, "a")
+        waits = await house.add(other.url, "b")
+        await house.publish("a", 1)
+        await asyncio.wait_for(begun.wait(), 10)
+        await house.publish("b", 1)
+        await asyncio.sleep(1)
+        assert await house.rows("webhook_attempts", "id") == []
+        assert other.got == []
+        hanging.set()
+        await house.until(lambda: _came(other.got, 1))
+        await house.settled()
+        async with house.endpoints() as endpoints:
+            (delivery,) = await endpoints.deliveries(endpoint=waits)
+        assert (delivery.state, delivery.attempts) == ("delivered", 1)
+
+
 async def test_an_endpoint_that_recovers(tmp_path: Path, server: Server) -> None:
     clock = ManualClock()
     answers = [(503, {"retry-after": "60"}, b""), (302, {"location": "/elsewhere"}, b""), (204, {}, b"")]

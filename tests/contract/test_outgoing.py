@@ -106,6 +106,17 @@ async def test_headers_that_frame_a_request_are_ours(name: str) -> None:
             await http.get("http://127.0.0.1:1/", headers={"x": "a\r\nb: c"})
 
 
+@pytest.mark.parametrize("value", [" lead", "trail ", "\ta", "a\x0bb", "a\x7f", "\x01", "ž"])
+async def test_a_header_that_is_none_is_nobody_s_failure(value: str) -> None:
+    async with receiving() as receiver, calling(breaker_failures=1) as http:
+        for headers in ({"x-name": value}, {"x name": "a"}, {"": "a"}, {"x:": "a"}):
+            with pytest.raises(Fault) as caught:
+                await http.get(receiver.url, headers=headers)
+            assert caught.value.code == "22023"
+        assert (await http.get(receiver.url, headers={"x-name": "a\tb c", "x_~1": ""})).ok
+    assert len(receiver.got) == 1
+
+
 # --- repetitions ---
 
 
@@ -308,6 +319,35 @@ async def test_the_breaker_opens_and_closes() -> None:
         clock.advance(30)
         assert (await http.get(receiver.url)).ok
         assert (await http.get(receiver.url)).ok
+
+
+async def test_a_time_limit_is_the_failure_of_who_was_waited_for() -> None:
+    never = asyncio.Event()
+
+    async def hang(got: Got) -> Answered:
+        await never.wait()
+        return 200, {}, b""
+
+    async with receiving(hang) as slow, receiving() as first, calling(breaker_failures=1) as http:
+        first.handler = lambda got: (302, {"location": slow.url}, b"") if got.target == "/away" else (200, {}, b"")
+        assert (await refused(http.get(first.url + "/away", timeout=0.3))).code == "UC504"
+        assert (await http.get(first.url)).ok
+        assert (await refused(http.get(slow.url, timeout=0.3))).code == "UC503"
+        never.set()
+
+
+async def test_what_no_machine_failed_at_is_not_counted() -> None:
+    def handler(got: Got) -> Answered:
+        return (200, {"content-encoding": "gzip"}, b"not gzip") if got.target == "/packed" else (200, {}, b"x" * 20)
+
+    async with receiving(handler) as receiver, calling(breaker_failures=1, attempts=1) as http:
+        assert (await refused(http.get(receiver.url + "/packed"))).code == "UC502"
+        assert (await refused(http.get(receiver.url, limit=10))).code == "UC502"
+        with pytest.raises(OutgoingFault):
+            async with http.stream("GET", receiver.url):
+                await http.get("http://127.0.0.1:1/")
+        assert (await http.get(receiver.url)).ok
+        assert (await refused(http.get("http://127.0.0.1:1/"))).code == "UC503"
 
 
 async def test_a_machine_that_is_not_there() -> None:

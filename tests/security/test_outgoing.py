@@ -3,6 +3,7 @@ loopback, and must never see a connection, however it is spelled and whatever th
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ssl
 from collections.abc import AsyncIterator
@@ -17,9 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.receiver import Receiver, listening, receiving
+from tests.receiver import Answered, Got, Receiver, listening, receiving
 from undercroft.base.clock import SystemClock
 from undercroft.outgoing import Client, Http, OutgoingFault, OutgoingSettings, Refused, Resolver, read_inside
+from undercroft.outgoing.backends.resolver import THREADS
 
 pytestmark = pytest.mark.anyio
 
@@ -205,3 +207,63 @@ async def test_tls_is_for_the_name(tmp_path: Path) -> None:
                 await http.get(f"https://good.example.com:{port}/")
     assert asked[:2] == ["good.example.com", "other.example.com"]
     assert len(receiver.got) == 1
+
+
+# --- one machine takes nothing from another ---
+
+
+async def test_a_machine_that_hangs_does_not_take_all_connections() -> None:
+    hanging, busy, asked = asyncio.Event(), asyncio.Event(), []
+
+    async def hang(got: Got) -> Answered:
+        asked.append(got)
+        if len(asked) == 2:
+            busy.set()
+        await hanging.wait()
+        return 200, {}, b""
+
+    names, inside = Names(["127.0.0.1"]), read_inside(["slow.example.com:*", "good.example.org:*"])
+    async with receiving(hang) as slow, receiving() as good:
+        settings: dict[str, Any] = {"allow": inside, "connections": 4, "breaker_failures": 1, "read_timeout": 30}
+        async with calling(slow.port, names, **settings) as http:
+            there, here = f"http://slow.example.com:{slow.port}", f"http://good.example.org:{good.port}"
+            waiting = [asyncio.create_task(http.get(there)) for _ in range(4)]
+            await asyncio.wait_for(busy.wait(), 5)
+            for _ in range(4):
+                assert (await http.get(here)).ok
+            assert len(asked) == 2
+            over, _ = await asyncio.wait(waiting, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            assert {getattr(task.exception(), "code", None) for task in over} == {"UC504"}
+            hanging.set()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            assert (await http.get(there)).ok, "whoever found no place says nothing of the machine"
+
+
+@pytest.mark.parametrize(("domain", "held_up"), [("s{}.slow.example.com", False), ("www.slow{}.example", True)])
+async def test_names_that_are_never_resolved(domain: str, held_up: bool) -> None:
+    """Those of one domain take a part of the places only. Where those of many took all, others wait, and no breaker
+    opens for that."""
+    released = asyncio.Event()
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if "slow" in host:
+            await released.wait()
+        return ["127.0.0.1"]
+
+    async with receiving() as good:
+        settings: dict[str, Any] = {"allow": read_inside(["good.example.org:*"]), "breaker_failures": 1}
+        async with calling(good.port, resolve, **settings) as http:
+            here = f"http://good.example.org:{good.port}/"
+            urls = [f"http://{domain.format(number)}/" for number in range(THREADS)]
+            slow = [asyncio.create_task(http.get(url, attempts=1)) for url in urls]
+            await asyncio.sleep(0.1)
+            if held_up:
+                for timeout in (0.2, 10):
+                    with pytest.raises(OutgoingFault) as caught:
+                        await http.get(here, timeout=timeout)
+                    assert caught.value.code == "UC504"
+            else:
+                assert (await http.get(here, timeout=1)).ok
+            released.set()
+            await asyncio.gather(*slow, return_exceptions=True)
+            assert (await http.get(here)).ok

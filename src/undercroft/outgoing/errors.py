@@ -32,6 +32,10 @@ class TooLate(OutgoingFault):
     default_code = "UC504"
 
 
+class Crowded(TooLate):
+    """No place was free: other calls had them all. It says nothing of the machine that was to be called."""
+
+
 class Final(OutgoingFault):
     """An answer that is refused, and would be again: longer than allowed, a redirect too many, or one that would
     take the body elsewhere."""
@@ -62,6 +66,10 @@ def broken(origin: str, why: str) -> OutgoingFault:
 
 def too_late(origin: str, seconds: float) -> TooLate:
     return TooLate(f"{origin} did not answer in {seconds:g} seconds")
+
+
+def crowded(host: str, seconds: float) -> Crowded:
+    return Crowded(f"other calls left none to {host} begin in {seconds:g} seconds")
 
 
 def too_large(origin: str, limit: int) -> Final:

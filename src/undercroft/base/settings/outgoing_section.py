@@ -29,7 +29,7 @@ class Outgoing(Section):
     answer_limit: Bytes = Field(default=10 * 1024**2, ge=1024)
     """Bytes of an answer, unpacked."""
     connections: Count = 100
-    """Connections at once, per worker."""
+    """Connections at once, per worker; at most half of them to one machine."""
     attempts: Count = 3
     """How often an idempotent call is made at most, where it fails."""
     redirects: int = Field(default=5, ge=0, le=20)

@@ -13,19 +13,26 @@ from typing import Any
 import httpcore2
 
 from undercroft.base.clock import Clock
+from undercroft.outgoing.backends.resolver import THREADS
+from undercroft.outgoing.errors import crowded
 from undercroft.outgoing.parts.addresses import Address, read_address
 from undercroft.outgoing.parts.guard import Guard
+from undercroft.outgoing.parts.places import Places
+from undercroft.outgoing.parts.progress import waiting_for
 from undercroft.outgoing.types import Resolver
 
 
 class GuardedNetwork(httpcore2.AsyncNetworkBackend):
-    """See `httpcore2.AsyncNetworkBackend`; raises `Refused` beside what that raises."""
+    """See `httpcore2.AsyncNetworkBackend`; raises `Refused` and `Crowded` beside what that raises."""
 
     def __init__(self, guard: Guard, resolve: Resolver, clock: Clock) -> None:
         self._guard = guard
         self._resolve = resolve
         self._clock = clock
         self._below = httpcore2.AnyIOBackend()
+        self._domains = Places(THREADS // 4)
+        self._all = Places(THREADS)
+        self._looking: set[asyncio.Future[list[str]]] = set()
 
     async def connect_tcp(
         self,
@@ -58,11 +65,45 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         if written is not None:
             self._guard.check_address(host, port, written)
             return [written]
+        left = await self._take_turn(host, timeout)
         try:
-            async with asyncio.timeout(timeout):
-                found = await self._resolve(host, port)
+            async with asyncio.timeout(left):
+                found = await asyncio.shield(self._looked_up(host, port))
         except TimeoutError:
             raise httpcore2.ConnectTimeout("the name was not resolved in time") from None
         except (OSError, UnicodeError):
             raise httpcore2.ConnectError("the name has no address") from None
         return self._guard.check_addresses(host, port, found)
+
+    async def _take_turn(self, host: str, timeout: float | None) -> float | None:  # noqa: ASYNC109
+        """Wait for a look-up's place; seconds that are left then. Raises `Crowded`: other names are slow."""
+        end = None if timeout is None else self._clock.monotonic() + timeout
+        with waiting_for(None):
+            try:
+                await self._domains.take(_domain(host), timeout)
+                try:
+                    await self._all.take("", None if end is None else end - self._clock.monotonic())
+                except BaseException:
+                    self._domains.give_back(_domain(host))
+                    raise
+            except TimeoutError:
+                raise crowded(host, timeout or 0) from None
+        return None if end is None else end - self._clock.monotonic()
+
+    def _looked_up(self, host: str, port: int) -> asyncio.Future[list[str]]:
+        """A look-up, which keeps its place until it is over, also where nobody waits for it any more."""
+
+        def over(looked: asyncio.Future[list[str]]) -> None:
+            self._looking.discard(looked)
+            self._all.give_back("")
+            self._domains.give_back(_domain(host))
+
+        looking = asyncio.ensure_future(self._resolve(host, port))
+        self._looking.add(looking)
+        looking.add_done_callback(over)
+        return looking
+
+
+def _domain(host: str) -> str:
+    """Names of one domain are often answered by one server, which may be slow on purpose for any number of them."""
+    return ".".join(host.rsplit(".", 2)[-2:])

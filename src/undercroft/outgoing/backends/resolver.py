@@ -7,7 +7,7 @@ import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
-THREADS = 8
+THREADS = 16
 
 
 class SystemResolver:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpcore2
 import httpx2
 
-from undercroft.outgoing.errors import TooLate, broken, too_late, unreachable
+from undercroft.outgoing.errors import TooLate, broken, crowded, too_late, unreachable
+from undercroft.outgoing.parts.places import Places
+from undercroft.outgoing.parts.progress import waiting_for
 from undercroft.outgoing.parts.redirects import Sent
+
+
+def _nobody() -> None:
+    """Tells nobody."""
 
 
 class Wire:
@@ -25,12 +31,17 @@ class Wire:
             keepalive_expiry=30.0,
             network_backend=network,
         )
+        self._hosts = Places(max(1, connections // 2))
+        self._all = Places(connections)
 
     @asynccontextmanager
-    async def send(self, sent: Sent, *, connect: float, read: float) -> AsyncIterator[httpcore2.Response]:
-        """Send, and give the answer with its body still to be read. Seconds.
+    async def send(
+        self, sent: Sent, *, connect: float, read: float, failed: Callable[[], None] = _nobody
+    ) -> AsyncIterator[httpcore2.Response]:
+        """Send, and give the answer with its body still to be read. Seconds. `failed` is called where it was the other
+        machine that failed.
 
-        Raises `Refused`, `TooLate`, and `OutgoingFault` for no connection and for what is no HTTP.
+        Raises `Refused`, `TooLate`, `Crowded`, and `OutgoingFault` for no connection and for what is no HTTP.
         """
         target = sent.target
         request = httpcore2.Request(
@@ -45,18 +56,45 @@ class Wire:
             content=sent.body,
             extensions={"timeout": {"connect": connect, "read": read, "write": read, "pool": connect}},
         )
+        async with self._place(target.host, connect):
+            with waiting_for(target.origin):
+                try:
+                    answer = await self._pool.handle_async_request(request)
+                    try:
+                        yield answer
+                    finally:
+                        await answer.aclose()
+                except httpcore2.PoolTimeout:
+                    raise crowded(target.host, connect) from None
+                except httpcore2.LocalProtocolError as error:
+                    raise broken(target.origin, _told(error)) from None
+                except httpcore2.TimeoutException as error:
+                    failed()
+                    raise _timed_out(error, target.origin, connect, read) from None
+                except (httpcore2.ConnectError, httpcore2.UnsupportedProtocol) as error:
+                    failed()
+                    raise unreachable(target.origin, _told(error)) from None
+                except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+                    failed()
+                    raise broken(target.origin, _told(error)) from None
+
+    @asynccontextmanager
+    async def _place(self, host: str, seconds: float) -> AsyncIterator[None]:
+        """A connection's place: at most half of them are for one machine. Raises `Crowded`."""
         try:
-            answer = await self._pool.handle_async_request(request)
+            await self._hosts.take(host, seconds)
             try:
-                yield answer
-            finally:
-                await answer.aclose()
-        except httpcore2.TimeoutException as error:
-            raise _timed_out(error, target.origin, connect, read) from None
-        except (httpcore2.ConnectError, httpcore2.UnsupportedProtocol) as error:
-            raise unreachable(target.origin, _told(error)) from None
-        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise broken(target.origin, _told(error)) from None
+                await self._all.take("", seconds)
+            except BaseException:
+                self._hosts.give_back(host)
+                raise
+        except TimeoutError:
+            raise crowded(host, seconds) from None
+        try:
+            yield
+        finally:
+            self._all.give_back("")
+            self._hosts.give_back(host)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -76,7 +114,7 @@ def _headers(sent: Sent) -> list[tuple[bytes, bytes]]:
 
 
 def _timed_out(error: Exception, origin: str, connect: float, read: float) -> TooLate:
-    early = isinstance(error, httpcore2.ConnectTimeout | httpcore2.PoolTimeout)
+    early = isinstance(error, httpcore2.ConnectTimeout)
     return too_late(origin, connect if early else read)
 
 

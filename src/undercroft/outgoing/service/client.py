@@ -26,6 +26,7 @@ from undercroft.outgoing.errors import (
 from undercroft.outgoing.parts.bodies import Body, Inflation
 from undercroft.outgoing.parts.breaker import Breakers
 from undercroft.outgoing.parts.guard import Guard
+from undercroft.outgoing.parts.progress import following
 from undercroft.outgoing.parts.redirects import REDIRECTS, Sent, followed
 from undercroft.outgoing.parts.waits import PASSING, backoff, may_repeat, read_retry_after
 from undercroft.outgoing.service.streamed import Streamed
@@ -112,12 +113,14 @@ class Client:
         started = self._clock.monotonic()
         origin = sent.target.origin
         try:
-            async with asyncio.timeout(options.timeout) as limit:
-                reply, attempts = await self._repeated(sent, options, started + options.timeout)
+            with following() as progress:
+                async with asyncio.timeout(options.timeout) as limit:
+                    reply, attempts = await self._repeated(sent, options, started + options.timeout)
         except TimeoutError:
             if not limit.expired():
                 raise
-            self._breakers.failed(origin)
+            if progress.origin is not None and options.breaker:
+                self._breakers.failed(progress.origin)
             fault = too_late(origin, options.timeout)
             self._tell(sent, started, fault=fault)
             raise fault from None
@@ -210,18 +213,16 @@ class Client:
         settings = self.settings
         read = settings.read_timeout if options.read is None else options.read
         wire = await self._open_wire()
+        health = _Health(self._breakers if options.breaker else None, origin)
         try:
-            async with wire.send(sent, connect=settings.connect_timeout, read=read) as answer:
+            async with wire.send(sent, connect=settings.connect_timeout, read=read, failed=health.fail) as answer:
+                health.status = answer.status
                 yield answer
-        except (Refused, Final):
+        except Exception:
+            health.tell()
             raise
-        except OutgoingFault:
-            self._breakers.failed(origin)
-            raise
-        if answer.status in _FAILURES:
-            self._breakers.failed(origin)
-        else:
-            self._breakers.succeeded(origin)
+        # A call that was cancelled tells nothing here: whose fault that was is known where its time is kept.
+        health.tell()
 
     async def ready(self) -> None:
         """Load what calls need, off the loop: to be awaited before a URL is read. The first caller waits for it."""
@@ -254,3 +255,28 @@ class Client:
             self._log.warning("call refused", **told, reason=fault.reason)
         else:
             self._log.info("call failed", **told, code=fault.code, reason=fault.details, ms=ms)
+
+
+class _Health:
+    """What a request tells of the machine: that it failed on the wire, or what it answered. Any other failure, as of a
+    caller who reads its answer or of a place that was not free, says nothing of it."""
+
+    __slots__ = ("_breakers", "_origin", "failed", "status")
+
+    def __init__(self, breakers: Breakers | None, origin: str) -> None:
+        self._breakers = breakers
+        self._origin = origin
+        self.failed = False
+        self.status: int | None = None
+
+    def fail(self) -> None:
+        self.failed = True
+
+    def tell(self) -> None:
+        """To the breaker, where there is one."""
+        if self._breakers is None:
+            return
+        if self.failed or self.status in _FAILURES:
+            self._breakers.failed(self._origin)
+        elif self.status is not None:
+            self._breakers.succeeded(self._origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,9 @@ from undercroft.outgoing.service.streamed import Streamed
 
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 """Headers that frame a request: a caller who chose them could smuggle another one."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_FIELD = re.compile(r"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
 
 
 class Http:
@@ -119,12 +123,15 @@ def _body(json: Any, data: Mapping[str, Any] | None, content: bytes | str | None
 
 def _name(name: str) -> str:
     lower = name.lower()
-    if lower in _OURS or not lower.isascii():
+    if lower in _OURS or not _TOKEN.fullmatch(lower):
         raise Fault(f"the header {name[:60]!r} cannot be set on a call", code="22023")
     return lower
 
 
 def _value(name: str, value: str) -> str:
+    """A value as RFC 9110 (5.5) has them. It is judged here: what the wire refused would look like a failed machine."""
     if any(mark in value for mark in "\r\n\0"):
         raise Fault(f"the header {name[:60]!r} holds a line break", code="22023")
+    if not _FIELD.fullmatch(value):
+        raise Fault(f"the header {name[:60]!r} holds what no header can: spaces at an end, or signs", code="22023")
     return value

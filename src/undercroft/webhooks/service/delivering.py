@@ -11,7 +11,7 @@ from typing import Any
 from undercroft.base.trace import Trace
 from undercroft.engine.types import Transaction
 from undercroft.outgoing import Client, Options, OutgoingFault, Refused, Reply
-from undercroft.outgoing.errors import malformed
+from undercroft.outgoing.errors import Crowded, malformed
 from undercroft.outgoing.parts.breaker import Breakers
 from undercroft.outgoing.parts.redirects import Sent
 from undercroft.outgoing.parts.urls import read_url
@@ -62,7 +62,7 @@ class Outcome:
     retry_after: float | None = None
     cancelled: bool = False
     later: float = 0.0
-    """Seconds after which it is to be tried: the endpoint is left alone, and nothing was sent."""
+    """Seconds after which it is to be tried: the endpoint is left alone or no place was free, and nothing was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +90,8 @@ class Deliverer:
         if left > 0:
             return Outcome(letter, self.room.now(), later=left * self.uniform(1.0, 1.5))
         outcome = await self._send(letter)
+        if outcome.later:
+            return outcome
         if outcome.status is None or outcome.status in UNABLE:
             self._breakers.failed(str(letter.endpoint))
         else:
@@ -103,6 +105,8 @@ class Deliverer:
             reply = await self.client.call(self._sent(letter, now), self._options())
         except SealFault as fault:
             return Outcome(letter, now, error=fault.message)
+        except Crowded:  # other calls were many: no attempt was made
+            return Outcome(letter, now, later=self.uniform(1.0, 5.0))
         except OutgoingFault as fault:
             ms = (self.room.now() - now) // 1000
             told = (
