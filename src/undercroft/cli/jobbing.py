@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from undercroft.base.faults import SetupFault
 from undercroft.cli.options import Common, of_a_file, open_app, read_settings
-from undercroft.cli.telling import columns, paint, say, say_json
+from undercroft.cli.telling import columns, harmless, paint, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -73,15 +73,15 @@ def tell_job(options: Common, job: int, *, as_json: bool) -> None:
     if as_json:
         say_json(as_value(found))
         return
-    state = paint(found.state, _STYLES.get(found.state, "bold"), sys.stdout)
-    say(f"{found.name} {found.id}: {state}")
+    state = paint(harmless(found.state), _STYLES.get(found.state, "bold"), sys.stdout)
+    say(f"{harmless(found.name)} {found.id}: {state}")
     rows = [(name.replace("_", " "), str(value)) for name, value in as_value(found).items()
             if name not in ("id", "name", "state", "error") and value is not None]  # fmt: skip
     for line in columns(rows):
         say(line)
     if found.error:
         say()
-        say(found.error.rstrip())
+        say(harmless(found.error.rstrip(), keep="\n\t"))
 
 
 def tell_schedules(options: Common, *, as_json: bool) -> None:

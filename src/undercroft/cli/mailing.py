@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from undercroft.base.faults import SetupFault
 from undercroft.cli.options import Common, open_app, read_settings
-from undercroft.cli.telling import columns, say, say_json
+from undercroft.cli.telling import columns, harmless, say, say_json
 
 if TYPE_CHECKING:
     from undercroft.mail.service import Mailer
@@ -35,7 +35,7 @@ def send_test(options: Common, to: str, *, as_json: bool) -> None:
     if as_json:
         say_json({"server": taken.server, "answer": taken.answer})
     else:
-        say(f"{taken.server} took it: {taken.answer}")
+        say(f"{taken.server} took it: {harmless(taken.answer)}")
 
 
 def tell_mails(options: Common, most: int, *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WRONG = 2
 """The exit status for a wrong app file, setting, argument or data directory."""
+_LINES = "\n\t"
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -38,8 +39,19 @@ def warn(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """A value for scripts, on standard output."""
-    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """A value for scripts, on standard output; JSON's own escapes stand for what a terminal would obey."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    say("".join(char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text))
+
+
+def harmless(text: str, *, keep: str = "") -> str:
+    """Words that somebody else wrote, without what a terminal would obey: escapes, and signs that turn the line around.
+
+    Line ends and other spaces are blanks, except for those in `keep`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char in keep or char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
 
 def tell_fault(fault: Fault, *, as_json: bool = False) -> None:
@@ -50,19 +62,19 @@ def tell_fault(fault: Fault, *, as_json: bool = False) -> None:
         say_json({"error": {**body, "place": place}})
         return
     err = sys.stderr
-    lines = [f"{paint('error:', 'red', err)} {paint(fault.message, 'bold', err)}"]
+    lines = [f"{paint('error:', 'red', err)} {paint(harmless(fault.message, keep=_LINES), 'bold', err)}"]
     if place:
         lines += [f"  in {paint(str(place), 'cyan', err)}", "", *excerpt.splitlines(), ""]
     details = fault.details if isinstance(fault.details, list | tuple) else [fault.details] if fault.details else []
-    lines += [f"  - {each}" for each in details if str(each) not in fault.message]
+    lines += [f"  - {harmless(str(each), keep=_LINES)}" for each in details if str(each) not in fault.message]
     if fault.hint:
-        lines.append(f"{paint('hint:', 'green', err)} {fault.hint}")
+        lines.append(f"{paint('hint:', 'green', err)} {harmless(fault.hint, keep=_LINES)}")
     print("\n".join(lines), file=err, flush=True)
 
 
 def columns(rows: Iterable[tuple[str, ...]], indent: str = "  ") -> list[str]:
-    """Rows of short texts as lines, each column as wide as its widest."""
-    rows = list(rows)
+    """Rows of short texts as lines, each column as wide as its widest; whoever wrote the texts, a line stays one."""
+    rows = [tuple(harmless(text) for text in row) for row in rows]
     if not rows:
         return []
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]

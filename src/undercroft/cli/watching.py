@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from undercroft.cli.jobbing import STATES, open_office
-from undercroft.cli.telling import say
+from undercroft.cli.telling import harmless, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -110,13 +110,13 @@ def _drawn(look: Look, found: Rates) -> RenderableType:
     for title in ("NAME", *(state.upper() for state in STATES)):
         table.add_column(title, justify="left" if title == "NAME" else "right")
     for name, counts in look.counts.items():
-        table.add_row(Text(name), *(str(counts.get(state, "")) for state in STATES))
+        table.add_row(Text(harmless(name)), *(str(counts.get(state, "")) for state in STATES))
     head = Text(f"{look.left} left, {found.enqueued:.0f} enqueued and {found.ended:.0f} ended in a second")
     running = Table(box=None, pad_edge=False, show_header=False)
     for each in look.running:
         share, message = _progress(each.progress)
         bar = "█" * round(share * 20) + "░" * (20 - round(share * 20)) if message is not None else ""
-        running.add_row(Text(str(each.id)), Text(each.name), Text(bar), Text(message or ""))
+        running.add_row(Text(str(each.id)), Text(harmless(each.name)), Text(bar), Text(harmless(message or "")))
     return Group(head, table, running)
 
 

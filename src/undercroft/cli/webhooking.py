@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from undercroft.base.faults import SetupFault
 from undercroft.cli.options import Common, of_a_file, open_app, read_settings
-from undercroft.cli.telling import columns, say, say_json
+from undercroft.cli.telling import columns, harmless, say, say_json
 
 if TYPE_CHECKING:
     from undercroft.webhooks import Endpoint
@@ -98,9 +98,10 @@ def tell_attempts(options: Common, delivery: int, *, as_json: bool) -> None:
         say_json([asdict(each) for each in found])
         return
     for each in found:
-        say(f"{each.at.isoformat(timespec='seconds')}  {each.status or '-'}  {each.ms} ms  {each.error or ''}".rstrip())
+        error = harmless(each.error or "")
+        say(f"{each.at.isoformat(timespec='seconds')}  {each.status or '-'}  {each.ms} ms  {error}".rstrip())
         for line in each.answer.splitlines():
-            say(f"    {line}")
+            say(f"    {harmless(line)}")
 
 
 def replay_delivery(options: Common, delivery: int) -> None:

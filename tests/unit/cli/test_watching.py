@@ -36,9 +36,12 @@ def test_one_look_tells_no_rate(before: Look | None) -> None:
 )  # fmt: skip
 def test_it_draws_whatever_a_job_has_said_of_itself(progress: Any, shown: str | None) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
+    if isinstance(progress, dict) and progress.get("message"):
+        progress = progress | {"message": "\x1b]0;title\x07" + progress["message"]}
     job = JobRecord(7, "[red]work", "running", "default", 0, {}, 1, now, now, now, None, "w", None, None, progress)
     console = Console(width=120)
     with console.capture() as captured:
         console.print(_drawn(Look(0, 7, {"[red]work": {"running": 1}}, [job]), Rates(1, 2)))
     assert "[red]work" in captured.get()
+    assert "\x1b" not in captured.get()
     assert (shown in captured.get()) if shown else "█" not in captured.get()
