@@ -17,9 +17,11 @@ from standardwebhooks import Webhook
 
 from tests.api.webhook_house import GITHUB, STANDARD, STRIPE, STRIPE_OLD, WebhookHouse, invoice_app, webhook_house
 from undercroft import App
+from undercroft.app.webhooking import room_of
 from undercroft.base.clock import ManualClock
 from undercroft.base.faults import SetupFault
 from undercroft.webhooks import stripe
+from undercroft.webhooks.service.tidying import tidy
 
 pytestmark = pytest.mark.anyio
 Server = str | None
@@ -245,6 +247,23 @@ async def test_the_window_is_the_clock_s(tmp_path: Path) -> None:
         assert (await from_partner(house, "m1", {"object": "a", "created": 1}, sent)).status_code == 200
         clock.advance(2)
         assert (await from_partner(house, "m2", {"object": "a", "created": 1}, sent)).status_code == 401
+
+
+async def test_what_is_signed_for_ever_is_known_for_ever(tmp_path: Path, server: Server) -> None:
+    """GitHub signs no time: an event that somebody caught must not be new again once the inbox was tidied."""
+    clock = ManualClock()
+    async with webhook_house(tmp_path, server, clock=clock, jobs_poll="0.05") as house:
+        assert (await from_github(house, "d1", b'{"a": 1}')).json() == {"received": True}
+        assert (await from_stripe(house, paid(1), at=clock.timestamp())).json() == {"received": True}
+        await house.settled()
+        clock.advance(31 * 86_400)
+        room = room_of(house.house.settings, house.house.pipeline, clock)
+        assert await tidy(room) == 2
+        assert await house.rows("webhook_inbox", "event_id, state, length(body)") == [("d1", "handled", 0)]
+        assert await tidy(room) == 0
+        assert (await from_github(house, "d2", b'{"a": 1}')).json() == {"received": True, "duplicate": True}
+        await house.settled()
+        assert [what for _, what in await house.payments()].count("push") == 1
 
 
 # --- at the start ---

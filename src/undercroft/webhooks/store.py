@@ -60,6 +60,7 @@ class Statements:
     end_event: Prepared
     purge_events: Prepared
     purge_inbox: Prepared
+    empty_inbox: Prepared
 
 
 @cache
@@ -200,7 +201,7 @@ def _looking() -> dict[str, sa.ClauseElement]:
 
 def _receiving(insert: Any) -> dict[str, sa.ClauseElement]:
     inbox = INBOX
-    given = _all(inbox, "source", "key", "event_id", "type", "body", "subject", "place", "received")
+    given = _all(inbox, "source", "key", "event_id", "type", "body", "subject", "place", "timeless", "received")
     added = insert(inbox).values(given).on_conflict_do_nothing(index_elements=[inbox.c.source, inbox.c.key])
     newest = sa.select(sa.func.max(inbox.c.place)).where(
         inbox.c.source == _word("source"), inbox.c.subject == _word("subject"), inbox.c.state == HANDLED
@@ -222,8 +223,10 @@ def _purging() -> dict[str, sa.ClauseElement]:
     waits = sa.exists().where(DELIVERIES.c.event_id == EVENTS.c.id, DELIVERIES.c.state == WAITING)
     old = sa.select(EVENTS.c.id).where(EVENTS.c.created < before, ~waits).order_by(EVENTS.c.created).limit(BATCH)
     over = INBOX.c.state.in_([HANDLED, STALE])
-    read = sa.select(INBOX.c.id).where(INBOX.c.received < before, over).order_by(INBOX.c.received).limit(BATCH)
+    done = sa.select(INBOX.c.id).where(INBOX.c.received < before, over).order_by(INBOX.c.received).limit(BATCH)
+    read, full = done.where(~INBOX.c.timeless), done.where(INBOX.c.timeless, sa.func.length(INBOX.c.body) > 0)
     return {
         "purge_events": sa.delete(EVENTS).where(EVENTS.c.id.in_(old)).returning(EVENTS.c.id),
+        "empty_inbox": sa.update(INBOX).where(INBOX.c.id.in_(full)).values(body=b"").returning(INBOX.c.id),
         "purge_inbox": sa.delete(INBOX).where(INBOX.c.id.in_(read)).returning(INBOX.c.id),
     }

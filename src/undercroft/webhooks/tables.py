@@ -85,6 +85,7 @@ INBOX = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("subject", sa.Text),
     sa.Column("place", sa.BigInteger),
+    sa.Column("timeless", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("state", sa.Text, nullable=False, server_default=NEW),
     sa.Column("received", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("finished", sa.BigInteger),
@@ -92,4 +93,5 @@ INBOX = sa.Table(
     sa.Index("webhook_inbox_subject_idx", "source", "subject", "place"),
     sa.Index("webhook_inbox_received_idx", "received"),
 )
-"""Events that came in. By `key` an event is known again; `subject` and `place` are what it is about, and its order."""
+"""Events that came in. By `key` an event is known again; `subject` and `place` are what it is about, and its order.
+Where `timeless`, the row stays once the event is over, without its body."""

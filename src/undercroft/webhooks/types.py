@@ -87,6 +87,8 @@ class Verified:
     type: str
     key: str | None = None
     """By what it is known again, where the id is not under the signature."""
+    timeless: bool = False
+    """No time is under the signature, so that it holds for ever: that the event was here is then never forgotten."""
 
 
 Verify = Callable[[Incoming], "Verified | Awaitable[Verified | None] | None"]

@@ -35,7 +35,7 @@ def test_github_s_own_example() -> None:
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     headers = {"x_hub_signature_256": signature, "x_github_delivery": "d", "x_github_event": "push"}
     found = verified(verifier, b"Hello, World!", **headers)
-    assert (found.id, found.type) == ("d", "push")
+    assert (found.id, found.type, found.timeless) == ("d", "push", True)
     assert found.key == "sha256:" + hashlib.sha256(b"Hello, World!").hexdigest()
     for name, wrong in (("x_hub_signature_256", "sha1=" + "a" * 40), ("x_github_delivery", ""), ("x_github_event", "")):
         with pytest.raises(SignatureFault):

@@ -63,7 +63,7 @@ def github(*secrets: str | Secret) -> Verifier:
     """GitHub's events (`X-Hub-Signature-256`); the secrets are names in `[webhooks.secrets]`.
 
     GitHub signs the body and nothing else: no time, no id. An event is known again by its body, so that one that
-    somebody has caught cannot be sent once more under another id.
+    somebody has caught cannot be sent once more under another id, and that it was here is never forgotten.
     """
     return Verifier(_github, _read_text, secrets)
 
@@ -109,7 +109,8 @@ def _github(incoming: Incoming, keys: tuple[bytes, ...]) -> Verified:
     if scheme != "sha256" or not _any_equal([given], incoming.body, keys):
         raise SignatureFault("no signature fits")
     known_by = "sha256:" + hashlib.sha256(incoming.body).hexdigest()
-    return Verified(_header(incoming, "x-github-delivery"), _header(incoming, "x-github-event"), known_by)
+    delivery, kind = _header(incoming, "x-github-delivery"), _header(incoming, "x-github-event")
+    return Verified(delivery, kind, known_by, timeless=True)
 
 
 def _any_equal(given: list[str], signed: bytes, keys: tuple[bytes, ...]) -> bool:

@@ -66,7 +66,7 @@ class Inbox:
                 add.text,
                 add.args(
                     source=path, key=key, event_id=verified.id, type=verified.type, body=body, subject=subject,
-                    place=place, received=now,
+                    place=place, timeless=verified.timeless, received=now,
                 ),
             )  # fmt: skip
             if rows:
