@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tests import postgres
 from undercroft import Model
+from undercroft.app.blueprint import HOUSE_TABLES
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import Kind
 from undercroft.engine import SQLiteSettings, migrate
@@ -654,6 +655,15 @@ def command(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
+def _make_house_tables(url: str) -> None:
+    """What every app has beside its own tables."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        for metadata in HOUSE_TABLES:
+            metadata.create_all(connection)
+    engine.dispose()
+
+
 def test_the_command_says_what_it_did_and_what_to_do(tmp_path: Path, postgres_url: str) -> None:
     connection = file_of(tmp_path / "old.db")
     connection.execute("create table notes (id integer primary key, body text)")
@@ -673,8 +683,10 @@ def test_the_command_says_what_it_did_and_what_to_do(tmp_path: Path, postgres_ur
     do(
         postgres_url,
         "create schema auth",
+        "create schema undercroft",
         "create table auth.users (id uuid primary key, email text, role text not null, created_at timestamptz)",
     )
+    _make_house_tables(postgres_url)
     back = command("app.py", "--from", postgres_url, "--to", "sqlite:///new.db", "--json", folder=tmp_path)
     assert back.returncode == 0, back.stderr
     assert json.loads(back.stdout)["rows"] == 2

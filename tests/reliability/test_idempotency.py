@@ -237,7 +237,7 @@ def test_killed_at_any_moment(
     place: Place, rounds: Callable[[int, int], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whether the commit was before it or not: repeated, it has one effect, and nobody is told anything else."""
-    chance, lives, answered, open_ = random.Random(4), rounds(4, 60), 0, 0
+    chance, lives, answered, open_ = random.Random(4), rounds(2, 60), 0, 0
     with place.serving():
         began = time.monotonic()
         place.ask([request("insert", "for the time it takes", "first")] * AT_ONCE)

@@ -86,7 +86,7 @@ def test_kill_at_any_moment(
     }
     undercroft("migrate", "make", "orders", cwd=tmp_path, code=0, **given)
     undercroft("migrate", "up", cwd=tmp_path, code=0, **given)
-    words, kills, told = ("serve", "app.py", "--port", str(port)), rounds(4, 60), set[str]()
+    words, kills, told = ("serve", "app.py", "--port", str(port)), rounds(2, 60), set[str]()
     for _ in range(kills):
         with served(*words, cwd=tmp_path, url=url, **given) as process, httpx2.Client(base_url=url) as client:
             process.ready()
