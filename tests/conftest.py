@@ -43,6 +43,18 @@ def _compat() -> str | None:
     return _node() or (None if installed else "tests/compat/node_modules is missing (make test installs it)")
 
 
+def _shared_sqlite() -> str | None:
+    """Undercroft refuses a second process on a file where the library could corrupt it; see docs/engine.md."""
+    from undercroft.engine.sqlite.library import choose
+
+    library = choose("auto")
+    if not library.guarded:
+        return None
+    return (
+        f"SQLite {library.version_text} may corrupt a file of two processes (pip install pysqlite3 brings a sound one)"
+    )
+
+
 TOOLS: Mapping[str, Callable[[], str | None]] = {
     "chromium": _command("chromium"),
     "compat": _compat,
@@ -55,6 +67,7 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
     "postgres": postgres.lacking,
     "postgres-contrib": postgres.lacking_contrib,
     "shared": lambda: None if SHARED.is_dir() else "no folder ../shared beside the repository",
+    "shared-sqlite": _shared_sqlite,
     "strace": _command("strace"),
     "wrk": _command("wrk"),
 }

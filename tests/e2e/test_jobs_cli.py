@@ -11,7 +11,6 @@ import httpx2
 import pytest
 
 from tests.e2e.processes import app_in, served, undercroft
-from undercroft.engine.sqlite.library import choose
 
 APP = '''
 """An app with jobs for tests."""
@@ -64,17 +63,19 @@ async def ask(ctx: Context, name: str, what: str) -> int:
 '''
 
 pytestmark = pytest.mark.timeout(600)  # ten processes, one after the other
-sound = pytest.mark.skipif(choose("auto").guarded, reason="this SQLite takes one process only")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.needs("shared-sqlite")),
+        pytest.param("postgres", marks=pytest.mark.needs("postgres")),
+    ]
+)
 def variables(request: pytest.FixtureRequest) -> dict[str, str]:
     """What the commands are told by the environment."""
     more = {"UNDERCROFT_LOG_FORMAT": "json"}
     if request.param == "postgres":
         more["UNDERCROFT_DATABASE_URL"] = request.getfixturevalue("postgres_url")
-    elif choose("auto").guarded:
-        pytest.skip("this SQLite takes one process only")
     return more
 
 
@@ -140,7 +141,7 @@ def look(folder: Path, variables: dict[str, str], dead: int, waiting: int) -> No
     assert looks[-1]["running"] == [{"id": waiting, "name": "wait", "progress": {"share": 0.5, "message": "half"}}]
 
 
-@sound
+@pytest.mark.needs("shared-sqlite")
 def test_schedules_are_shown_in_their_own_zone(tmp_path: Path) -> None:
     folder = app_in(tmp_path, APP)
     (found,) = as_json(folder, "jobs", "schedules")
@@ -152,7 +153,7 @@ def test_schedules_are_shown_in_their_own_zone(tmp_path: Path) -> None:
     assert "There are no jobs." in undercroft("jobs", "list", cwd=folder).stdout
 
 
-@sound
+@pytest.mark.needs("shared-sqlite")
 @pytest.mark.parametrize("words", [(), ("1", "--dead"), ("1", "--name", "leave")])
 def test_it_must_be_clear_what_is_to_be_tried_again(tmp_path: Path, words: tuple[str, ...]) -> None:
     folder = app_in(tmp_path, APP)
