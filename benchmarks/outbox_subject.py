@@ -65,8 +65,8 @@ async def cost(house: House, number: int) -> tuple[float, float]:
             await context.session.flush()
             if turn % 2:
                 await context.enqueue(nothing, turn)
-            spent = perf_counter() - started
-        found[turn % 2].append(spent * 1000)
+        # The commit is part of it: what is enqueued may travel with it.
+        found[turn % 2].append((perf_counter() - started) * 1000)
     return statistics.median(found[0]), statistics.median(found[1])
 
 

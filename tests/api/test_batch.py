@@ -440,7 +440,9 @@ def test_others_have_their_turn_between_the_requests_of_a_batch(place: Place) ->
         await asyncio.sleep(0)
         turns = 0
         reply = await place.asking(batch(), ada)
-        before, turns = turns, 0
+        # What waits for PostgreSQL gives turns anyway, and more of them the longer it waits.
+        before = turns if place.server is None else 0
+        turns = 0
         reply = await place.asking(batch(*[part("GET", "/orders?id=eq.0")] * 20), ada)
         beating.cancel()
         turns -= before

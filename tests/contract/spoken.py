@@ -53,6 +53,9 @@ class SpokenTransaction(SpokenCursor):
     async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
         return await self._transaction.fetch(said(text), args)
 
+    async def send(self, text: str, args: Sequence[object] = ()) -> None:
+        await self._transaction.send(said(text), args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         return await self._transaction.perform(lambda cursor: work(SpokenCursor(cursor)))
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,16 +16,6 @@ pytestmark = [pytest.mark.needs("linux"), pytest.mark.timeout(300)]
 
 USUAL = {"UNDERCROFT_JOBS_LEASE": "10", "UNDERCROFT_JOBS_POLL": "5"}
 """The settings' own values, in place of the short ones."""
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
-def subjects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subjects]:
-    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    made = Subjects(tmp_path, url)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def effects(subjects: Subjects) -> list[str]:

@@ -5,8 +5,7 @@ that was undone happens at all.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -16,16 +15,6 @@ pytestmark = [pytest.mark.needs("linux"), pytest.mark.timeout(7200)]
 
 BATCH = 50
 """Kills between two comparisons."""
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
-def subjects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subjects]:
-    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    made = Subjects(tmp_path, url)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def test_killed_at_any_moment(

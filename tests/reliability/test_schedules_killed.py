@@ -8,8 +8,7 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -19,16 +18,6 @@ pytestmark = [pytest.mark.needs("linux"), pytest.mark.timeout(3600)]
 
 NODES = ("a", "b", "c")
 COUNT = "SELECT schedule, count(*), count(DISTINCT slot) FROM {slots} WHERE slot > 0 GROUP BY schedule"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
-def subjects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subjects]:
-    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    made = Subjects(tmp_path, url)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def slots(subjects: Subjects) -> dict[str, int]:

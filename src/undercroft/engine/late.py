@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
 from undercroft.engine.errors import INTERNAL, DatabaseFault, lease_over
+from undercroft.engine.sessions import joined
 from undercroft.engine.types import Cursor, Row, Transaction
 
 T = TypeVar("T")
@@ -62,12 +63,19 @@ class LateTransaction:
         return self._now().run(work)
 
     async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        await joined(self._session)
         return await (await self.open()).fetch(text, args)
 
+    async def send(self, text: str, args: Sequence[object] = ()) -> None:
+        await joined(self._session)
+        await (await self.open()).send(text, args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
+        await joined(self._session)
         return await (await self.open()).perform(work)
 
     async def run_long(self, work: Callable[[Cursor], T]) -> T:
+        await joined(self._session)
         return await (await self.open()).run_long(work)
 
     @asynccontextmanager

@@ -46,6 +46,15 @@ class SessionMaker:
         return taken
 
 
+async def joined(session: AsyncSession | None) -> None:
+    """Begin the innermost part (`begin_nested`) of a session's transaction in the database, if there is one.
+
+    SQLAlchemy begins it with its first statement: what goes past the session would be before it, and outlive it.
+    """
+    if session is not None and session.in_nested_transaction():
+        await session.connection()
+
+
 @asynccontextmanager
 async def limited(
     seconds: float, finish: Callable[[], Awaitable[None]], fault_of: Callable[[BaseException], BaseException]

@@ -73,6 +73,13 @@ class Transaction(Protocol):
         """As `all`, without holding up the loop while another machine is waited for: one round trip, no savepoint."""
         ...
 
+    async def send(self, text: str, args: Sequence[object] = ()) -> None:
+        """Have a statement run whose rows nobody wants: its round trip may be that of a later one, or of the commit.
+
+        What it raises comes out there, too.
+        """
+        ...
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
         """As `run`, without holding up the loop while a statement of another machine is waited for."""
         ...

@@ -176,13 +176,14 @@ class PostgresEngine:
         finally:
             pool.give_back(connection)
 
-    async def _commit(self, connection: Connection, *, restore: bool) -> None:
-        """`restore`: code that is not ours has run, and may have changed the session for good.
+    async def _commit(self, connection: Connection, *, restore: bool, last: Sequence[Step] = ()) -> None:
+        """`restore`: code that is not ours has run, and may have changed the session for good. `last`: what is still to
+        be sent; where it fails, nothing is committed.
 
         Raises `DatabaseFault`, also where the server undid the transaction instead.
         """
         try:
-            results = await connection.post([COMMIT, *self._restoring(restore)])
+            results = await connection.post([*last, COMMIT, *self._restoring(restore)])
             ended = next((each for each in results if each.command_status in _ENDS), None)
             if ended is None:
                 connection.checked(results)
@@ -226,7 +227,7 @@ class PostgresEngine:
             if read_only:
                 await connection.exchange([COMMIT, *self._restoring(transaction.lent)])
             else:
-                await self._commit(connection, restore=transaction.lent)
+                await self._commit(connection, restore=transaction.lent, last=cursor.put_by())
         except BaseException:
             self.stats.refused += not read_only
             raise

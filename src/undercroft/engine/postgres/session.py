@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy.dialects.postgresql.psycopg import (
@@ -17,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.engine.postgres.unit import PostgresCursor
 from undercroft.engine.sessions import SessionMaker
+
+_RELEASE = re.compile(r"\s*release\b", re.IGNORECASE)
 
 
 class LentSessions(SessionMaker):
@@ -42,6 +45,8 @@ class LentCursor(AsyncAdapt_psycopg_cursor):
         return cursor  # psycopg's would do no more, and outside of an await its refusal would come out wrapped
 
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
+        if not _RELEASE.match(operation):
+            await self._adapt_connection.catch_up()
         with self._adapt_connection.lent():
             return await super()._execute_async(operation, parameters)
 
@@ -60,6 +65,10 @@ class LentConnection(AsyncAdapt_psycopg_connection):
         super().__init__(dbapi, lent.wrapper)
         self._lent = lent
         self._cursor = cursor
+
+    async def catch_up(self) -> None:
+        """Send what was put off: it is before what the session does now. Only the end of a part changes nothing."""
+        await self._cursor.catch_up()
 
     def lent(self) -> Any:
         """Raises `DatabaseFault` once the transaction is over."""

@@ -15,7 +15,7 @@ from undercroft.engine.postgres.connection import Connection
 from undercroft.engine.postgres.errors import fault_of_error
 from undercroft.engine.postgres.session import LentSessions
 from undercroft.engine.postgres.unit import PostgresCursor
-from undercroft.engine.sessions import limited
+from undercroft.engine.sessions import joined, limited
 from undercroft.engine.types import Cursor, Row
 
 T = TypeVar("T")
@@ -74,9 +74,15 @@ class PostgresTransaction:
             self._depth -= 1
 
     async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        await joined(self._session)
         return await greenlet_spawn(self._cursor.all, text, args)
 
+    async def send(self, text: str, args: Sequence[object] = ()) -> None:
+        await joined(self._session)
+        self._cursor.put_off(text, args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
+        await joined(self._session)
         return await greenlet_spawn(self.run, work)
 
     run_long = perform

@@ -61,7 +61,7 @@ def _setting(names: tuple[str, ...]) -> str:
 
 
 class PostgresCursor:
-    """The cursor of one transaction. `first` goes along with the first statement."""
+    """The cursor of one transaction. `first` goes along with the first statement, as does what is put off later."""
 
     __slots__ = ("_connection", "_first", "_until", "begun", "over")
 
@@ -84,16 +84,32 @@ class PostgresCursor:
 
     def _run(self, text: str, args: Sequence[object]) -> Any:
         connection = self._connection
-        self.check()
-        if _CONTROL.match(text):
-            raise DatabaseFault("a statement must not begin or end the transaction it is part of", code="2D000")
-        step = (text, dumped(args))
-        steps = [*self._first, step] if self._first else [step]
-        self._first = []
+        step = self._step(text, args)
+        steps = [*self.put_by(), step] if self._first else [step]
         self.begun = True
         waiter = connection.post(steps)
         results = await_(waiter) if in_greenlet() else connection.drive(waiter, self._until)
         return connection.checked(results)[-1]
+
+    def put_off(self, text: str, args: Sequence[object] = ()) -> None:
+        """Have a statement go along with the next one, or with the commit."""
+        self._first.append(self._step(text, args))
+
+    def put_by(self) -> list[Step]:
+        """What was put off, which the caller now sends."""
+        steps, self._first = self._first, []
+        return steps
+
+    async def catch_up(self) -> None:
+        """Send what was put off, where its place among the others matters. Raises `DatabaseFault`."""
+        if self._first:
+            await self._connection.exchange(self.put_by())
+
+    def _step(self, text: str, args: Sequence[object]) -> Step:
+        self.check()
+        if _CONTROL.match(text):
+            raise DatabaseFault("a statement must not begin or end the transaction it is part of", code="2D000")
+        return text, dumped(args)
 
     def check(self) -> None:
         """Raises `DatabaseFault` once the transaction is over or late."""

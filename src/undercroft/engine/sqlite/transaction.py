@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from undercroft.engine.errors import READ_ONLY, DatabaseFault
-from undercroft.engine.sessions import limited
+from undercroft.engine.sessions import joined, limited
 from undercroft.engine.sqlite.leased import Leased, fault_of
 from undercroft.engine.sqlite.session import LeasedSessions, answer_on_thread, on_thread, only_reads
 from undercroft.engine.types import Cursor, Row
@@ -61,6 +61,7 @@ class SQLiteTransaction:
             self._depth -= 1
 
     async def fetch(self, text: str, args: Sequence[object] = ()) -> list[Row]:
+        await joined(self._session)
         if not only_reads(text):
             return self._leased.all(text, args)
         try:
@@ -69,10 +70,16 @@ class SQLiteTransaction:
         except Exception as error:
             raise fault_of(error) from error
 
+    async def send(self, text: str, args: Sequence[object] = ()) -> None:
+        await joined(self._session)
+        self._leased.all(text, args)
+
     async def perform(self, work: Callable[[Cursor], T]) -> T:
+        await joined(self._session)
         return self.run(work)
 
     async def run_long(self, work: Callable[[Cursor], T]) -> T:
+        await joined(self._session)
         return await on_thread(self._leased, lambda: self.run(work))
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,8 @@ class Outbox:
     wake: Callable[[], None] = lambda: None
     """Called after a commit that brought work; whoever runs workers sets it."""
     _statements: Statements = field(init=False)
+    _ids: deque[int] = field(default_factory=deque)
+    """Taken, and not given to a job yet. Those of a process that ends are lost, which does no harm."""
 
     def __post_init__(self) -> None:
         self._statements = statements(self.engine.dialect)
@@ -79,7 +82,7 @@ class Outbox:
             due = row["due"] if call.job.wishes.at is not None else row["due"] - now
             row |= {"state": HELD, "awaits": awaits, "due": due}
         if row["unique_key"] is None:
-            return await self._added(transaction, self._statements.add, row) or 0
+            return await self._add_plain(transaction, row)
         while (added := await self._added(transaction, self._statements.add_unique, row)) is None:
             live = self._statements.live
             found = await transaction.fetch(live.text, live.args(unique_key=row["unique_key"]))
@@ -93,13 +96,24 @@ class Outbox:
         known, then_id, awaits = self._statements, row["then_id"], row["awaits"]
         if awaits and not await transaction.fetch(known.join.text, known.join.args(id=there, awaits=awaits)):
             # It may begin at any moment, or has: what is to come after others is a further one.
-            return await self._added(transaction, known.add, row | {"unique_key": None}) or 0
+            return await self._add_plain(transaction, row | {"unique_key": None})
         if then_id is not None and not await transaction.fetch(
             known.lead.text, known.lead.args(id=there, then_id=then_id)
         ):
             # It leads elsewhere: nothing is to be waited for here.
             await transaction.fetch(known.step.text, known.step.args(done=1, then_id=then_id, now=now))
         return there
+
+    async def _add_plain(self, transaction: Transaction, row: dict[str, Any]) -> int:
+        """Store a job that nothing stands in the way of: under a known id, where an insert would wait for its own."""
+        known = self._statements
+        if known.ids is None:
+            return await self._added(transaction, known.add, row) or 0
+        if not self._ids:
+            self._ids += [int(found) for (found,) in await transaction.fetch(known.ids.text)]
+        job = self._ids.popleft()
+        await transaction.send(known.add_as.text, known.add_as.args(id=job, **row))
+        return job
 
     async def _added(self, transaction: Transaction, add: Prepared, row: dict[str, Any]) -> int | None:
         found = await transaction.fetch(add.text, add.args(**row))

@@ -31,6 +31,8 @@ NEW = ("name", "arguments", "state", "queue", "priority", "due", "throttled", "c
        "then_id", "awaits", "actor", "keep", "created")  # fmt: skip
 """What is given of a new job."""
 CLAIMED = ("id", "name", "arguments", "attempts", "fence", "actor", "keep")
+IDS = 16
+"""Ids that are taken at once: so many jobs wait for no answer. In the order of ids, a process may be so many ahead."""
 SUSPECT = 2
 """Lost workers after which a job is suspected: of one death most jobs are innocent, and should not queue up."""
 BATCH = 500
@@ -57,6 +59,10 @@ class Statements:
     """Every statement, ready for one engine. Lists travel as JSON: `[[id, fence], …]`."""
 
     add: Prepared
+    add_as: Prepared
+    """The same under an id that is known before."""
+    ids: Prepared | None
+    """Ids that nobody else will have; None where an insert waits for nothing."""
     add_unique: Prepared
     add_many: Prepared
     live: Prepared
@@ -92,7 +98,12 @@ class Statements:
 def statements(dialect: Dialect) -> Statements:
     """The statements as this engine reads them."""
     elements = _elements(lists_of(dialect))
-    return Statements(**{each.name: prepare(elements[each.name], dialect) for each in fields(Statements)})
+    return Statements(
+        **{
+            each.name: prepare(elements[each.name], dialect) if each.name in elements else None
+            for each in fields(Statements)
+        }  # type: ignore[arg-type]  # only what may be None is left out
+    )
 
 
 def lists_of(dialect: Dialect) -> _SqliteLists:
@@ -118,6 +129,9 @@ class _SqliteLists:
     def insert(self) -> Any:
         return sqlite.insert(JOBS)
 
+    def ids(self) -> dict[str, sa.ClauseElement]:
+        return {}
+
     def alone(self) -> sa.ClauseElement:
         return sa.select(sa.true())  # the writer is alone
 
@@ -141,13 +155,25 @@ class _PostgresLists(_SqliteLists):
     def insert(self) -> Any:
         return postgresql.insert(JOBS)
 
+    def ids(self) -> dict[str, sa.ClauseElement]:
+        sequence = sa.func.pg_get_serial_sequence(sa.literal_column(f"'{JOBS.fullname}'"), sa.literal_column("'id'"))
+        each = sa.func.generate_series(sa.literal_column("1"), sa.literal_column(str(IDS))).alias("each")
+        return {"ids": sa.select(sa.func.nextval(sa.cast(sequence, postgresql.REGCLASS))).select_from(each)}
+
     def alone(self) -> sa.ClauseElement:
         # Any number will do, so long as nobody else takes it: the first bytes of SHA-256 of "undercroft.jobs".
         return sa.select(sa.func.pg_try_advisory_xact_lock(sa.literal_column("7205791829340551297")))
 
 
 def _elements(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
-    return {**_adding(lists), **_claiming(lists), **_ending(lists), **_keeping_house(lists), "alone": lists.alone()}
+    return {
+        **_adding(lists),
+        **lists.ids(),
+        **_claiming(lists),
+        **_ending(lists),
+        **_keeping_house(lists),
+        "alone": lists.alone(),
+    }
 
 
 def _adding(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
@@ -159,6 +185,7 @@ def _adding(lists: _SqliteLists) -> dict[str, sa.ClauseElement]:
     this = JOBS.c.id == _given("id")
     return {
         "add": added.returning(JOBS.c.id),
+        "add_as": lists.insert().values({"id": _given("id"), **values}),
         "add_unique": added.on_conflict_do_nothing().returning(JOBS.c.id),
         "add_many": lists.insert()
         .from_select(list(NEW), each.select_from(rows).order_by(lists.place(rows)))
