@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 from undercroft.base.faults import SetupFault
 from undercroft.mail.backends.connections import Connections, Failed
 from undercroft.mail.errors import NotNow, Refused
-from undercroft.mail.parts.circuit import Circuit
 from undercroft.mail.types import Message, Server, Taken
+from undercroft.outgoing.parts.breaker import Breakers
 
 if TYPE_CHECKING:
     from undercroft.base.clock import Clock
+
+LONGEST_REST = 600.0
+"""Seconds: a server that fails again and again is tried this often at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class SmtpBackend:
         """Raises `SetupFault` where `ca_path` cannot be read."""
         context = _context(settings.ca_path)
         self._pools = [Connections(server, settings.connections, settings.timeout, context) for server in servers]
-        self._circuit = Circuit(len(servers), settings.rest)
-        self._clock = clock
+        self._breakers = Breakers(clock.monotonic, failures=1, pause=settings.rest, longest=LONGEST_REST)
         self._log = log
 
     async def start(self) -> None:
@@ -62,11 +64,11 @@ class SmtpBackend:
     async def send(self, message: Message) -> Taken:
         answers, briefly = [], []
         for index, pool in enumerate(self._pools):
-            if self._circuit.rests(index, self._clock.monotonic()):
+            if self._breakers.left(index) > 0:
                 continue
             async with pool.places:
                 # It may have failed while this one waited for a place.
-                if not self._circuit.takes(index, self._clock.monotonic()):
+                if self._breakers.wait(index) > 0:
                     continue
                 try:
                     answer = await pool.send(message)
@@ -75,21 +77,21 @@ class SmtpBackend:
                     briefly.append(f"{pool.server.name}: {failed.brief}")
                     self._judge(index, failed, answers[-1], briefly[-1])
                     continue
-            self._circuit.served(index)
+            self._breakers.succeeded(index)
             return Taken(pool.server.name, answer)
-        after = self._circuit.wait(self._clock.monotonic())
+        after = min((self._breakers.left(index) for index in range(len(self._pools))), default=0.0)
         rest = "every mail server rests after a failure"
         raise NotNow("; ".join(answers) or rest, after=after or None, brief="; ".join(briefly) or rest)
 
     def _judge(self, index: int, failed: Failed, answer: str, brief: str) -> None:
         """Remember what a failure says of the server. Raises `Refused` where it speaks of the message."""
         if failed.meaning in ("refused", "bounced"):
-            self._circuit.served(index)
+            self._breakers.succeeded(index)
             raise Refused(answer, bounce=failed.meaning == "bounced", brief=brief) from failed
         if failed.meaning == "later":
-            self._circuit.served(index)
+            self._breakers.succeeded(index)
             return
-        seconds = self._circuit.failed(index, self._clock.monotonic())
+        seconds = self._breakers.failed(index)
         self._log.warning(
             "mail server failed", server=self._pools[index].server.name, answer=failed.brief, rests=seconds
         )

@@ -1,1 +1,1 @@
-"""The pure pieces of mail: addresses, templates, the text twin, the message, its signature, the order of servers."""
+"""The pure pieces of mail: addresses, templates, the text twin, the message, its signature, what servers mean."""

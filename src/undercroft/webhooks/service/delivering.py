@@ -86,16 +86,16 @@ class Deliverer:
             return None
         if not letter.enabled:
             return Outcome(letter, self.room.now(), error="the endpoint is disabled", cancelled=True)
-        left = self._breakers.wait(str(letter.endpoint))
+        left = self._breakers.wait(letter.endpoint)
         if left > 0:
             return Outcome(letter, self.room.now(), later=left * self.uniform(1.0, 1.5))
         outcome = await self._send(letter)
         if outcome.later:
             return outcome
         if outcome.status is None or outcome.status in UNABLE:
-            self._breakers.failed(str(letter.endpoint))
+            self._breakers.failed(letter.endpoint)
         else:
-            self._breakers.succeeded(str(letter.endpoint))
+            self._breakers.succeeded(letter.endpoint)
         return outcome
 
     async def _send(self, letter: Letter) -> Outcome:
@@ -109,12 +109,8 @@ class Deliverer:
             return Outcome(letter, now, later=self.uniform(1.0, 5.0))
         except OutgoingFault as fault:
             ms = (self.room.now() - now) // 1000
-            told = (
-                fault.message
-                if isinstance(fault, Refused) or not fault.details
-                else f"{fault.message}: {fault.details}"
-            )
-            return Outcome(letter, now, ms=ms, error=told, retry_after=None)
+            details = None if isinstance(fault, Refused) else fault.details  # those may name an address inside
+            return Outcome(letter, now, ms=ms, error=f"{fault.message}: {details}" if details else fault.message)
         return self._outcome(letter, now, reply)
 
     async def record(self, transaction: Transaction, outcome: Outcome) -> float | None:
