@@ -154,8 +154,12 @@ async def test_endpoints_that_are_none(tmp_path: Path, url: str, events: tuple[s
 async def test_https_is_asked_for(tmp_path: Path) -> None:
     async with webhook_house(tmp_path, None, webhooks_https_only="true") as house, house.endpoints() as endpoints:
         assert (await endpoints.add("https://example.com/")).url == "https://example.com/"
-        with pytest.raises(Fault, match="not allowed"):
+        with pytest.raises(Fault, match="not allowed") as caught:
             await endpoints.add("http://example.com/")
+    assert caught.value.details == "endpoints are reached by https, see [webhooks] https_only"
+    with pytest.raises(SetupFault, match=r"notify\(\w+\): .*see \[webhooks\] https_only"):
+        async with webhook_house(tmp_path, None, app=declaring("http://example.com/"), webhooks_https_only="true"):
+            pass
 
 
 async def test_a_name_that_turns_inside_is_not_called(tmp_path: Path, server: Server) -> None:
