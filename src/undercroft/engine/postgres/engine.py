@@ -225,7 +225,7 @@ class PostgresEngine:
             finally:
                 self._holders.discard(task)
             if read_only:
-                await connection.exchange([COMMIT, *self._restoring(transaction.lent)])
+                await connection.exchange([*cursor.put_by(), COMMIT, *self._restoring(transaction.lent)])
             else:
                 await self._commit(connection, restore=transaction.lent, last=cursor.put_by())
         except BaseException:
