@@ -16,7 +16,7 @@ from undercroft.mail.parts.addresses import address_of, check_header
 from undercroft.mail.parts.answers import told
 from undercroft.mail.parts.letters import attachments_as_text, letter_of
 from undercroft.mail.parts.messages import check_unsubscribe, message_of
-from undercroft.mail.store import NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
+from undercroft.mail.store import LISTED, NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
 from undercroft.mail.tables import FAILED, SENT, SUPPRESSIONS
 from undercroft.mail.types import Address, Letter, MailSettings, Message, Taken
 from undercroft.models.jobs import Job
@@ -184,16 +184,16 @@ class Mailer:
     # --- looking ---
 
     async def latest(self, most: int) -> list[dict[str, Any]]:
-        """The newest mails with their words, as far as they are kept."""
+        """The newest mails, without their words."""
         latest = statements(self.engine.dialect).latest
-        return await self._looked_up(latest.text, latest.args(most=most))
+        return await self._looked_up(latest.text, latest.args(most=most), LISTED)
 
     async def one(self, mail: int) -> dict[str, Any] | None:
-        """One mail by its id."""
+        """One mail by its id, with its words as far as they are kept."""
         one = statements(self.engine.dialect).one
-        return next(iter(await self._looked_up(one.text, one.args(id=mail))), None)
+        return next(iter(await self._looked_up(one.text, one.args(id=mail), TOLD)), None)
 
-    async def _looked_up(self, text: str, args: list[object], names: Sequence[str] = TOLD) -> list[dict[str, Any]]:
+    async def _looked_up(self, text: str, args: list[object], names: Sequence[str]) -> list[dict[str, Any]]:
         async with self.engine.transaction(read_only=True) as transaction:
             return [dict(zip(names, row, strict=True)) for row in await transaction.fetch(text, args)]
 
