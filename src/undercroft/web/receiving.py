@@ -18,25 +18,38 @@ BYTES_A_SECOND = 64 * 1024
 """What a body brings with it of time: a long one may take longer, and one that trickles may not."""
 
 
-class Patience:
-    """How many seconds a caller may still be waited for; what is done between two pieces does not count."""
+class Incoming:
+    """A body on its way: what has come of it, and for how many seconds more it may be waited for. What is done between
+    two pieces does not count.
+    """
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "_limit", "_receive", "_size")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._size = 0
         self._left = seconds
 
-    async def next(self, receive: Receive) -> Message:
-        """The next message. Raises `Fault` UC408 where it does not come in time."""
-        waiting = receive().__await__()
+    async def next(self) -> tuple[bytes, bool]:
+        """The next piece, and whether more follow. Raises `Fault`: UC413 over the limit, UC400 where it breaks off,
+        UC408 where it does not come in time.
+        """
+        waiting = self._receive().__await__()
         try:
             step = next(waiting)
         except StopIteration as done:
             message: Message = done.value
         else:
             message = await self._waited(waiting, step)
-        self._left += len(message.get("body", b"")) / BYTES_A_SECOND
-        return message
+        if message["type"] == "http.disconnect":
+            raise body_broken_off()
+        piece: bytes = message.get("body", b"")
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise body_too_large(self._limit)
+        self._left += len(piece) / BYTES_A_SECOND
+        return piece, message.get("more_body", False)
 
     async def _waited(self, waiting: Generator[Any, Any, Message], step: Any) -> Message:
         loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from undercroft.base.faults import Fault
-from undercroft.web.receiving import BYTES_A_SECOND, Patience
+from undercroft.web.receiving import BYTES_A_SECOND
 from undercroft.web.types import Request
 
 pytestmark = pytest.mark.anyio
@@ -143,4 +143,4 @@ async def test_an_error_of_the_server_is_passed_on() -> None:
         raise TimeoutError("its own")
 
     with pytest.raises(TimeoutError, match="its own"):
-        await Patience(30.0).next(receive)
+        await request(receive, 30.0).body()
