@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,7 +19,7 @@ from undercroft.mail.store import LISTED, NEW, TOLD, UNLIMITED, Claim, Claiming,
 from undercroft.mail.tables import FAILED, SENT, SUPPRESSIONS
 from undercroft.mail.types import Address, Letter, MailSettings, Message, Taken
 from undercroft.models.jobs import Job
-from undercroft.models.mail import Attachment
+from undercroft.models.mail import MailRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,46 +75,30 @@ class Mailer:
 
     # --- asking, in the transaction of the data ---
 
-    async def __call__(
-        self,
-        transaction: Transaction,
-        actor: Actor,
-        template: str,
-        to: str,
-        data: Mapping[str, Any],
-        *,
-        key: str | None = None,
-        subject: str | None = None,
-        reply_to: str | None = None,
-        attachments: Sequence[Attachment] = (),
-        language: str | None = None,
-        unsubscribe: str | None = None,
-        delay: float = 0.0,
-        at: datetime | None = None,
-    ) -> int:
+    async def __call__(self, transaction: Transaction, actor: Actor, asked: MailRequest) -> int:
         """Render a mail and store it with the job that sends it; its id, of a known `key` that of the one there is.
 
         Raises `AddressFault`, `TemplateFault`, `TooLargeFault` and `NoMailFault`.
         """
         _, sender = self._ready()
-        priority = None if unsubscribe is None else LIST_PRIORITY
-        job = self.job.options(delay=delay, at=at, priority=priority)
-        meant = self.clock.timestamp() + delay if at is None else at.timestamp()
-        recipient = address_of(to)
-        rendered = self.templates().render(template, data, language=language, subject=subject)
+        priority = None if asked.unsubscribe is None else LIST_PRIORITY
+        job = self.job.options(delay=asked.delay, at=asked.at, priority=priority)
+        meant = self.clock.timestamp() + asked.delay if asked.at is None else asked.at.timestamp()
+        recipient = address_of(asked.to)
+        rendered = self.templates().render(asked.template, asked.data, language=asked.language, subject=asked.subject)
         row = {
-            "key": None if key is None else check_header("a mail's key", key),
-            "template": template,
+            "key": None if asked.key is None else check_header("a mail's key", asked.key),
+            "template": asked.template,
             "message_id": f"<{uuid4().hex}@{sender.domain}>",
             "sender": str(sender),
             "recipient": str(recipient),
             "address": recipient.same,
-            "reply_to": None if reply_to is None else str(address_of(reply_to)),
-            "unsubscribe": None if unsubscribe is None else check_unsubscribe(unsubscribe),
+            "reply_to": None if asked.reply_to is None else str(address_of(asked.reply_to)),
+            "unsubscribe": None if asked.unsubscribe is None else check_unsubscribe(asked.unsubscribe),
             "subject": rendered.subject,
             "html": rendered.html,
             "text": rendered.text,
-            "attachments": attachments_as_text(attachments),
+            "attachments": attachments_as_text(asked.attachments),
             "created": round(meant * MICROSECONDS),
         }
         self._check_size(row)
