@@ -107,8 +107,8 @@ class Mailer:
     def _ready(self) -> tuple[Backend, Address]:
         """What mails leave by, and who they come from. Raises `NoMailFault`."""
         if self.backend is None or self.settings.sender is None:
-            lacking = "no mail server" if self.backend is None else "no sender"
-            raise NoMailFault(f"{lacking} is set", hint='Set [mail] sender and servers, or [mail] backend = "console".')
+            lacking = "mail server is set: [mail] servers" if self.backend is None else "sender is set: [mail] sender"
+            raise NoMailFault(f"no {lacking}", hint='Set [mail] sender and servers, or [mail] backend = "console".')
         return self.backend, self.settings.sender
 
     async def _store(self, transaction: Transaction, actor: Actor, row: dict[str, Any], job: Job[..., Any]) -> int:
