@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from undercroft.base.faults import SetupFault
+from undercroft.base.harmless import harmless
 from undercroft.cli.options import Common, of_a_file, open_app, read_settings
-from undercroft.cli.telling import columns, harmless, paint, say, say_json
+from undercroft.cli.telling import columns, paint, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

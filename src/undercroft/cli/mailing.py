@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from undercroft.base.faults import SetupFault
+from undercroft.base.harmless import harmless
 from undercroft.cli.options import Common, open_app, read_settings
-from undercroft.cli.telling import columns, harmless, say, say_json
+from undercroft.cli.telling import columns, say, say_json
 
 if TYPE_CHECKING:
     from undercroft.mail.service import Mailer

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from undercroft.base.faults import SetupFault
+from undercroft.base.harmless import harmless
 from undercroft.cli.options import Common, of_a_file, open_app, read_settings
-from undercroft.cli.telling import columns, harmless, say, say_json
+from undercroft.cli.telling import columns, say, say_json
 
 if TYPE_CHECKING:
     from undercroft.webhooks import Endpoint
