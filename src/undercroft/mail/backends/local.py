@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
+from typing import TYPE_CHECKING
 
 from undercroft.base.harmless import harmless
 from undercroft.mail.types import Message, Taken
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 KEPT = 10_000
 
@@ -74,5 +75,8 @@ class CaughtBackend(_Still):
 
 def read_message(message: Message) -> EmailMessage:
     """A sent message, read as a mail program reads it."""
-    mail = message_from_bytes(message.content, _class=EmailMessage, policy=SMTPUTF8)
-    return mail
+    from email import message_from_bytes
+    from email.message import EmailMessage
+    from email.policy import SMTPUTF8
+
+    return message_from_bytes(message.content, _class=EmailMessage, policy=SMTPUTF8)
