@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from undercroft.base.faults import Fault
 
 
@@ -11,16 +9,6 @@ class FunctionFault(Fault):
     """A request that no function takes."""
 
     default_code = "UC404"
-
-
-class MethodFault(FunctionFault):
-    """A function that is called by another verb."""
-
-    default_code = "UC405"
-
-    def __init__(self, name: str, allowed: Iterable[str]) -> None:
-        self.allow = ", ".join(sorted(allowed))
-        super().__init__(f"the function {name} is called by {self.allow}")
 
 
 def unknown_function(name: str, near: str | None) -> FunctionFault:
