@@ -15,9 +15,9 @@ import structlog
 from tests.api.mail_house import Scripted, mail_house
 from undercroft import Attachment, Fault
 from undercroft.base.clock import ManualClock
+from undercroft.jobs.service.tidying import Tidying
 from undercroft.mail.backends.local import CaughtBackend
 from undercroft.mail.errors import NotNow, Refused
-from undercroft.mail.tasks import Tidying
 
 pytestmark = pytest.mark.anyio
 Server = str | None

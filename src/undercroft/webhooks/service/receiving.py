@@ -15,7 +15,6 @@ from undercroft.pipeline.run import Pipeline
 from undercroft.webhooks.errors import SignatureFault, UnknownWebhookFault, unreadable_event
 from undercroft.webhooks.parts.order import place_of
 from undercroft.webhooks.parts.verifiers import Verifier
-from undercroft.webhooks.service.publishing import TIDIES
 from undercroft.webhooks.service.room import Room, moment
 from undercroft.webhooks.tables import HANDLED, NEW, STALE
 from undercroft.webhooks.types import Inbound, Incoming, Secrets, Verified, Verify, WebhookEvent
@@ -36,7 +35,6 @@ class Inbox:
 
     room: Room
     pipeline: Pipeline
-    tidy: Job[..., Any]
     log: Any
     sources: Mapping[str, Source] = field(default_factory=dict)
     """By path; set once the jobs that hand events over are made."""
@@ -71,8 +69,6 @@ class Inbox:
             )  # fmt: skip
             if rows:
                 await context.enqueue(source.job, int(rows[0][0]), subject or "")
-                if int(rows[0][0]) % TIDIES == 0:
-                    await context.enqueue(self.tidy)
         return bool(rows)
 
     async def _verified(self, source: Source, headers: Mapping[str, str], body: bytes) -> Verified:
