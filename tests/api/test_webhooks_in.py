@@ -159,6 +159,10 @@ async def test_what_is_believed_and_cannot_be_read(tmp_path: Path, server: Serve
             b'{"id": 1, "type": "a"}',
             b'{"id": "", "type": "a"}',
             b"\xff\xfe",
+            b"[" * 20_000,
+            b'{"id": "a\\u0000", "type": "a"}',
+            b'{"id": "a", "type": "\\ud800"}',
+            b'{"id": "' + b"a" * 9000 + b'", "type": "a"}',
         ):
             header = stripe_header(body, datetime.now(UTC).timestamp(), STRIPE)
             reply = await house.request(

@@ -19,6 +19,9 @@ from undercroft.webhooks.service.room import Room, moment
 from undercroft.webhooks.tables import HANDLED, NEW, STALE
 from undercroft.webhooks.types import Inbound, Incoming, Secrets, Verified, Verify, WebhookEvent
 
+LONGEST = 500
+"""Characters of what an event is known by and of what it is about: a row of an index holds no long ones."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -58,6 +61,7 @@ class Inbox:
         event = WebhookEvent(path, verified.id, verified.type, body, moment(now))
         subject, place = _place(source.inbound, event)
         key = verified.key or verified.id
+        _check_texts(key, verified.id, verified.type, subject or "")
         async with self.pipeline.calling(SERVICE) as (context, transaction):
             add = self.room.statements.receive
             rows = await transaction.fetch(
@@ -129,6 +133,13 @@ def _place(inbound: Inbound, event: WebhookEvent) -> tuple[str | None, int | Non
         return None, None
     try:
         order = inbound.ordered_by(event)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise unreadable_event(f"it does not say what it is about ({type(error).__name__})") from error
     return (None, None) if order is None else place_of(order)
+
+
+def _check_texts(*texts: str) -> None:
+    """Raises `Fault` UC400 for what no database stores, or finds again: JSON may hold it."""
+    for text in texts:
+        if "\0" in text or len(text) > LONGEST or any("\ud800" <= char <= "\udfff" for char in text):
+            raise unreadable_event("its id, its type or what it is about is no text, or a very long one")
