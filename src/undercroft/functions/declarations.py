@@ -12,14 +12,14 @@ from pydantic.errors import PydanticUserError
 
 from undercroft.base.faults import SetupFault
 from undercroft.functions.parts.results import ANYTHING
-from undercroft.functions.types import Endpoint, Event, Reply
+from undercroft.functions.types import LONGEST_NAME, Endpoint, Event, Reply
 from undercroft.models.declarations import Roles, roles_of
 from undercroft.web.handlers import Handler, read_handler
 from undercroft.web.methods import read_methods, read_timeout
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
 _UNTYPED = (inspect.Signature.empty, None, type(None), Any, Reply, Event)
 _STREAMED = (AsyncIterator, AsyncIterable, AsyncGenerator)
 

@@ -92,4 +92,4 @@ def _split(request: Request) -> tuple[str, str]:
     try:
         return unquote(name.decode("ascii"), errors="strict"), unquote((slash + rest).decode("ascii"), errors="strict")
     except UnicodeDecodeError:
-        raise unknown_function(request.path.decode("latin-1"), None) from None
+        raise unknown_function(request.path.decode("latin-1")) from None

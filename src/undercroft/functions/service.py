@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from undercroft.access.actor import Actor
-from undercroft.base.faults import Fault, Overloaded, SetupFault, closest
+from undercroft.base.faults import Fault, Overloaded, SetupFault
 from undercroft.functions.errors import took_too_long, unknown_function
 from undercroft.functions.parts.results import render
 from undercroft.functions.types import Endpoint
@@ -39,7 +39,7 @@ class Functions:
         endpoint = self.endpoints.get(name)
         if endpoint is None or not endpoint.allows(role, bypass) or (beyond and endpoint.handler.request is None):
             known = [each.name for each in self.endpoints.values() if each.allows(role, bypass) and each.name != name]
-            raise unknown_function(name, closest(name, known))
+            raise unknown_function(name, known)
         if not takes(endpoint.methods, method):
             raise MethodFault(f"the function {name} is called", endpoint.methods)
         return endpoint

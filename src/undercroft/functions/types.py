@@ -10,6 +10,9 @@ from pydantic import TypeAdapter
 from undercroft.web.handlers import Handler
 from undercroft.web.headers import Headers
 
+LONGEST_NAME = 100
+"""Characters of a function's name."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
