@@ -83,9 +83,13 @@ class Inbox:
                 found = await found
             if not isinstance(found, Verified) or not found.id:
                 raise SignatureFault("its verifier gave nothing")
-        except SignatureFault as fault:
-            self.log.warning("webhook refused", source=source.inbound.path, reason=fault.reason)
-            raise
+        except (SignatureFault, LookupError, ValueError) as error:
+            # A header that a stranger left out, or wrote as none is written, is no crash of ours.
+            reason = (
+                error.reason if isinstance(error, SignatureFault) else f"its verifier raised {type(error).__name__}"
+            )
+            self.log.warning("webhook refused", source=source.inbound.path, reason=reason)
+            raise SignatureFault(reason) from None
         return found
 
     async def handle(self, ctx: Context, source: Source, number: int) -> None:
