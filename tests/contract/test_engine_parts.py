@@ -9,7 +9,7 @@ import asyncio
 
 import pytest
 
-from tests.contract.engine_cases import ENDLESS, LONG, number
+from tests.contract.engine_cases import ENDLESS, LONG, Open, number
 from undercroft.engine import DatabaseFault, Engine
 from undercroft.engine.late import late_transaction
 
@@ -20,7 +20,7 @@ COUNT = "SELECT count(*) FROM items"
 
 
 @pytest.mark.parametrize("way", ["fetch", "run_long"])
-async def test_what_takes_long_holds_up_nobody_else(engine: Engine, way: str) -> None:
+async def test_what_takes_long_holds_up_nobody_else(open_engine: Open, way: str) -> None:
     waits: list[float] = []
     clock = asyncio.get_running_loop().time
 
@@ -30,16 +30,17 @@ async def test_what_takes_long_holds_up_nobody_else(engine: Engine, way: str) ->
             await asyncio.sleep(0.005)
             waits.append(clock() - before)
 
-    beating = asyncio.create_task(beat())
-    async with engine.transaction() as transaction:
-        await asyncio.sleep(0)
-        began = clock()
-        if way == "fetch":
-            rows = await transaction.fetch(LONG, (3_000_000,))
-        else:
-            rows = await transaction.run_long(lambda cursor: cursor.all(LONG, (3_000_000,)))
-        took = clock() - began
-    beating.cancel()
+    async with open_engine(statement_seconds=120) as engine:
+        beating = asyncio.create_task(beat())
+        async with engine.transaction(seconds=120) as transaction:
+            await asyncio.sleep(0)
+            began = clock()
+            if way == "fetch":
+                rows = await transaction.fetch(LONG, (3_000_000,))
+            else:
+                rows = await transaction.run_long(lambda cursor: cursor.all(LONG, (3_000_000,)))
+            took = clock() - began
+        beating.cancel()
     assert rows[0][0] > 0
     assert took > 0.1, "too short to show anything"
     assert waits
