@@ -6,6 +6,8 @@ PATHS := $(wildcard src tests examples benchmarks)
 EXAMPLE ?= examples.social
 ARGS  ?=
 export PYTHON
+# Hundreds of processes are started: what was compiled for one is kept for the others.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench soak lock clean setup setup-run compat

@@ -261,7 +261,7 @@ def trials(
 def test_z5_policies_in_sql_are_policies_judged_by_hand(
     make_bench: Callable[[random.Random], Bench], rounds: Callable[[int, int], int]
 ) -> None:
-    cases = rounds(5_000, 100_000)
+    cases = rounds(2_000, 100_000)
     for difference, caller in trials(make_bench, 5, cases):
         assert not difference, f"{difference}\nfor {caller}"
 
@@ -277,7 +277,7 @@ def test_z5_three_answers_make_a_whole(
 ) -> None:
     """A policy, its negation and its being unknown part the rows among them; a narrower policy shows no more."""
     chance = random.Random(7)
-    for _ in range(rounds(4, 100)):
+    for _ in range(rounds(2, 100)):
         bench = make_bench(chance)
         everything = {row["id"] for row in bench.rows["things"]}
         for _ in range(10):

@@ -106,13 +106,18 @@ def survive(
     return told
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The least processor time of three runs: other processes of the machine do not count."""
+def seconds(work: Callable[[], object], enough: float = 0.0) -> float:
+    """The least processor time of three runs: other processes of the machine do not count.
+
+    A run that took less than `enough` is the last one.
+    """
     best = 60.0
     for _ in range(3):
         started = time.process_time()
         work()
         best = min(best, time.process_time() - started)
+        if best < enough:
+            break
     return best
 
 
@@ -197,11 +202,12 @@ SHAPES = [
 def test_reading_is_linear(start: str, piece: str, method: str) -> None:
     """A text ten times as long takes about ten times as long; quadratic time would take a hundred times."""
 
-    def reading(length: int) -> float:
+    def reading(length: int, enough: float = 0.0) -> float:
         query = (start + piece * (length // len(piece))).encode()
-        return seconds(partial(survive, method, b"/things", query, [], WIDE))
+        return seconds(partial(survive, method, b"/things", query, [], WIDE), enough)
 
-    assert reading(60_000) < max(35 * reading(6_000), 0.03)
+    limit = max(35 * reading(6_000), 0.03)
+    assert reading(60_000, limit) < limit
 
 
 @pytest.mark.parametrize("start", ["select=", "order=", "or=(", "and=(", "a=in.("])
@@ -209,7 +215,7 @@ def test_reading_is_linear(start: str, piece: str, method: str) -> None:
 def test_a_hundred_thousand_levels_take_no_time(start: str, piece: str) -> None:
     for limits in (LIMITS, WIDE):
         query = (start + piece * 100_000).encode()
-        assert seconds(partial(survive, "GET", b"/things", query, [], limits)) < 0.1
+        assert seconds(partial(survive, "GET", b"/things", query, [], limits), 0.1) < 0.1
 
 
 @pytest.mark.parametrize("header", [b"prefer", b"accept", b"range", b"content-type", b"accept-profile"])
@@ -217,14 +223,14 @@ def test_a_hundred_thousand_levels_take_no_time(start: str, piece: str) -> None:
 def test_a_long_header_takes_no_time(header: bytes, piece: bytes) -> None:
     value = (piece * 8_000)[:8_000]
     method = "POST" if header == b"content-type" else "GET"
-    assert seconds(partial(survive, method, b"/things", b"", [(header, value)])) < 0.1
+    assert seconds(partial(survive, method, b"/things", b"", [(header, value)]), 0.1) < 0.1
 
 
 def test_a_hundred_thousand_parameters_take_no_time() -> None:
     query = b"&".join([b"a=eq.5"] * 100_000)
     for limits in (LIMITS, Limits(url_bytes=10**7)):
         assert survive("GET", b"/things", query, [], limits) is not None
-        assert seconds(partial(survive, "GET", b"/things", query, [], limits)) < 0.1
+        assert seconds(partial(survive, "GET", b"/things", query, [], limits), 0.1) < 0.1
 
 
 @pytest.mark.parametrize(

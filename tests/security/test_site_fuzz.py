@@ -4,7 +4,7 @@ program (SECURITY-PLAN C3, C6, G1, G5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -74,10 +74,10 @@ REQUESTS = st.builds(
 )
 
 
-def test_no_request_is_a_fault_of_the_program(place: Place) -> None:
+def test_no_request_is_a_fault_of_the_program(place: Place, rounds: Callable[[int, int], int]) -> None:
     seen: set[int] = set()
 
-    @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=rounds(500, 5_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(request=REQUESTS, signed_in=st.booleans())
     def ask(request: Request, signed_in: bool) -> None:
         if signed_in:

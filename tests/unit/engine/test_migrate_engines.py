@@ -132,7 +132,7 @@ def test_any_models_lead_to_any_other_by_files_that_run_on_both_engines(
 ) -> None:
     from tests import postgres
 
-    for seed in range(rounds(12, 400)):
+    for seed in range(rounds(5, 400)):
         with postgres.database(postgres_server) as url, tempfile.TemporaryDirectory() as folder:
             lead(random.Random(seed), url, Path(folder))
 
