@@ -17,10 +17,11 @@ from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
 from undercroft.app.served import build_served
+from undercroft.app.signing_in import AUTH, auth_of
 from undercroft.app.walls import second_wall
 from undercroft.app.webhooking import WEBHOOKS, notifying_hooks, webhooks_of
 from undercroft.app.wiring import docs_page, door_settings
-from undercroft.auth.service import identity, installation_keys
+from undercroft.auth.service.identity import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.settings import Settings
 from undercroft.mail.tasks import Tidying
@@ -87,10 +88,14 @@ def build(
         background = background_of(app, house_jobs, pipeline, settings, clock, log)
         running.append(background)
     idempotency = idempotency_of(app, pipeline, settings, clock)
+    who = identity(keys, settings, clock)
+    if settings.auth.enabled and not app.existing:
+        rooms[AUTH], people = auth_of(settings, pipeline, who, keys, clock, log)
+        running.append(people.hasher)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},
-        identity(keys, settings, clock),
+        who,
         door_settings(settings),
         log,
         fault_headers=fault_headers,

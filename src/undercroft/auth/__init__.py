@@ -10,7 +10,7 @@ from undercroft.access.claims import claim, is_among, role, uid
 from undercroft.auth.backends.key_file import load_or_create, open_data_dir, rotate
 from undercroft.auth.backends.sealing_file import load_or_create_sealing_key
 from undercroft.auth.parts.signing import configured_secret, read_claim, sign, token_claims, weakness
-from undercroft.auth.service import Identity, identity, installation_keys, key_ring
+from undercroft.auth.service.identity import Identity, identity, installation_keys, key_ring
 from undercroft.auth.types import Keys
 
 __all__ = [

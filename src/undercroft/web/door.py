@@ -95,6 +95,7 @@ class Door:
             scope["method"], path, scope["query_string"], headers, receive, allowed.body_limit, allowed.body_seconds
         )
         request.stream_places = self._streams
+        request.peer = scope.get("client")
         given: Given = dict(headers)
         try:
             if request.method == "OPTIONS" and _is_preflight(given, room):

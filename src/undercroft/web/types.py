@@ -41,6 +41,7 @@ class Request:
         "marks",
         "method",
         "path",
+        "peer",
         "query",
         "stream_places",
     )
@@ -66,6 +67,8 @@ class Request:
         self.cors_told = False
         """The answer has its cross-origin headers already."""
         self.id = ""
+        self.peer: tuple[str, int] | None = None
+        """Address and port of the machine that spoke to us, where there is one."""
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
         self.stream_places: Places | None = None

@@ -122,7 +122,7 @@ def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
     assert getattr(settings.auth.email.smtp, "pass") == Secret("the key of a mail server")
     sections, unused = settings.notices
     assert sections == (
-        "sections that are not here yet, left out: [analytics] [auth.external] [auth.sms] [db] "
+        "sections that are not here yet, left out: [analytics] [auth.external] [db] "
         "[edge_runtime] [experimental] [local_smtp] [realtime] [storage] [studio]"
     )
     assert "auth.email.enable_confirmations" in unused

@@ -24,10 +24,10 @@ ELSEWHERE: frozenset[Path] = frozenset(
         "storage", "studio",
     )]
     + [("auth", name) for name in (
-        "captcha", "external", "hook", "mfa", "oauth_server", "passkey", "rate_limit", "sessions", "sms", "third_party",
-        "web3", "webauthn",
+        "captcha", "external", "hook", "oauth_server", "passkey", "third_party", "web3", "webauthn",
     )]
     + [("auth", "email", name) for name in ("notification", "template")]
+    + [("auth", "sms", name) for name in ("messagebird", "textlocal", "twilio", "twilio_verify", "vonage")]
 )  # fmt: skip
 
 

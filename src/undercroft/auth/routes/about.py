@@ -1,0 +1,44 @@
+"""What the room tells of itself: its health, its settings, its keys."""
+
+from __future__ import annotations
+
+from undercroft.auth.routes.asked import Asked, Route, told
+from undercroft.auth.service.room import Room
+from undercroft.web.types import Answer
+
+
+async def health(room: Room, asked: Asked) -> Answer:
+    """`GET /health`."""
+    return told({"version": "v2", "name": "GoTrue", "description": "Undercroft speaks GoTrue's protocol"})
+
+
+async def settings(room: Room, asked: Asked) -> Answer:
+    """`GET /settings`."""
+    given = room.settings
+    return told(
+        {
+            "external": {
+                "anonymous_users": given.enable_anonymous_sign_ins,
+                "email": given.email.enable_signup,
+                "phone": given.sms.enable_signup,
+            },
+            "disable_signup": not given.enable_signup,
+            "mailer_autoconfirm": not given.email.enable_confirmations,
+            "phone_autoconfirm": not given.sms.enable_confirmations,
+            "sms_provider": "",
+            "saml_enabled": False,
+            "mfa_enabled": given.mfa.totp.verify_enabled,
+        }
+    )
+
+
+async def jwks(room: Room, asked: Asked) -> Answer:
+    """`GET /.well-known/jwks.json`: public keys. A secret has none."""
+    return told({"keys": []})
+
+
+ROUTES = [
+    Route("GET", "/health", health),
+    Route("GET", "/settings", settings),
+    Route("GET", "/.well-known/jwks.json", jwks),
+]

@@ -1,0 +1,57 @@
+"""Signing up, in and out, and one's own account."""
+
+from __future__ import annotations
+
+from undercroft.auth.errors import AuthFault
+from undercroft.auth.routes.asked import USER, Asked, Route, nothing, told
+from undercroft.auth.service import flows, passwords, sessions, signing_up, users
+from undercroft.auth.service.room import Room
+from undercroft.auth.types.asks import ChangeUser, CodeGrant, PasswordGrant, RefreshGrant, SignUp
+from undercroft.web.types import Answer
+
+
+async def sign_up(room: Room, asked: Asked) -> Answer:
+    """`POST /signup`."""
+    ask = await asked.body(SignUp)
+    return told(await signing_up.sign_up(room, ask, asked.caller, asked.redirect_to(room)))
+
+
+async def token(room: Room, asked: Asked) -> Answer:
+    """`POST /token`: a session by what the query's `grant_type` names."""
+    kind = asked.query.get("grant_type")
+    if kind == "refresh_token":
+        return told(await sessions.refresh(room, (await asked.body(RefreshGrant)).refresh_token, asked.caller))
+    if kind == "password":
+        await asked.limited(room, "sign_in_sign_ups")
+        return told(await passwords.sign_in(room, await asked.body(PasswordGrant), asked.caller))
+    if kind == "pkce":
+        ask = await asked.body(CodeGrant)
+        return told(await flows.exchange(room, ask.auth_code, ask.code_verifier, asked.caller))
+    raise AuthFault("invalid_credentials", "unsupported_grant_type")
+
+
+async def log_out(room: Room, asked: Asked) -> Answer:
+    """`POST /logout`."""
+    session = asked.session["id"] if asked.session else None
+    await sessions.log_out(room, asked.user, session, asked.query.get("scope", "global"), asked.caller)
+    return nothing()
+
+
+async def show_user(room: Room, asked: Asked) -> Answer:
+    """`GET /user`."""
+    return told(await users.show(room, asked.user))
+
+
+async def change_user(room: Room, asked: Asked) -> Answer:
+    """`PUT /user`."""
+    ask = await asked.body(ChangeUser)
+    return told(await users.change(room, asked.user, asked.session, ask, asked.caller))
+
+
+ROUTES = [
+    Route("POST", "/signup", sign_up, limit="sign_in_sign_ups"),
+    Route("POST", "/token", token),
+    Route("POST", "/logout", log_out, USER),
+    Route("GET", "/user", show_user, USER),
+    Route("PUT", "/user", change_user, USER),
+]
