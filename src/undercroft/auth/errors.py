@@ -88,7 +88,7 @@ STATUSES = {
     "mfa_webauthn_verify_not_enabled": 422, "no_authorization": 401, "not_admin": 403, "not_found": 404,
     "oauth_authorization_not_found": 404, "oauth_client_not_found": 404, "oauth_consent_not_found": 404,
     "oauth_provider_not_supported": 400, "otp_disabled": 422, "otp_expired": 403, "over_email_send_rate_limit": 429,
-    "over_request_rate_limit": 429, "over_sms_send_rate_limit": 429, "phone_exists": 422, "phone_not_confirmed": 400,
+    "over_request_rate_limit": 429, "over_sms_send_rate_limit": 429, "passkey_disabled": 404, "phone_exists": 422, "phone_not_confirmed": 400,
     "phone_provider_disabled": 400, "provider_disabled": 422, "provider_email_needs_verification": 422,
     "reauthentication_needed": 401, "reauthentication_not_valid": 422, "refresh_token_already_used": 400,
     "refresh_token_not_found": 400, "request_timeout": 504, "same_password": 422, "saml_assertion_no_email": 422,
@@ -97,9 +97,12 @@ STATUSES = {
     "saml_relay_state_expired": 403, "saml_relay_state_not_found": 404, "session_expired": 400,
     "session_not_found": 403, "signup_disabled": 422, "single_identity_not_deletable": 422, "sms_send_failed": 422,
     "sso_domain_already_exists": 422, "sso_provider_not_found": 404, "too_many_enrolled_mfa_factors": 422,
+    "too_many_passkeys": 422,
     "unexpected_audience": 403, "unexpected_failure": 500, "user_already_exists": 422, "user_banned": 400,
     "user_not_found": 404, "user_sso_managed": 422, "validation_failed": 400, "weak_password": 422,
-    "web3_provider_disabled": 422, "web3_unsupported_chain": 400,
+    "web3_provider_disabled": 422, "web3_unsupported_chain": 400, "webauthn_challenge_expired": 400,
+    "webauthn_challenge_not_found": 400, "webauthn_credential_exists": 422, "webauthn_credential_not_found": 404,
+    "webauthn_verification_failed": 400,
 }  # fmt: skip
 """GoTrue's error codes (https://supabase.com/docs/guides/auth/debugging/error-codes) and their usual statuses."""
 

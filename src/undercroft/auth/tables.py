@@ -148,10 +148,12 @@ FACTORS = _table(
     _text("phone"),
     sa.Column("last_challenged_at", Timestamp),
     sa.Column("web_authn_credential", _JSON),
+    sa.Column("web_authn_credential_id", sa.Text, unique=True),
     sa.Column("web_authn_aaguid", Uuid),
     sa.Column("last_step", sa.BigInteger, server_default="0"),
 )
-"""Second factors. `secret` is sealed; `last_step` is the time step of the last code that was taken (RFC 6238, 5.2)."""
+"""Second factors. `secret` is sealed; `last_step` is the time step of the last code that was taken (RFC 6238, 5.2), or
+the count of signatures that a security key told last."""
 
 CHALLENGES = _table(
     "mfa_challenges",
@@ -330,6 +332,7 @@ CREDENTIAL_CHALLENGES = _table(
     sa.Column("session_data", _JSON, nullable=False),
     sa.Column("created_at", Timestamp, server_default=sa.func.now()),
     sa.Column("expires_at", Timestamp, nullable=False),
+    sa.Index("webauthn_challenges_expires_at_idx", "expires_at"),
 )
 
 RECOVERY_CODES = _table(

@@ -126,6 +126,26 @@ class AuthMfa(Section):
     web_authn: AuthMfaWebAuthn = AuthMfaWebAuthn()
 
 
+class AuthPasskey(Section):
+    """`[auth.passkey]`: signing in with what a phone, a computer or a key holds, and nothing to remember."""
+
+    enabled: bool = True
+    """Whether passkeys may be added, and are taken."""
+    max_passkeys_per_user: Count = 10
+    """Passkeys of one account, at most."""
+
+
+class AuthWebAuthn(Section):
+    """`[auth.webauthn]`: for whom passkeys and security keys are made. What has been made is bound to `rp_id`."""
+
+    rp_display_name: str = ""
+    """The name that people read when they are asked; by default `rp_id`."""
+    rp_id: str = ""
+    """The domain, without scheme and port, and for it and all below it; by default the one of `site_url`."""
+    rp_origins: tuple[str, ...] = ()
+    """Addresses of pages that may ask for them, such as `https://app.example.com`; by default the one of `site_url`."""
+
+
 class AuthSessions(Section):
     """`[auth.sessions]`: how long somebody stays signed in."""
 
@@ -202,6 +222,8 @@ class Auth(Section):
     email: AuthEmail = AuthEmail()
     sms: AuthSms = AuthSms()
     mfa: AuthMfa = AuthMfa()
+    passkey: AuthPasskey = AuthPasskey()
+    webauthn: AuthWebAuthn = AuthWebAuthn()
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
 
@@ -223,6 +245,8 @@ class Auth(Section):
     """Verified tokens remembered per worker until they expire; 0 remembers none."""
     encryption_key: Secret | None = None
     """What secrets in the database are sealed with, at least 32 characters; by default a key in the data directory."""
+    older_encryption_keys: tuple[Secret, ...] = ()
+    """Keys of before, the latest first: they still open what they sealed, until `undercroft keys rotate` is through."""
     hashing: Count = 2
     """Passwords that are hashed at once, per worker; each takes 19 MiB and about 30 ms of a processor."""
     hashing_queue: Count = 64
