@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from undercroft.access.actor import SERVICE
-from undercroft.auth import load_or_create_sealing_key
+from undercroft.auth import SealingKeys
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.parts.signing import sign
 from undercroft.auth.routes import AuthRoom
@@ -36,11 +36,13 @@ def auth_of(
             raise not_here("mail")
         await pipeline.ports.mail(transaction, SERVICE, template, to, data)
 
+    auth = settings.auth
+    sealing = SealingKeys(auth, settings.database.data)
+
     @cache
     def key() -> Secret:
-        return settings.auth.encryption_key or load_or_create_sealing_key(settings.database.data)
+        return sealing.lasting()
 
-    auth = settings.auth
     room = Room(
         pipeline.engine,
         clock,
@@ -52,6 +54,7 @@ def auth_of(
         key,
         notify,
         log,
+        sealing=sealing.ring,
     )
     return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room
 

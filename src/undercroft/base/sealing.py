@@ -28,7 +28,7 @@ _HEAD = 1 + _ID
 
 
 class SealedFault(Fault):
-    """A sealed value that no key of the installation opens at its place: the key is missing, or it was tampered with."""
+    """A sealed value that no key of the installation opens at its place: a key is missing, or it was changed."""
 
     default_code = "UC004"
 

@@ -15,6 +15,7 @@ from undercroft.auth.store import Record, Rows
 from undercroft.auth.tables import AUDIT
 from undercroft.auth.types import Caller, Claims
 from undercroft.base.clock import Clock
+from undercroft.base.sealing import SealingRing
 from undercroft.base.secret import Secret
 from undercroft.base.settings.auth_section import Auth
 from undercroft.engine.types import Engine, Transaction
@@ -48,6 +49,8 @@ class Room:
     log: Any
     revoked: Callable[[list[str]], None] = field(default=lambda _: None)
     """Told the sessions that ended, after the commit: their access tokens are good no more."""
+    sealing: Callable[[], SealingRing] = field(default=lambda: SealingRing(()))
+    """The keys that secrets in the database are sealed with, as they are now."""
 
     async def write(self, work: Callable[[Rows], T]) -> T:
         """A unit of work, on disk when it is answered. It may be run again. Raises `DatabaseFault`."""
