@@ -172,12 +172,14 @@ ONE_TIME_TOKENS = _table(
     _of(USERS, "user_id", index=False),
     sa.Column("token_type", sa.Text, nullable=False),
     sa.Column("token_hash", sa.Text, nullable=False, index=True),
-    sa.Column("relates_to", sa.Text, nullable=False),
+    sa.Column("relates_to", sa.Text, nullable=False, index=True),
     *_made(),
     _text("details"),
+    sa.Column("attempts", sa.SmallInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("user_id", "token_type", name="one_time_tokens_user_id_token_type_key"),
 )
-"""Codes and links that were sent: one of each kind for an account. `details` is what else was asked for with it."""
+"""Codes and links that were sent: one of each kind for an account. `details` is what else was asked for with it,
+`attempts` how many wrong codes were tried on it."""
 
 FLOWS = _table(
     "flow_state",
