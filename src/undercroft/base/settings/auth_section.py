@@ -5,10 +5,11 @@ The words are those of Supabase CLI's `config.toml`; the last ones of each secti
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, create_model
+from pydantic import BeforeValidator, Field, create_model
 
 from undercroft.base.secret import Secret
 from undercroft.base.settings.sections import Count, Port, Section, later
@@ -177,6 +178,36 @@ class AuthRateLimit(Section):
     """Passwords or codes that are tried on one account, from wherever."""
 
 
+class AuthExternal(Section):
+    """`[auth.external.<name>]`: another place that people sign in by, as `google`, or an OpenID provider of your own as
+    `"custom:<name>"`."""
+
+    enabled: bool = False
+    """Whether it is used."""
+    client_id: str = ""
+    """What the place knows the app by; of several (with commas) ID tokens are taken for each, the first one asks."""
+    secret: Secret | None = None
+    """The app's secret there. For Apple, the signed one, or `{"team_id": …, "key_id": …, "private_key": …}`."""
+    redirect_uri: str = ""
+    """Where the place sends people back to; by default `/callback` below `[auth] external_url`."""
+    url: str = ""
+    """The address of the place, where there are many: GitLab, Keycloak, a tenant of Azure; of your own, its issuer."""
+    skip_nonce_check: bool = False
+    """Whether ID tokens are taken whose nonce nobody knows: for apps that cannot set one."""
+    email_optional: bool = False
+    """Whether somebody may come without an address."""
+
+
+def _externals(value: object) -> object:
+    """`{"google": {…}}`, as a variable of the environment holds them."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else {}
+    except ValueError:
+        raise ValueError("is not JSON") from None
+
+
 class Auth(Section):
     """`[auth]`: who may sign in, which tokens are believed, and how our own are made."""
 
@@ -226,6 +257,9 @@ class Auth(Section):
     webauthn: AuthWebAuthn = AuthWebAuthn()
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
+    external: Annotated[dict[str, AuthExternal], BeforeValidator(_externals)] = Field(default={})
+    """Other places to sign in by, each in a section `[auth.external.<name>]` with `enabled`, `client_id`, `secret`,
+    `redirect_uri`, `url`, `skip_nonce_check` and `email_optional`. In the environment: all of them as JSON."""
 
     jwt_secret_is_base64: bool = False
     """Whether `jwt_secret` is written in base64."""

@@ -24,7 +24,7 @@ ELSEWHERE: frozenset[Path] = frozenset(
         "storage", "studio",
     )]
     + [("auth", name) for name in (
-        "captcha", "external", "hook", "oauth_server", "third_party", "web3",
+        "captcha", "hook", "oauth_server", "third_party", "web3",
     )]
     + [("auth", "email", name) for name in ("notification", "template")]
     + [("auth", "sms", name) for name in ("messagebird", "textlocal", "twilio", "twilio_verify", "vonage")]
