@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from undercroft.auth.backends.hashing import Hasher
+from undercroft.auth.errors import AuthFault
 from undercroft.auth.service.limits import Limits
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.tables import AUDIT
@@ -31,6 +32,14 @@ class Notify(Protocol):
         ...
 
 
+class Text(Protocol):
+    """Tells somebody by a message to their phone; wired in `app`."""
+
+    async def __call__(self, transaction: Transaction, phone: str, text: str, channel: str | None) -> None:
+        """Store a message in a transaction. Raises `Fault`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Room:
     """The database, the settings, and the ports to what lies outside."""
@@ -49,6 +58,8 @@ class Room:
     log: Any
     revoked: Callable[[list[str]], None] = field(default=lambda _: None)
     """Told the sessions that ended, after the commit: their access tokens are good no more."""
+    text: Text | None = None
+    """None: there is nothing to send messages with."""
     sealing: Callable[[], SealingRing] = field(default=lambda: SealingRing(()))
     """The keys that secrets in the database are sealed with, as they are now."""
 
@@ -89,6 +100,12 @@ class Unit:
     async def notify(self, template: str, to: str, data: Mapping[str, Any]) -> None:
         """A mail that is sent if the transaction commits. Raises `Fault`."""
         await self.room.notify(self.transaction, template, to, data)
+
+    async def text(self, phone: str, text: str, channel: str | None) -> None:
+        """A message that is sent if the transaction commits. Raises `Fault`."""
+        if self.room.text is None:
+            raise AuthFault("sms_send_failed", "No provider of messages is set")
+        await self.room.text(self.transaction, phone, text, channel)
 
 
 def noted(
