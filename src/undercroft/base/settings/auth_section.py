@@ -45,6 +45,26 @@ class AuthEmailSmtp(Section):
     """The name beside it."""
 
 
+class AuthEmailTemplate(Section):
+    """`[auth.email.template.<name>]`: a mail in words of your own, with the variables that Supabase has."""
+
+    subject: str | None = None
+    """Its subject."""
+    content_path: Path | None = None
+    """The HTML, with `{{ .ConfirmationURL }}`, `{{ .Token }}` and the like."""
+
+
+class AuthEmailTemplates(Section):
+    """`[auth.email.template]`: the mails."""
+
+    confirmation: AuthEmailTemplate = AuthEmailTemplate()
+    recovery: AuthEmailTemplate = AuthEmailTemplate()
+    magic_link: AuthEmailTemplate = AuthEmailTemplate()
+    invite: AuthEmailTemplate = AuthEmailTemplate()
+    email_change: AuthEmailTemplate = AuthEmailTemplate()
+    reauthentication: AuthEmailTemplate = AuthEmailTemplate()
+
+
 class AuthEmail(Section):
     """`[auth.email]`: signing in by e-mail."""
 
@@ -57,12 +77,31 @@ class AuthEmail(Section):
     secure_password_change: bool = False
     """Whether a new password asks for a code from a mail, unless somebody signed in within the last day."""
     max_frequency: Seconds = Field(default=1.0, ge=0)
-    """Seconds between two mails of one kind to one account."""
+    """Seconds between two mails to one address."""
     otp_length: OtpLength = 6
     """Digits of a code in a mail."""
     otp_expiry: Expiry = 3600.0
     """Seconds for which the code and the link of a mail are good."""
     smtp: AuthEmailSmtp = AuthEmailSmtp()
+    template: AuthEmailTemplates = AuthEmailTemplates()
+    verify_by_get: bool = False
+    """Whether opening the link of a mail is enough, without a button. Programs that look through mails open links, too:
+    they would use them up, and be signed in."""
+
+
+class AuthSmsTwilio(Section):
+    """`[auth.sms.twilio]`: messages by Twilio, or by who speaks as it does."""
+
+    enabled: bool = False
+    """Whether it is used."""
+    account_sid: str = ""
+    """The account there."""
+    message_service_sid: str = ""
+    """The messaging service (`MG…`) that messages come from, or a number."""
+    auth_token: Secret | None = None
+    """The account's token."""
+    url: str = "https://api.twilio.com"
+    """Where it is called."""
 
 
 class AuthSms(Section):
@@ -82,6 +121,7 @@ class AuthSms(Section):
     """Seconds for which it is good."""
     test_otp: dict[str, str] = Field(default_factory=dict)
     """Numbers to which nothing is sent, and the code that is good for each: for tests and for reviews of app stores."""
+    twilio: AuthSmsTwilio = AuthSmsTwilio()
 
 
 class AuthMfaTotp(Section):
@@ -223,7 +263,8 @@ class Auth(Section):
     """Seconds for which a token made here is good; at most a week."""
     jwt_issuer: str = "undercroft"
     """The `iss` of tokens made here."""
-    signing_keys_path: Path | None = later(None)
+    signing_keys_path: Path | None = None
+    """Keys that sign, as `supabase gen signing-key` writes them; by default those of `undercroft keys`."""
     enable_refresh_token_rotation: bool = True
     """Whether a refresh gives a new refresh token, and the old one is good no more."""
     refresh_token_reuse_interval: Seconds = Field(default=10.0, ge=0)
@@ -281,6 +322,9 @@ class Auth(Section):
     """What secrets in the database are sealed with, at least 32 characters; by default a key in the data directory."""
     older_encryption_keys: tuple[Secret, ...] = ()
     """Keys of before, the latest first: they still open what they sealed, until `undercroft keys rotate` is through."""
+    breached_passwords: str = "common"
+    """Passwords that are not taken since everybody has them: `common` for the list that comes along, a file of Have I
+    Been Pwned (`SHA1:count` in each line, sorted), or nothing for any password."""
     hashing: Count = 2
     """Passwords that are hashed at once, per worker; each takes 19 MiB and about 30 ms of a processor."""
     hashing_queue: Count = 64

@@ -26,8 +26,8 @@ ELSEWHERE: frozenset[Path] = frozenset(
     + [("auth", name) for name in (
         "captcha", "hook", "oauth_server", "third_party", "web3",
     )]
-    + [("auth", "email", name) for name in ("notification", "template")]
-    + [("auth", "sms", name) for name in ("messagebird", "textlocal", "twilio", "twilio_verify", "vonage")]
+    + [("auth", "email", name) for name in ("notification",)]
+    + [("auth", "sms", name) for name in ("messagebird", "textlocal", "twilio_verify", "vonage")]
 )  # fmt: skip
 
 
