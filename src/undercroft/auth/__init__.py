@@ -1,7 +1,7 @@
 """Who somebody is: keys, tokens, and the actor that a request stands for. What may be done is decided in `access`.
 
-For app files, `auth` is the caller as a value: `auth.uid`, `auth.role`, `auth.aal` and `auth.claim(...)` stand in policies,
-presets and defaults, and are bound anew for each request.
+For app files, `auth` is the caller as a value: `auth.uid`, `auth.role`, `auth.aal` and `auth.claim(...)` stand in
+policies, presets and defaults, and are bound anew for each request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Codes that an app shows anew every 30 seconds: TOTP (RFC 6238), as every authenticator app has it, and its QR code."""
+"""Codes that an app shows anew every 30 seconds, as all of them have it (TOTP, RFC 6238), and their QR code."""
 
 from __future__ import annotations
 

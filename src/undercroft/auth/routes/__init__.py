@@ -15,8 +15,8 @@ from uuid import UUID
 import msgspec
 
 from undercroft.access.actor import ANONYMOUS, SERVICE_ROLE, Actor
-from undercroft.auth.errors import AuthFault
-from undercroft.auth.routes import about, accounts
+from undercroft.auth.errors import AuthFault, EndedFault
+from undercroft.auth.routes import about, accounts, admin, factors, inviting, passkeys, verifying
 from undercroft.auth.routes.asked import ADMIN, ANYONE, USER, Asked, Route
 from undercroft.auth.service.room import Room
 from undercroft.auth.store import Record, Rows
@@ -27,7 +27,15 @@ from undercroft.web.actor import Identify
 from undercroft.web.callers import Network, address_of
 from undercroft.web.types import Answer, Header, Hosting, Request
 
-ROUTES: list[Route] = [*accounts.ROUTES, *about.ROUTES]
+ROUTES: list[Route] = [
+    *accounts.ROUTES,
+    *admin.ROUTES,
+    *verifying.ROUTES,
+    *inviting.ROUTES,
+    *factors.ROUTES,
+    *passkeys.ROUTES,
+    *about.ROUTES,
+]
 
 VERSION = b"2024-01-01"
 """From when on faults are told as `code` and `message`."""
@@ -104,6 +112,8 @@ class AuthRoom(Hosting):
             raise AuthFault("no_authorization", "This endpoint requires a valid Bearer token")
         try:
             actor = self._identify(given, request.credential(b"apikey"))
+        except EndedFault:
+            raise AuthFault("session_not_found", "Session from session_id claim in JWT does not exist") from None
         except Fault as fault:
             if fault.code in _TOKENS:
                 raise AuthFault("bad_jwt", f"invalid JWT: {fault.message}") from None

@@ -182,3 +182,27 @@ class Nothing(Struct, frozen=True, kw_only=True):
     """A body that is not looked at."""
 
     more: Data = field(default_factory=dict)
+
+
+class RecoveryCode(Struct, frozen=True, kw_only=True):
+    """`POST /factors/recovery_codes/verify`."""
+
+    code: str = ""
+
+
+class StartPasskey(Ask, frozen=True, kw_only=True):
+    """`POST /passkeys/registration/options` and `POST /passkeys/authentication/options`."""
+
+
+class VerifyPasskey(Struct, frozen=True, kw_only=True):
+    """`POST /passkeys/registration/verify` and `POST /passkeys/authentication/verify`."""
+
+    challenge_id: str = ""
+    credential: Data | None = None
+    credential_response: Data | None = None
+
+
+class ChangePasskey(Struct, frozen=True, kw_only=True):
+    """`PATCH /passkeys/{id}`."""
+
+    friendly_name: str = ""
