@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from undercroft.access.actor import Actor
 from undercroft.app.blueprint import Blueprint
+from undercroft.auth.backends.template_files import TEMPLATES, read_templates
 from undercroft.base.clock import Clock
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
@@ -33,6 +34,7 @@ from undercroft.pipeline.run import Pipeline
 def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clock, log: Any, *, dev: bool) -> Mailer:
     """The app's mailer, also as the port of its contexts. Raises `SetupFault` for settings that are wrong."""
     name = backend_name(settings, dev=dev)
+    worded = read_templates(settings.auth.email)
     public = {"title": app.title, "external_url": settings.api.external_url or ""}
     key = signing_key(settings)
 
@@ -43,7 +45,7 @@ def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clo
 
     @cache
     def templates() -> Templates:
-        return Templates(templates_folder(app, settings), public)
+        return Templates(templates_folder(app, settings), public, first=worded, last=(TEMPLATES,))
 
     mailer = Mailer(
         pipeline.engine,

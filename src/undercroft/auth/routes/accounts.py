@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from undercroft.auth.errors import AuthFault
 from undercroft.auth.routes.asked import USER, Asked, Route, nothing, told
-from undercroft.auth.service import flows, passwords, sessions, signing_up, users
+from undercroft.auth.service import changing, flows, passwords, sessions, signing_up, users
+from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room
 from undercroft.auth.types.asks import ChangeUser, CodeGrant, PasswordGrant, RefreshGrant, SignUp
 from undercroft.web.types import Answer
+
+_HOUR = 3600.0
 
 
 async def sign_up(room: Room, asked: Asked) -> Answer:
     """`POST /signup`."""
     ask = await asked.body(SignUp)
+    if not ask.email and not ask.phone:
+        limit = Limit("anonymous_users", room.settings.rate_limit.anonymous_users, _HOUR)
+        await room.limits.take(limit, asked.caller.network)
     return told(await signing_up.sign_up(room, ask, asked.caller, asked.redirect_to(room)))
 
 
@@ -20,6 +26,7 @@ async def token(room: Room, asked: Asked) -> Answer:
     """`POST /token`: a session by what the query's `grant_type` names."""
     kind = asked.query.get("grant_type")
     if kind == "refresh_token":
+        await asked.limited(room, "token_refresh")
         return told(await sessions.refresh(room, (await asked.body(RefreshGrant)).refresh_token, asked.caller))
     if kind == "password":
         await asked.limited(room, "sign_in_sign_ups")
@@ -45,7 +52,7 @@ async def show_user(room: Room, asked: Asked) -> Answer:
 async def change_user(room: Room, asked: Asked) -> Answer:
     """`PUT /user`."""
     ask = await asked.body(ChangeUser)
-    return told(await users.change(room, asked.user, asked.session, ask, asked.caller))
+    return told(await changing.change(room, asked.user, asked.session, ask, asked.caller, asked.redirect_to(room)))
 
 
 ROUTES = [

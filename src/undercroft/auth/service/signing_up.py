@@ -16,7 +16,7 @@ from undercroft.auth.service.accounts import (
     merged,
     own_identity,
 )
-from undercroft.auth.service.confirming import send_confirmation
+from undercroft.auth.service.confirming import may_mail, may_text, send_confirmation
 from undercroft.auth.service.flows import begun, check_challenge
 from undercroft.auth.service.room import Room, Unit, noted
 from undercroft.auth.service.sessions import opened, tokens
@@ -45,6 +45,8 @@ async def sign_up(room: Room, ask: SignUp, caller: Caller, redirect_to: str) -> 
     challenge = check_challenge(ask.code_challenge, ask.code_challenge_method)
     password = await room.hasher.hashed(ask.password)
     confirms = (settings.email if column == "email" else settings.sms).enable_confirmations
+    if confirms:
+        await (may_mail(room, address) if column == "email" else may_text(room, address))
     async with room.unit() as unit:
         made = await unit.perform(lambda rows: _made(rows, room, ask, column, address, password, confirms, caller))
         if isinstance(made, Granted):
