@@ -24,6 +24,13 @@ class ClaimsFault(Fault):
     default_code = "PGRST303"
 
 
+class EndedFault(ClaimsFault):
+    """A token that would be good, were its session not over: its owner signed out, or was made to."""
+
+    def __init__(self) -> None:
+        super().__init__("JWT expired", details="The session of this JWT has ended")
+
+
 class AnonymousFault(Fault):
     """A request without a token where there is no anonymous role."""
 
@@ -73,13 +80,23 @@ class AuthFault(Fault):
         """What else is told, such as `weak_password`."""
 
 
+class OAuthFault(AuthFault):
+    """A refusal of the provider, with the names of RFC 6749 (4.1.2.1, 5.2) and its kin; `state` and more go along."""
+
+    def __init__(self, error: str, description: str, *, status: int = 400, code: str | None = None) -> None:
+        told = {"error": error, "error_description": description}
+        super().__init__(code or error, description, status=status, more=told)
+        self.error = error
+
+
 STATUSES = {
     "anonymous_provider_disabled": 422, "bad_code_verifier": 400, "bad_json": 400, "bad_jwt": 403,
     "bad_oauth_callback": 400, "bad_oauth_state": 400, "captcha_failed": 400, "conflict": 409,
     "email_address_invalid": 400, "email_address_not_authorized": 400, "email_conflict_identity_not_deletable": 422,
     "email_exists": 422, "email_not_confirmed": 400, "email_provider_disabled": 400, "feature_disabled": 422,
     "flow_state_expired": 403, "flow_state_not_found": 404, "hook_payload_over_size_limit": 422, "hook_timeout": 422,
-    "identity_already_exists": 422, "identity_not_found": 404, "insufficient_aal": 401, "invalid_credentials": 400,
+    "identity_already_exists": 422, "identity_not_found": 404, "insufficient_aal": 401,
+    "insufficient_scope": 403, "invalid_credentials": 400,
     "invite_not_found": 404, "manual_linking_disabled": 404, "mfa_challenge_expired": 422,
     "mfa_factor_name_conflict": 422, "mfa_factor_not_found": 404, "mfa_ip_address_mismatch": 422,
     "mfa_phone_enroll_not_enabled": 422, "mfa_phone_verify_not_enabled": 422, "mfa_totp_enroll_not_enabled": 422,

@@ -107,7 +107,7 @@ SESSIONS = _table(
     _text("user_agent"),
     _text("ip"),
     _text("tag"),
-    sa.Column("oauth_client_id", Uuid),
+    sa.Column("oauth_client_id", Uuid, index=True),
     _text("refresh_token_hmac_key"),
     sa.Column("refresh_token_counter", sa.BigInteger, server_default="0"),
     _text("scopes"),
@@ -283,8 +283,12 @@ OAUTH_AUTHORIZATIONS = _table(
     sa.Column("created_at", Timestamp, server_default=sa.func.now()),
     sa.Column("expires_at", Timestamp, nullable=False),
     sa.Column("approved_at", Timestamp),
-    sa.Column("session_id", Uuid),
+    _of(SESSIONS, "session_id", nullable=True),
+    _text("prompt"),
+    sa.Index("oauth_authorizations_expires_at_idx", "expires_at"),
 )
+"""What apps ask people for. `authorization_code` is hashed. `session_id` is the session in which somebody approved, and
+once the code was exchanged, the one that came of it: with either, this ends."""
 
 OAUTH_CONSENTS = _table(
     "oauth_consents",

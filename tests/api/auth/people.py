@@ -134,7 +134,7 @@ def people(folder: Path, server: str | None, app: App | None = None, **settings:
 
 LIMITS = (
     "email_sent", "sms_sent", "anonymous_users", "token_refresh", "sign_in_sign_ups", "token_verifications",
-    "account_attempts",
+    "account_attempts", "oauth_requests", "oauth_registrations",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ def access_claims(
     }
     if session["oauth_client_id"]:
         claims["client_id"] = session["oauth_client_id"]
+        claims["scope"] = session["scopes"] or ""
     return claims
 
 

@@ -46,6 +46,11 @@ def is_allowed(asked: str, site: str, more: tuple[str, ...]) -> bool:
     return any(_pattern(each).takes(url) for each in (site, *more))
 
 
+def is_sound(asked: str) -> bool:
+    """Whether everybody reads an address in one way, and browsers do nothing else with it than go there."""
+    return _read(asked) is not None
+
+
 def _read(asked: str) -> SplitResult | None:
     """An address that everybody reads in one way; None for any other."""
     if len(asked) > _LONGEST or not _PLAIN.fullmatch(asked) or ":" not in asked:

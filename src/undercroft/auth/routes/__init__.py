@@ -82,6 +82,8 @@ class AuthRoom(Hosting):
             await asked.limited(self._room, route.limit)
         if route.needs != ANYONE:
             await self._identified(asked, route.needs)
+            if not route.apps and asked.is_app:
+                raise AuthFault("insufficient_scope", "A token that was given to an app does not do this")
         return await route.handler(self._room, asked)
 
     def _found(self, request: Request) -> tuple[Route, dict[str, str]]:

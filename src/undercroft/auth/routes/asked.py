@@ -52,6 +52,11 @@ class Asked:
         self._user, self.session, self.claims = user, session, claims
 
     @property
+    def is_app(self) -> bool:
+        """Whether it is an app that asks, which somebody let in by `/oauth/authorize`."""
+        return bool(self.claims.get("client_id") or (self.session and self.session["oauth_client_id"]))
+
+    @property
     def query(self) -> dict[str, str]:
         """The query; of several of one name, the last."""
         return dict(parse_qsl(self.request.query.decode("latin-1"), keep_blank_values=True))
@@ -98,13 +103,16 @@ Handler = Callable[[Room, Asked], Awaitable[Answer]]
 
 
 class Route(NamedTuple):
-    """One operation: `{name}` in its path is a part of it. `limit` is a setting of `[auth.rate_limit]`."""
+    """One operation: `{name}` in its path is a part of it. `limit` is a setting of `[auth.rate_limit]`; `apps` is
+    whether a token will do that an app was given by somebody, and not only their own.
+    """
 
     method: str
     path: str
     handler: Handler
     needs: str = ANYONE
     limit: str | None = None
+    apps: bool = False
 
 
 def told(body: Any, status: int = 200, *headers: Header) -> Answer:

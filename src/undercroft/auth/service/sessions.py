@@ -30,8 +30,8 @@ def opened(
     """A new session of somebody who came in by a method (`password`, `otp`, `oauth`, …)."""
     now = room.now()
     refuse_banned(user, now)
-    if room.settings.sessions.single_per_user:
-        ended(rows, room, rows.all(SESSIONS, user_id=user["id"]))
+    if room.settings.sessions.single_per_user and client is None:
+        ended(rows, room, rows.all(SESSIONS, user_id=user["id"], oauth_client_id=None))
     session: Record = {
         "id": str(uuid4()),
         "user_id": user["id"],
@@ -97,24 +97,31 @@ def tokens(room: Room, grant: Granted) -> Shape:
 
 async def refresh(room: Room, text: str, caller: Caller) -> Shape:
     """The next tokens of a session. Raises `AuthFault`; a token that was used before ends its session."""
+    return tokens(room, await refreshed(room, text, caller))
+
+
+async def refreshed(room: Room, text: str, caller: Caller, client: str | None = None) -> Granted:
+    """A session that goes on, and whose: of an app that was let in (`client`), or of nobody but the person. Raises
+    `AuthFault`, as `refresh`.
+    """
     presented = read_refresh_token(text)
     if presented is None:
         raise AuthFault("refresh_token_not_found", _NOT_FOUND)
-    found = await room.write(lambda rows: _refreshed(rows, room, presented, caller))
+    found = await room.write(lambda rows: _refreshed(rows, room, presented, caller, client))
     if isinstance(found, AuthFault):
         if found.code != "refresh_token_not_found":
             room.revoked([presented.session_id])
         raise found
-    return tokens(room, found)
+    return found
 
 
-def _refreshed(rows: Rows, room: Room, presented: Presented, caller: Caller) -> Granted | AuthFault:
+def _refreshed(rows: Rows, room: Room, presented: Presented, caller: Caller, client: str | None) -> Granted | AuthFault:
     """What a refresh comes to. A fault that ends a session is given, not raised: raised, it would undo that."""
     session = rows.one(SESSIONS, locked=True, id=presented.session_id)
     if session is None or not is_signed(presented, room.key(), session["refresh_token_hmac_key"] or ""):
         return AuthFault("refresh_token_not_found", _NOT_FOUND)
     user = rows.one(USERS, id=session["user_id"])
-    if user is None or user["deleted_at"] is not None:
+    if user is None or user["deleted_at"] is not None or session["oauth_client_id"] != client:
         return AuthFault("refresh_token_not_found", _NOT_FOUND)
     now = room.now()
     if late := _expiry(room, session, now):

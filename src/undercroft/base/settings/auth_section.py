@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BeforeValidator, Field, create_model
 
 from undercroft.base.secret import Secret
-from undercroft.base.settings.sections import Count, Port, Section, later
+from undercroft.base.settings.sections import Count, Port, Section
 from undercroft.base.settings.units import Seconds
 
 S = TypeVar("S", bound=Section)
@@ -214,8 +214,24 @@ class AuthRateLimit(Section):
     """Sign-ups and sign-ins."""
     token_verifications: Rate = 30
     """Codes and links that are tried."""
+    oauth_requests: Rate = 300
+    """Requests of apps for authorizations and tokens, where this is a provider."""
+    oauth_registrations: Rate = 10
+    """Apps that register themselves."""
     account_attempts: Rate = 10
     """Passwords or codes that are tried on one account, from wherever."""
+
+
+class AuthOAuthServer(Section):
+    """`[auth.oauth_server]`: other apps sign people in by this one (OAuth 2.1, OpenID Connect)."""
+
+    enabled: bool = False
+    """Whether they can."""
+    allow_dynamic_registration: bool = False
+    """Whether an app may register itself, as those that speak the Model Context Protocol do."""
+    authorization_url_path: str = "/oauth/consent"
+    """Your page below `site_url` that asks people; `authorization_id` in its query says for what. Empty for our own
+    below `/auth/v1`."""
 
 
 class AuthExternal(Section):
@@ -298,6 +314,7 @@ class Auth(Section):
     webauthn: AuthWebAuthn = AuthWebAuthn()
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
+    oauth_server: AuthOAuthServer = AuthOAuthServer()
     external: Annotated[dict[str, AuthExternal], BeforeValidator(_externals)] = Field(default={})
     """Other places to sign in by, each in a section `[auth.external.<name>]` with `enabled`, `client_id`, `secret`,
     `redirect_uri`, `url`, `skip_nonce_check` and `email_optional`. In the environment: all of them as JSON."""
