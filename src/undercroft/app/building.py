@@ -16,6 +16,7 @@ from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
+from undercroft.app.messaging import messages_of
 from undercroft.app.served import build_served
 from undercroft.app.signing_in import AUTH, auth_of
 from undercroft.app.walls import second_wall
@@ -74,7 +75,7 @@ def build(
     client = client_of(settings, clock, log)
     pipeline.ports.http = Http(client)
     running: list[Running] = [client]
-    background, mailer = None, None
+    background, mailer, messages = None, None, None
     rooms: dict[bytes, Room] = {}
     if not app.existing:
         webhooks = webhooks_of(app, settings, pipeline, client, clock, log)
@@ -85,13 +86,16 @@ def build(
         running += [mailer, Tidying(mailer)]
         if mailer.backend is not None:
             house_jobs.append(mailer.job)
+        messages = messages_of(settings, pipeline, log, dev=dev)
+        if messages is not None:
+            house_jobs.append(messages.job)
         background = background_of(app, house_jobs, pipeline, settings, clock, log)
         running.append(background)
     idempotency = idempotency_of(app, pipeline, settings, clock)
     who = identity(keys, settings, clock)
     if settings.auth.enabled and not app.existing:
-        rooms[AUTH], people = auth_of(settings, pipeline, who, keys, clock, log)
-        running.append(people.hasher)
+        rooms[AUTH], people, revoking = auth_of(settings, pipeline, who, keys, clock, log, messages)
+        running += [people.hasher, revoking]
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},

@@ -8,12 +8,15 @@ from typing import Any
 
 from undercroft.access.actor import SERVICE
 from undercroft.auth import SealingKeys
+from undercroft.auth.backends.breached import breached_by
 from undercroft.auth.backends.hashing import Hasher
-from undercroft.auth.parts.signing import sign
+from undercroft.auth.backends.template_files import FOLDER
 from undercroft.auth.routes import AuthRoom
-from undercroft.auth.service.identity import Identity
+from undercroft.auth.service.identity import Identity, installation_keys, key_ring
+from undercroft.auth.service.keys import Signing, files_of
 from undercroft.auth.service.limits import Limits
-from undercroft.auth.service.room import Room
+from undercroft.auth.service.revoking import Revoking
+from undercroft.auth.service.room import Room, Text
 from undercroft.auth.types import Keys
 from undercroft.base.clock import Clock
 from undercroft.base.secret import Secret
@@ -27,14 +30,14 @@ AUTH = b"/auth/v1"
 
 
 def auth_of(
-    settings: Settings, pipeline: Pipeline, identity: Identity, keys: Keys, clock: Clock, log: Any
-) -> tuple[AuthRoom, Room]:
-    """The room of people, and what its verbs share. Raises `SetupFault`."""
+    settings: Settings, pipeline: Pipeline, identity: Identity, keys: Keys, clock: Clock, log: Any, text: Text | None
+) -> tuple[AuthRoom, Room, Revoking]:
+    """The room of people, what its verbs share, and what tells of what happened elsewhere. Raises `SetupFault`."""
 
     async def notify(transaction: Transaction, template: str, to: str, data: Mapping[str, Any]) -> None:
         if pipeline.ports.mail is None:
             raise not_here("mail")
-        await pipeline.ports.mail(transaction, SERVICE, template, to, data)
+        await pipeline.ports.mail(transaction, SERVICE, f"{FOLDER}/{template}", to, data)
 
     auth = settings.auth
     sealing = SealingKeys(auth, settings.database.data)
@@ -43,6 +46,15 @@ def auth_of(
     def key() -> Secret:
         return sealing.lasting()
 
+    signing = Signing(settings, keys)
+
+    def trust() -> None:
+        found = installation_keys(settings, clock, dev=True)
+        identity.trust(key_ring(found, settings))
+        signing.trust(found)
+
+    lifetime = float(auth.jwt_expiry + auth.jwt_leeway)
+    revoking = Revoking(pipeline.engine, clock, identity, lifetime, log, files=files_of(settings), trust=trust)
     room = Room(
         pipeline.engine,
         clock,
@@ -50,16 +62,20 @@ def auth_of(
         address_of(settings),
         Hasher(auth.hashing, auth.hashing_queue),
         Limits(pipeline.engine, clock),
-        lambda claims: sign(claims, keys.signing),
+        signing,
         key,
         notify,
         log,
+        breached=breached_by(auth.breached_passwords),
+        public_keys=signing.public,
+        revoked=revoking.refuse,
         sealing=sealing.ring,
+        text=text,
     )
-    return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room
+    return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room, revoking
 
 
 def address_of(settings: Settings) -> str:
     """The address of `/auth/v1`: from the settings, and from nothing that a caller says."""
-    given = settings.auth.external_url or f"{(settings.api.external_url or '').rstrip('/')}{AUTH.decode()}"
-    return given.rstrip("/")
+    base = settings.api.external_url or f"http://localhost:{settings.api.port}"
+    return (settings.auth.external_url or f"{base.rstrip('/')}{AUTH.decode()}").rstrip("/")

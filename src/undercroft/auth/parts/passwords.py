@@ -6,15 +6,20 @@ replaced when their owner comes.
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
+
+from undercroft.auth.parts import foreign_passwords
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 LONGEST = 1024
 """Bytes of a password, at most: beyond, nobody types it, and hashing it would be work for nothing."""
+_LONGEST_STORED = 1024
 _BCRYPT_BYTES = 72
+_BCRYPT = ("$2a$", "$2b$", "$2y$")
 
 
 @cache
@@ -31,11 +36,34 @@ def hashed(password: str) -> str:
 
 def matches(stored: str, password: str) -> bool:
     """Whether a password is the stored one; of a kind that is not known, never."""
+    stored, given = _unwrapped(stored, password.encode())
     if stored.startswith("$argon2"):
-        return _matches_argon2(stored, password)
-    if stored.startswith(("$2a$", "$2b$", "$2y$")):
-        return _matches_bcrypt(stored, password)
-    return False
+        return _matches_argon2(stored, given)
+    if stored.startswith(_BCRYPT):
+        return _matches_bcrypt(stored, given)
+    return stored.startswith(foreign_passwords.BEGINNINGS) and foreign_passwords.matches(stored, given)
+
+
+def is_known(stored: str) -> bool:
+    """Whether it is of a kind that can be compared, at a cost that a server can bear."""
+    if len(stored) > _LONGEST_STORED or not stored.isascii():
+        return False
+    if stored.startswith(foreign_passwords.BEGINNINGS):
+        return foreign_passwords.is_sound(stored)
+    stored, _ = _unwrapped(stored, b"")
+    if stored.startswith("$argon2"):
+        return _is_bearable_argon2(stored)
+    return stored.startswith(_BCRYPT) and len(stored) == 60 and stored[4:6].isdigit() and 4 <= int(stored[4:6]) <= 16
+
+
+def _unwrapped(stored: str, password: bytes) -> tuple[str, bytes]:
+    """What Django puts around the hashes of others: a name, and for bcrypt a digest of the password."""
+    for name in ("argon2$", "bcrypt$"):
+        if stored.startswith(name):
+            return "$" + stored.removeprefix(name).removeprefix("$"), password
+    if stored.startswith("bcrypt_sha256$$"):
+        return stored.removeprefix("bcrypt_sha256$"), hashlib.sha256(password).hexdigest().encode()
+    return stored, password
 
 
 def is_outdated(stored: str) -> bool:
@@ -43,7 +71,7 @@ def is_outdated(stored: str) -> bool:
     return not stored.startswith("$argon2id$") or _argon2().check_needs_rehash(stored)
 
 
-def _matches_argon2(stored: str, password: str) -> bool:
+def _matches_argon2(stored: str, password: bytes) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
@@ -52,12 +80,23 @@ def _matches_argon2(stored: str, password: str) -> bool:
         return False
 
 
-def _matches_bcrypt(stored: str, password: str) -> bool:
+def _is_bearable_argon2(stored: str) -> bool:
+    from argon2 import extract_parameters
+    from argon2.exceptions import InvalidHashError
+
+    try:
+        given = extract_parameters(stored)
+    except (InvalidHashError, ValueError):
+        return False
+    return given.memory_cost <= 256 * 1024 and given.time_cost <= 20 and given.parallelism <= 16
+
+
+def _matches_bcrypt(stored: str, password: bytes) -> bool:
     import bcrypt
 
     try:
         # What made it has looked at so many bytes and no more.
-        return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.encode())
+        return bcrypt.checkpw(password[:_BCRYPT_BYTES], stored.encode())
     except ValueError:
         return False
 

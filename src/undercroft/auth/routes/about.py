@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from msgspec.json import encode
+
 from undercroft.auth.routes.asked import Asked, Route, told
 from undercroft.auth.service.room import Room
-from undercroft.web.types import Answer
+from undercroft.web.types import Answer, Header
+
+_KEPT: tuple[Header, ...] = (
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"cache-control", b"public, max-age=600"),
+)
+"""Keys may be kept for ten minutes: a new one is told that long before it signs."""
 
 
 async def health(room: Room, asked: Asked) -> Answer:
@@ -34,7 +42,7 @@ async def settings(room: Room, asked: Asked) -> Answer:
 
 async def jwks(room: Room, asked: Asked) -> Answer:
     """`GET /.well-known/jwks.json`: public keys. A secret has none."""
-    return told({"keys": []})
+    return Answer(200, _KEPT, encode({"keys": room.public_keys()}))
 
 
 ROUTES = [

@@ -47,6 +47,8 @@ def check_password(room: Room, password: str) -> None:
         raise validation_failed(f"Password cannot be longer than {LONGEST} bytes")
     given = {"shortest": settings.minimum_password_length, "requirements": settings.password_requirements}
     reasons = weaknesses(password, **given)  # type: ignore[arg-type]  # two settings, each of its type
+    if room.breached(password):
+        reasons.append("pwned")
     if reasons:
         message = told_weaknesses(reasons, **given)  # type: ignore[arg-type]
         raise AuthFault("weak_password", message, more={"weak_password": {"reasons": reasons, "message": message}})
@@ -62,7 +64,7 @@ def account_at(rows: Rows, column: str, address: str, *, locked: bool = False) -
 
 def created(rows: Rows, room: Room, provider: str | None, **columns: Any) -> Record:
     """A new account, come by a provider (`email`, `phone`, `google`, …), or by none when anonymous."""
-    now, user_id = room.now(), str(uuid4())
+    now, user_id = room.now(), columns.pop("id", None) or str(uuid4())
     providers = {"provider": provider, "providers": [provider]} if provider else {}
     given: dict[str, Any] = {
         "id": user_id,

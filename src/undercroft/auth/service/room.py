@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from undercroft.auth.backends.hashing import Hasher
+from undercroft.auth.backends.providers.calls import Calls
 from undercroft.auth.errors import AuthFault
 from undercroft.auth.service.limits import Limits
 from undercroft.auth.store import Record, Rows
@@ -56,12 +57,18 @@ class Room:
     """What is not in the database, and without which nothing in it opens anything."""
     notify: Notify
     log: Any
+    breached: Callable[[str], bool] = field(default=lambda _: False)
+    """Whether a password is on a list that everybody has."""
+    public_keys: Callable[[], list[dict[str, Any]]] = field(default=list)
+    """What our tokens can be verified with by others: JWKs."""
     revoked: Callable[[list[str]], None] = field(default=lambda _: None)
     """Told the sessions that ended, after the commit: their access tokens are good no more."""
     text: Text | None = None
     """None: there is nothing to send messages with."""
     sealing: Callable[[], SealingRing] = field(default=lambda: SealingRing(()))
     """The keys that secrets in the database are sealed with, as they are now."""
+    places: Calls | None = None
+    """Calls to the places that people sign in by."""
 
     async def write(self, work: Callable[[Rows], T]) -> T:
         """A unit of work, on disk when it is answered. It may be run again. Raises `DatabaseFault`."""
