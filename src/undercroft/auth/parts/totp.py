@@ -22,7 +22,8 @@ def new_seed() -> str:
 
 def uri(seed: str, issuer: str, account: str) -> str:
     """What a QR code says to an app (https://github.com/google/google-authenticator/wiki/Key-Uri-Format)."""
-    label = f"{quote(issuer.replace(':', ''), safe='')}:{quote(account.replace(':', ''), safe='@')}"
+    issuer, account = issuer.replace(":", " "), account.replace(":", " ")
+    label = f"{quote(issuer, safe='')}:{quote(account, safe='@')}"
     query = f"algorithm=SHA1&digits={_DIGITS}&issuer={quote(issuer, safe='')}&period={PERIOD}&secret={seed}"
     return f"otpauth://totp/{label}?{query}"
 

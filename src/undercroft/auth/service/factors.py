@@ -123,7 +123,7 @@ def _made(room: Room, user: Record, ask: Enroll) -> Shape:
     if ask.factor_type == WEBAUTHN:
         return {}
     seed = new_seed()
-    issuer = (ask.issuer or urlsplit(room.settings.site_url).netloc or "Undercroft")[:_LONGEST_NAME]
+    issuer = (ask.issuer or urlsplit(room.settings.site_url).hostname or "Undercroft")[:_LONGEST_NAME]
     address = uri(seed, issuer, user["email"] or user["phone"] or user["id"])
     return {"totp": {"qr_code": qr_svg(address), "secret": seed, "uri": address}}
 
