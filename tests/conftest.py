@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, temporary
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -122,7 +122,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def contrib_server() -> Iterator[str]:
     """As `postgres_server`, with the extensions that come with PostgreSQL; its test `needs("postgres-contrib")`."""
-    with postgres.cluster(binaries=postgres.debian_binaries()) as made:
+    with postgres.cluster(*postgres.UNHARMED, binaries=postgres.debian_binaries()) as made:
         yield made.url
 
 
@@ -141,6 +141,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    temporary.choose()
     config.stash[LACKS] = {}
 
 

@@ -27,9 +27,13 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
+from tests import temporary
+
 OWN_SERVER = "TEST_POSTGRES_URL"
 SUPERUSER = "postgres"
 READY_SECONDS = 30.0
+UNHARMED = ("fsync=off", "full_page_writes=off")
+"""Settings of a server that no test harms: what it holds need not outlive the machine."""
 _FIRST_WITH_BUILTIN = 17
 """The first release that brings a locale of its own."""
 
@@ -240,7 +244,7 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    with cluster() as made:
+    with cluster(*UNHARMED) as made:
         yield made.url
 
 
@@ -268,7 +272,8 @@ def main() -> int:
     binaries = debian_binaries() if options.debian else None
     if options.debian and binaries is None:
         parser.error(str(lacking_contrib()))
-    with cluster(binaries=binaries) as made:
+    temporary.choose()
+    with cluster(*UNHARMED, binaries=binaries) as made:
         return subprocess.run(options.command, env={**os.environ, OWN_SERVER: made.url}, check=False).returncode
 
 

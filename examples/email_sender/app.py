@@ -1,10 +1,8 @@
 """A newsletter: lists, readers who confirm and leave, and campaigns that each reader gets once.
 
-`undercroft dev` in this folder shows its mails at /mail. In earnest, `undercroft.toml` names the mail servers: where
-one fails, the next goes on. The links in the mails lead to pages of your site, which call `confirm` and `leave`.
+`undercroft dev` in this folder shows its mails at /mail: docs/mail.md goes through it. In earnest, `undercroft.toml`
+names mail servers, and SITE is the site that the links in the mails lead to: its pages call `confirm` and `leave`.
 """
-
-from __future__ import annotations
 
 import os
 from secrets import token_urlsafe
@@ -49,14 +47,14 @@ class Campaign(Model):
 @app.function(public=True)
 async def join(ctx: Context, list_id: int, address: str, name: str) -> None:
     """The answer is the same for those who read already: nobody learns who does."""
+    address = address.strip().lower()
     with ctx.as_service():
-        known = select(Reader).where(Reader.list_id == list_id, Reader.address == address)
-        if (reader := await ctx.session.scalar(known)) is None:
+        if (reader := await ctx.session.scalar(select(Reader).filter_by(list_id=list_id, address=address))) is None:
             ctx.session.add(reader := Reader(list_id=list_id, address=address, name=name))
             await ctx.session.flush()
     if not reader.confirmed:
-        link = f"{SITE}/confirm#{reader.token}"
-        await ctx.mail("confirm", address, key=f"confirm:{reader.token}", name=name, link=link)
+        token = reader.token
+        await ctx.mail("confirm", address, key=f"confirm:{token}", name=name, link=f"{SITE}/confirm#{token}")
 
 
 @app.function(public=True)
@@ -82,6 +80,8 @@ async def reader_of(ctx: Context, token: str) -> Reader:
 
 @app.function(to="service_role")
 async def send(ctx: Context, campaign: int) -> None:
+    if await ctx.session.get(Campaign, campaign) is None:
+        raise Fault("no such campaign", code="PT404")
     await ctx.enqueue(write_to_readers, campaign)
 
 

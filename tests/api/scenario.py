@@ -211,7 +211,8 @@ class Place:
         async def wait() -> T:
             return await work
 
-        return self._runner.run(wait())
+        # Not the runner's `run`: each call of that writes out the task before, whose result is a whole house.
+        return self._runner.get_loop().run_until_complete(wait())
 
     # --- asking ---
 

@@ -460,6 +460,13 @@ def test_names_that_are_none(shop: Place, name: str) -> None:
     assert (reply.status, reply.code) == (404, "UC404")
 
 
+def test_a_name_that_no_function_can_have_is_not_echoed_in_full(shop: Place) -> None:
+    for name in ("h" * 50_000, "%ff" * 20_000):
+        reply = shop.ask(get(f"/functions/v1/{name}"))
+        assert (reply.status, reply.code) == (404, "UC404")
+        assert len(reply.body) < 300
+
+
 def test_other_methods(shop: Place) -> None:
     reply = shop.ask(get("/functions/v1/hello"))
     assert (reply.status, reply.code, reply.header("allow")) == (405, "UC405", "POST")

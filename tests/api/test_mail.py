@@ -15,9 +15,9 @@ import structlog
 from tests.api.mail_house import Scripted, mail_house
 from undercroft import Attachment, Fault
 from undercroft.base.clock import ManualClock
+from undercroft.jobs.service.tidying import Tidying
 from undercroft.mail.backends.local import CaughtBackend
 from undercroft.mail.errors import NotNow, Refused
-from undercroft.mail.tasks import Tidying
 
 pytestmark = pytest.mark.anyio
 Server = str | None
@@ -335,7 +335,7 @@ async def test_whatever_a_server_says_is_written_down(tmp_path: Path, server: Se
 
 async def test_without_a_server_it_is_said(tmp_path: Path, server: Server) -> None:
     async with mail_house(tmp_path, server, backend="auto") as house:
-        with pytest.raises(Fault, match="no mail server is set") as caught:
+        with pytest.raises(Fault, match=r"^no mail server is set: \[mail\] servers$") as caught:
             await house.mail()
         assert caught.value.code == "UC551"
         answer = await house.post("/guests", {"address": "ada@example.com", "seats": 1})

@@ -23,6 +23,8 @@ async def test_what_an_app_sends_while_it_is_developed_is_shown(tmp_path: Path, 
         shown = await house.page("/mail")
         assert (shown.status_code, shown.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert "&lt;script&gt;" in shown.text
+        (listed,) = await house.mailer.latest(9)
+        assert not {"html", "text", "attachments"} & listed.keys(), "a list reads no words of its mails"
         one = await house.page(f"/mail/{mail}")
         for page in (shown.text, one.text):
             assert "<script" not in page

@@ -121,7 +121,7 @@ def test_paths_and_queries(site: Place) -> None:
     for path in ("/notes", "/notes/7/8", "/notes/7/", "//notes/7", "/NOTES/7", "/notes%2F7", "/%FF", "/notes/..", "/."):
         assert text_of(site.ask(get(path)), 404)
     reply = site.ask(Request("DELETE", "/notes/7"))
-    assert (reply.status, reply.header("allow")) == (405, "GET")
+    assert (reply.status, reply.header("allow")) == (405, "GET, HEAD")
 
 
 def test_a_nonce_lets_the_page_s_own_script_run(site: Place) -> None:
@@ -318,6 +318,10 @@ def test_what_is_wrong_is_said_at_once(tmp_path: Any) -> None:
             app.page(path)(page)
     with pytest.raises(SetupFault, match=r"has \{slug\}, and it takes no argument"):
         app.page("/{slug}")(page)
+    with pytest.raises(SetupFault, match="methods are among"):
+        app.page("/x", methods=("TRACE",))(page)
+    with pytest.raises(SetupFault, match="longer than 0 seconds"):
+        app.page("/x", timeout=0)(page)
     with pytest.raises(SetupFault, match="there is no folder"):
         app.static("/x", "nowhere")
 

@@ -134,76 +134,11 @@ async def test_callbacks_run_after_the_commit_and_only_then(late: Engine) -> Non
     assert seen == ["kept"]
 
 
-# --- statements whose rows nobody wants ---
-
-
-@pytest.mark.parametrize("after", ["nothing", "fetch", "session", "run"])
-async def test_what_is_sent_is_done_whatever_comes_after_it(late: Engine, after: str) -> None:
-    async with late.transaction() as transaction:
-        await transaction.send(ADD, ("sent",))
-        if after == "fetch":
-            assert await transaction.fetch(COUNT) == [(1,)]
-        elif after == "session":
-            transaction.session().add(Item(name="added"))
-        elif after == "run":
-            transaction.run(lambda cursor: cursor.all(ADD, ("run",)))
-    assert await number(late, COUNT) == (2 if after in ("session", "run") else 1)
-
-
-async def test_what_is_sent_is_undone_with_its_transaction(late: Engine) -> None:
-    with pytest.raises(ZeroDivisionError):
-        async with late.transaction() as transaction:
-            await transaction.send(ADD, ("sent",))
-            raise ZeroDivisionError
-    assert await number(late, COUNT) == 0
-
-
-async def test_what_is_sent_before_a_part_stays_and_what_is_sent_in_it_goes_with_it(late: Engine) -> None:
-    async with late.transaction() as transaction:
+async def test_what_only_reads_may_stand_in_a_part_of_the_session(late: Engine) -> None:
+    async with late_transaction(late.transaction) as transaction:
         session = transaction.session()
-        await transaction.send(ADD, ("before",))
-        await session.flush()
-        nested = await session.begin_nested()
-        await transaction.send(ADD, ("within",))
-        await nested.rollback()
-        await transaction.send(ADD, ("behind",))
-        assert list(await session.scalars(select(Item.name).order_by(Item.id))) == ["before", "behind"]
-    assert await number(late, "SELECT group_concat(name) FROM (SELECT name FROM items ORDER BY id) AS ordered") == (
-        "before,behind"
-    )
-
-
-@pytest.mark.parametrize("way", ["fetch", "send", "perform", "run_long"])
-async def test_what_goes_past_the_session_is_undone_with_its_part(late: Engine, way: str) -> None:
-    async with late.transaction() as transaction:
-        session = transaction.session()
-        with pytest.raises(ZeroDivisionError):
-            async with session.begin_nested():  # SQLAlchemy alone would begin it with the session's first statement
-                if way in ("fetch", "send"):
-                    await getattr(transaction, way)(ADD, ("undone",))
-                else:
-                    await getattr(transaction, way)(lambda cursor: cursor.all(ADD, ("undone",)))
-                raise ZeroDivisionError
-        await transaction.fetch(ADD, ("kept",))
-    assert await number(late, COUNT) == 1
-
-
-async def test_a_sessions_rollback_undoes_what_was_sent_in_it(late: Engine) -> None:
-    async with late.transaction() as transaction:
-        session = transaction.session()
-        assert await session.scalar(select(func.count()).select_from(Item)) == 0
-        await transaction.send(ADD, ("undone",))
-        await session.rollback()
-    assert await number(late, COUNT) == 0
-
-
-async def test_what_is_sent_and_refused_commits_nothing(late: Engine) -> None:
-    with pytest.raises(DatabaseFault) as caught:
-        async with late.transaction() as transaction:
-            await transaction.fetch(ADD, ("same",))
-            await transaction.send(ADD, ("same",))
-    assert caught.value.code == "23505"
-    assert await number(late, COUNT) == 0
-    async with late.transaction() as transaction:  # the connection is as it was
-        await transaction.send(ADD, ("same",))
+        async with session.begin_nested():
+            async with transaction.reading():
+                assert await session.scalar(select(func.count()).select_from(Item)) == 0
+            session.add(Item(name="x"))
     assert await number(late, COUNT) == 1

@@ -112,19 +112,30 @@ def test_who_writes_is_thanked_and_the_owner_has_mail(process: Served, mails: Ma
         "Form <form@example.com>", "owner@example.com", "ada@example.com",
     )  # fmt: skip
     assert mail["Subject"] == "Ada Lovelace has written to you"
-    for kind in ("plain", "html"):
+    for kind, written in (("plain", "Hello,\nI like your engine. ½ ✓"), ("html", "Hello,<br>I like your engine. ½ ✓")):
         body = mail.get_body((kind,))
         assert body is not None
-        assert "I like your engine. ½ ✓" in body.get_content()
+        assert written in body.get_content().replace("\r\n", "\n")
 
 
-def test_a_form_that_is_not_filled_in_is_shown_again(process: Served, mails: MailServer) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"email": "nobody"}, "This is no e-mail address"),
+        ({"email": "a,b@example.com"}, "This is no e-mail address"),
+        ({"text": " \n "}, "at least 1 character"),
+    ],
+)
+def test_a_form_that_is_not_filled_in_is_shown_again(
+    process: Served, mails: MailServer, wrong: dict[str, str], told: str
+) -> None:
     with httpx2.Client(base_url=process.url, headers={"origin": process.url}) as browser:
         token = token_of(browser.get("/contact").text)
-        again = browser.post("/contact", data=ADA | {"email": "nobody", "name": "<b>Ada", "_csrf": token})
+        again = browser.post("/contact", data=ADA | {"name": "<b>Ada", "_csrf": token} | wrong)
     assert again.status_code == 422
+    assert told in again.text
     assert 'value="&lt;b&gt;Ada"' in again.text
-    assert "I like your engine" in again.text
+    assert ("I like your engine" in again.text) == ("text" not in wrong)
     assert mails.taken == []
 
 

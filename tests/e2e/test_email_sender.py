@@ -104,6 +104,7 @@ def test_somebody_joins_confirms_reads_and_leaves(newsletter: Newsletter) -> Non
     assert {(answer.status_code, answer.text) for answer in answers} == {(204, "")}
     asked = "Would you like to read us, Ada?"
     arrives(lambda: newsletter.got(asked))
+    assert newsletter.anybody.post(joining.replace("=ada", "=ADA")).status_code == 204, "the same mailbox"
     (mail,) = [mail for mail in newsletter.first.mails if mail["Subject"] == asked]
     text = mail.get_body(("plain",))
     assert text is not None
@@ -128,6 +129,11 @@ def test_somebody_joins_confirms_reads_and_leaves(newsletter: Newsletter) -> Non
     assert newsletter.got(asked) == ["ada@example.com"]
 
 
+def test_a_campaign_that_is_not_there_is_not_sent(newsletter: Newsletter) -> None:
+    answer = newsletter.editor.post("/functions/v1/send?campaign=999999")
+    assert (answer.status_code, answer.json()["message"]) == (404, "no such campaign")
+
+
 def test_who_comes_after_what_was_deleted_is_written_to(newsletter: Newsletter) -> None:
     """On SQLite, the id of the last row is given again when that row is gone."""
     (made,) = newsletter.insert("mailing_lists", {"name": "moss"})
@@ -137,7 +143,7 @@ def test_who_comes_after_what_was_deleted_is_written_to(newsletter: Newsletter) 
         )
         assert joined.status_code == 204, joined.text
         arrives(lambda name=name: newsletter.got(f"Would you like to read us, {name}?"))  # type: ignore[misc]
-        row = f"/rest/v1/mailing_readers?address=eq.{name}%40example.com"
+        row = f"/rest/v1/mailing_readers?address=eq.{name.lower()}%40example.com"
         if name == "Eve":
             assert newsletter.editor.delete(row).status_code == 204
         else:

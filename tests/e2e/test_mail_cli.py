@@ -96,3 +96,12 @@ async def test_what_became_of_mails(run: Run) -> None:
     assert listed.status == 0, listed.err
     assert listed.out.split()[:2] == ["MAIL", "STATE"]
     assert json.loads((await run("mail", "list", "--json")).out) == []
+
+
+async def test_a_database_that_is_named_is_that_of_the_app(run: Run, tmp_path: Path) -> None:
+    named = ("--database", f"sqlite:///{tmp_path}/named.db")
+    assert (await run("migrate", "up", "--app", "app.py", *named)).status == 0
+    told = await run("mail", "suppress", "ada@example.com", *named)
+    assert (told.status, told.out) == (0, "nothing is sent to ada@example.com any more\n"), told.err
+    assert "ada@example.com" in (await run("mail", "suppressions", *named)).out
+    assert "ada@example.com" not in (await run("mail", "suppressions")).out

@@ -24,7 +24,7 @@ def run(folder: Path, body: str, *, ci: bool, arguments: tuple[str, ...] = ()) -
     """Run pytest over one test file, in a repository of its own that has this one's conftest."""
     tests = folder / "repository" / "tests"
     tests.mkdir(parents=True)
-    for name in ("conftest.py", "postgres.py"):
+    for name in ("conftest.py", "postgres.py", "temporary.py"):
         shutil.copy(TESTS / name, tests)
     (tests.parent / "pytest.ini").write_text(INI, encoding="utf-8")
     (tests / "test_it.py").write_text(f"import pytest\n\n{body}\n", encoding="utf-8")

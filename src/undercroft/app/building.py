@@ -25,7 +25,7 @@ from undercroft.app.wiring import docs_page, door_settings
 from undercroft.auth.service.identity import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.settings import Settings
-from undercroft.mail.tasks import Tidying
+from undercroft.jobs.service.tidying import Tidying
 from undercroft.models.jobs import Job
 from undercroft.outgoing import Http
 from undercroft.pipeline.call import Caller
@@ -83,7 +83,7 @@ def build(
         rooms[WEBHOOKS] = webhooks.room
         running.append(webhooks.declared)
         mailer = mailer_of(app, settings, pipeline, clock, log, dev=dev)
-        running += [mailer, Tidying(mailer)]
+        running += [mailer, Tidying((mailer.tidy, webhooks.tidy), log)]
         if mailer.backend is not None:
             house_jobs.append(mailer.job)
         messages = messages_of(settings, pipeline, log, dev=dev)

@@ -16,7 +16,7 @@ from undercroft.engine.reflect import any_text
 from undercroft.engine.types import Engine
 from undercroft.sql.codecs import write_json
 from undercroft.sql.dialect import AppDialect
-from undercroft.sql.postgres import AppPostgresDialect, TextDialect
+from undercroft.sql.postgres import AppPostgresDialect
 from undercroft.sql.sqlite import LooseSqliteDialect, SqliteDialect
 
 DATABASE_FILE = "data.db"
@@ -42,8 +42,8 @@ def database_of(blueprint: Blueprint, settings: Settings) -> Database:
     refuse_without_postgres(settings, url)
     if url is not None:
         return _postgres(url, settings)
-    engine = SQLiteEngine(sqlite_settings(settings), prepare=any_text if blueprint.existing else None)
-    engine.dialect._json_serializer = write_json
+    prepare = any_text if blueprint.existing else None
+    engine = SQLiteEngine(sqlite_settings(settings), prepare=prepare, json_serializer=write_json)
     speaks = LooseSqliteDialect if blueprint.existing else SqliteDialect
     dialect = speaks(engine.dialect, exact=settings.postgrest.stand_in)
     return Database(engine, dialect, lambda: engine.read("SELECT count(*) FROM sqlite_master", ()))
@@ -75,7 +75,7 @@ def _postgres(url: str, settings: Settings) -> Database:
         ),
         json_serializer=write_json,
     )
-    dialect = AppPostgresDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
+    dialect = AppPostgresDialect(engine.dialect, exact=settings.postgrest.stand_in)
     return Database(engine, dialect, lambda: engine.read("SELECT 1", ()))
 
 

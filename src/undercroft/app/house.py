@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -71,14 +72,14 @@ class House:
         self.outside.ready = True
 
     async def close(self) -> None:
+        """Stop everything, the last one first. What one of them raises keeps no other from being stopped."""
         self.outside.ready = False
-        if self.beside is not None:
-            await self.beside.stop()
-        for part in reversed(self.running):
-            await part.stop()
-        for each in reversed(self.outside.mounted):
-            await each.stop()
-        await self.engine.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.engine.close)
+            for part in (*self.outside.mounted, *self.running):
+                stack.push_async_callback(part.stop)
+            if self.beside is not None:
+                stack.push_async_callback(self.beside.stop)
 
     def read_again(self, what: Literal["schema", "config"]) -> None:
         """Have the schema, or the settings, read again; where an app's file says what they are, they stay."""

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from starlette.routing import BaseRoute
+from typing import TYPE_CHECKING, Any
 
 from undercroft.access.actor import Actor
 from undercroft.app.blueprint import Blueprint
@@ -20,8 +18,6 @@ from undercroft.engine.types import Transaction
 from undercroft.mail.backends.local import CaughtBackend, ConsoleBackend, MemoryBackend
 from undercroft.mail.parts.addresses import address_of
 from undercroft.mail.parts.signatures import Signer
-from undercroft.mail.parts.templates import Templates
-from undercroft.mail.routes import inbox_routes
 from undercroft.mail.service import Mailer
 from undercroft.mail.settings import backend_name, mail_settings, servers_of, signing_key
 from undercroft.mail.tasks import send_job
@@ -29,6 +25,11 @@ from undercroft.mail.types import Backend
 from undercroft.models.jobs import Planned
 from undercroft.pipeline.ports import not_here
 from undercroft.pipeline.run import Pipeline
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from undercroft.mail.parts.templates import Templates
 
 
 def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clock, log: Any, *, dev: bool) -> Mailer:
@@ -45,6 +46,8 @@ def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clo
 
     @cache
     def templates() -> Templates:
+        from undercroft.mail.parts.templates import Templates
+
         return Templates(templates_folder(app, settings), public, first=worded, last=(TEMPLATES,))
 
     mailer = Mailer(
@@ -57,6 +60,8 @@ def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clo
         log,
         None if key is None else Signer(settings.mail.dkim.domain or "", settings.mail.dkim.selector, key),
     )
+    if name == "smtp":
+        templates()  # no request waits until they are loaded; an app that sends nothing starts without them
     mailer.job = send_job(mailer)
     pipeline.ports.mail = mailer
     return mailer
@@ -66,6 +71,8 @@ def mail_pages(mailer: Mailer | None, *, dev: bool) -> list[BaseRoute]:
     """The page of caught mails: while developing, where there are any."""
     if not dev or mailer is None or mailer.backend is None or not mailer.backend.keeps:
         return []
+    from undercroft.mail.routes import inbox_routes
+
     return inbox_routes(mailer)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,8 +29,9 @@ from undercroft.webhooks.service.delivering import Deliverer
 from undercroft.webhooks.service.publishing import Publisher
 from undercroft.webhooks.service.receiving import Inbox, ready
 from undercroft.webhooks.service.room import Room
+from undercroft.webhooks.service.tidying import tidy
 from undercroft.webhooks.settings import WebhookSettings
-from undercroft.webhooks.tasks import deliver_job, handle_job, tidy_job
+from undercroft.webhooks.tasks import deliver_job, handle_job
 from undercroft.webhooks.types import Notification
 
 WEBHOOKS = b"/webhooks/v1"
@@ -44,6 +45,7 @@ class WebhookParts:
     publisher: Publisher
     jobs: list[Job[Any, Any]]
     declared: DeclaredEndpoints
+    tidy: Callable[[], Awaitable[int]]
 
 
 def webhooks_of(
@@ -51,17 +53,18 @@ def webhooks_of(
 ) -> WebhookParts:
     """The app's webhooks, also as ports of its contexts. Raises `SetupFault` for a secret that is not there."""
     room = room_of(settings, pipeline, clock)
-    tidy = tidy_job(room)
     deliver = deliver_job(Deliverer(room, client, log), room)
-    inbox = Inbox(room, pipeline, tidy, log)
+    inbox = Inbox(room, pipeline, log)
     sources = inbox.sources = ready(app.inbounds, settings.webhooks.secrets, partial(handle_job, inbox))
-    publisher = Publisher(room, _enqueuing(pipeline), deliver, tidy)
+    publisher = Publisher(room, _enqueuing(pipeline), deliver)
     pipeline.ports.publish = publisher
     pipeline.ports.webhooks = publisher.endpoints
-    jobs = [deliver, tidy, *(source.job for source in sources.values())]
+    jobs = [deliver, *(source.job for source in sources.values())]
     given = settings.webhooks
     declared = DeclaredEndpoints(room, declared_by(app.notifications, given.endpoints, given.secrets, room), log)
-    return WebhookParts(WebhooksRoom(inbox, body_limit=given.body_limit), publisher, jobs, declared)
+    return WebhookParts(
+        WebhooksRoom(inbox, body_limit=given.body_limit), publisher, jobs, declared, partial(tidy, room)
+    )
 
 
 def room_of(settings: Settings, pipeline: Pipeline, clock: Clock) -> Room:

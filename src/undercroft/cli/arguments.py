@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
+
+if TYPE_CHECKING:
+    from undercroft.cli.options import Common
+
+P = ParamSpec("P")
 
 
 class Anon(StrEnum):
@@ -55,3 +63,23 @@ DataLoss = Annotated[bool, typer.Option("--allow-data-loss", help="Agree to step
 Claims = Annotated[
     list[str] | None, typer.Option("--claim", metavar="NAME=VALUE", help="A further claim; VALUE as JSON, or a text.")
 ]
+
+_OF_APP = {"app": AppOption, "database": AppDatabase, "data": Data, "config": Config}
+
+
+def of_app(command: Callable[Concatenate[Common, P], None]) -> Callable[..., None]:
+    """A command that is handed, before its own arguments, what says which app is meant: `--app` and three others."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        from undercroft.cli.options import Common
+
+        options = Common(**{name: given.pop(name) for name in _OF_APP})
+        command(options, **given)  # type: ignore[call-arg]  # as the signature below says
+
+    _, *own = signature(command, eval_str=True, locals={"Common": Any}).parameters.values()
+    ours = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=each) for name, each in _OF_APP.items()]
+    parameters = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
+    run.__signature__ = Signature([*parameters, *ours])  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {each.name: each.annotation for each in (*parameters, *ours)}
+    return run

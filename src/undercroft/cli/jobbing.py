@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from undercroft.base.faults import SetupFault
-from undercroft.cli.options import Common, of_a_file, open_app, read_settings
-from undercroft.cli.telling import columns, harmless, paint, say, say_json
+from undercroft.base.harmless import harmless
+from undercroft.cli.opening import opened_house
+from undercroft.cli.options import Common
+from undercroft.cli.telling import columns, paint, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -152,21 +154,10 @@ def with_office(options: Common, work: Callable[[Office], Awaitable[T]], *, anno
 @asynccontextmanager
 async def open_office(options: Common) -> AsyncIterator[tuple[Office, Announcer]]:
     """The outbox of an app, whose database must be up to date, and its way to the workers. Raises `SetupFault`."""
-    from undercroft.app import build
-    from undercroft.jobs.service.background import Background
-
-    opened = open_app(of_a_file(options), read_settings(options))
-    if opened.app.existing:
-        raise SetupFault("a database that is served as it is has no outbox", hint="Name an app: --app app.py")
-    opened.app.migrations = opened.migrations
-    house = build(opened.app, opened.settings, dev=True)
-    house.prepare()
-    await house.engine.start()  # the engine alone: nothing is to be run here
-    background = next(part for part in house.running if isinstance(part, Background))
-    try:
-        yield background.office, background.announcer
-    finally:
-        await house.engine.close()
+    async with opened_house(options, "outbox") as house:
+        if house.background is None:
+            raise AssertionError("an app's own house has an outbox")
+        yield house.background.office, house.background.announcer
 
 
 def as_value(job: JobRecord) -> dict[str, Any]:

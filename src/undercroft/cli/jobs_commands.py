@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undercroft.cli.arguments import App, AppDatabase, AppOption, AsJson, Config, Data, Database
+from undercroft.cli.arguments import App, AsJson, Config, Data, Database, of_app
 
 if TYPE_CHECKING:
     from undercroft.cli.options import Common
@@ -36,102 +36,78 @@ StateOption = Annotated[State | None, typer.Option("--state", help="Only jobs th
 
 
 @jobs.command("list")
+@of_app
 def jobs_list(
+    options: Common,
     name: NameOption = None,
     queue: QueueOption = None,
     state: StateOption = None,
     most: Annotated[int, typer.Option(min=0, help="How many of the latest to show.")] = 20,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Count jobs by name and state, and show the latest."""
     from undercroft.cli.jobbing import tell_jobs
 
-    options = _common(app, database, data, config)
     tell_jobs(options, name=name, queue=queue, state=state.value if state else None, most=most, as_json=as_json)
 
 
 @jobs.command("show")
-def jobs_show(
-    job: Annotated[int, typer.Argument(metavar="ID")],
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def jobs_show(options: Common, job: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
     """Show everything that is known of one job: its arguments, its progress, its last failure."""
     from undercroft.cli.jobbing import tell_job
 
-    tell_job(_common(app, database, data, config), job, as_json=as_json)
+    tell_job(options, job, as_json=as_json)
 
 
 @jobs.command("retry")
+@of_app
 def jobs_retry(
+    options: Common,
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="Numbers of jobs.")] = None,
     dead: Annotated[bool, typer.Option("--dead", help="All dead ones, or those of --name.")] = False,
     name: NameOption = None,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Have dead or cancelled jobs done again, as if they had never been tried."""
     from undercroft.cli.jobbing import retry
 
-    retry(_common(app, database, data, config), ids or [], dead=dead, name=name, as_json=as_json)
+    retry(options, ids or [], dead=dead, name=name, as_json=as_json)
 
 
 @jobs.command("cancel")
-def jobs_cancel(
-    ids: Ids,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def jobs_cancel(options: Common, ids: Ids, as_json: AsJson = False) -> None:
     """Have jobs not done, and what follows them neither.
 
     One that runs is taken from its worker; nothing that it wrote is kept.
     """
     from undercroft.cli.jobbing import cancel
 
-    cancel(_common(app, database, data, config), ids, as_json=as_json)
+    cancel(options, ids, as_json=as_json)
 
 
 @jobs.command("watch")
+@of_app
 def jobs_watch(
+    options: Common,
     every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How often to look.")] = 1.0,
     looks: Annotated[int, typer.Option(min=0, help="End after so many looks; 0 goes on until Ctrl-C.")] = 0,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Look on: counts, rates, and how far running jobs are. With --json, a line for each look."""
     from undercroft.cli.watching import watch
 
-    watch(_common(app, database, data, config), every=every, looks=looks, as_json=as_json)
+    watch(options, every=every, looks=looks, as_json=as_json)
 
 
 @jobs.command("schedules")
-def jobs_schedules(
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def jobs_schedules(options: Common, as_json: AsJson = False) -> None:
     """Show what fires when: the last slot of each schedule, and the next three."""
     from undercroft.cli.jobbing import tell_schedules
 
-    tell_schedules(_common(app, database, data, config), as_json=as_json)
+    tell_schedules(options, as_json=as_json)
 
 
 def worker(
@@ -148,12 +124,8 @@ def worker(
 
     Also where `[jobs] enabled` is false. SIGTERM lets running jobs end, for as long as `[server] drain` says.
     """
+    from undercroft.cli.options import Common
     from undercroft.cli.working import work
 
-    raise typer.Exit(work(_common(app, database, data, config), queues=queue or [], concurrency=concurrency))
-
-
-def _common(app: str | None, database: object, data: object, config: object) -> Common:
-    from undercroft.cli.options import Common
-
-    return Common(app=app, database=database, data=data, config=config)  # type: ignore[arg-type]  # as typer gives them
+    options = Common(app=app, database=database, data=data, config=config)
+    raise typer.Exit(work(options, queues=queue or [], concurrency=concurrency))

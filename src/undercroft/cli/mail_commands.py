@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undercroft.cli.arguments import AppDatabase, AppOption, AsJson, Config, Data
+from undercroft.cli.arguments import AsJson, of_app
 
 if TYPE_CHECKING:
     from undercroft.cli.options import Common
@@ -21,76 +20,45 @@ Most = Annotated[int, typer.Option(min=1, max=10_000, help="How many are shown."
 
 
 @mail.command("test")
-def send(
-    to: Address,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def send(options: Common, to: Address, as_json: AsJson = False) -> None:
     """Send a mail now, by the settings, and say which server took it."""
     from undercroft.cli.mailing import send_test
 
-    send_test(_common(app, database, data, config), to, as_json=as_json)
+    send_test(options, to, as_json=as_json)
 
 
 @mail.command("list")
-def list_mails(
-    most: Most = 20,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def list_mails(options: Common, most: Most = 20, as_json: AsJson = False) -> None:
     """Show the latest mails, and what became of them."""
     from undercroft.cli.mailing import tell_mails
 
-    tell_mails(_common(app, database, data, config), most, as_json=as_json)
+    tell_mails(options, most, as_json=as_json)
 
 
 @mail.command("suppressions")
-def suppressions(
-    most: Most = 100,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def suppressions(options: Common, most: Most = 100, as_json: AsJson = False) -> None:
     """Show who is not written to, and why."""
     from undercroft.cli.mailing import tell_suppressions
 
-    tell_suppressions(_common(app, database, data, config), most, as_json=as_json)
+    tell_suppressions(options, most, as_json=as_json)
 
 
 @mail.command("suppress")
-def suppress(
-    address: Address,
-    reason: Annotated[str, typer.Option(help="Why.")] = "asked",
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-) -> None:
+@of_app
+def suppress(options: Common, address: Address, reason: Annotated[str, typer.Option(help="Why.")] = "asked") -> None:
     """Send nothing to an address any more."""
     from undercroft.cli.mailing import suppress_address
 
-    suppress_address(_common(app, database, data, config), address, reason)
+    suppress_address(options, address, reason)
 
 
 @mail.command("unsuppress")
-def unsuppress(
-    address: Address, app: AppOption = None, database: AppDatabase = None, data: Data = None, config: Config = None
-) -> None:
+@of_app
+def unsuppress(options: Common, address: Address) -> None:
     """Write to an address again."""
     from undercroft.cli.mailing import unsuppress_address
 
-    unsuppress_address(_common(app, database, data, config), address)
-
-
-def _common(app: str | None, database: str | None, data: Path | None, config: Path | None) -> Common:
-    from undercroft.cli.options import Common
-
-    return Common(app=app, database=database, data=data, config=config)
+    unsuppress_address(options, address)

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from undercroft.base.faults import SetupFault
-from undercroft.cli.options import Common, open_app, read_settings
-from undercroft.cli.telling import columns, harmless, say, say_json
+from undercroft.base.harmless import harmless
+from undercroft.cli.opening import opened_house
+from undercroft.cli.options import Common
+from undercroft.cli.telling import columns, say, say_json
 
 if TYPE_CHECKING:
     from undercroft.mail.service import Mailer
@@ -90,17 +92,9 @@ def _with(options: Common, work: Callable[[Mailer, Context], Awaitable[T]]) -> T
 
 async def _worked(options: Common, work: Callable[[Mailer, Context], Awaitable[T]]) -> T:
     from undercroft.access.actor import SERVICE
-    from undercroft.app import build
 
-    opened = open_app(options, read_settings(options))
-    opened.app.migrations = opened.migrations
-    house = build(opened.app, opened.settings)
-    if house.mailer is None:
-        raise SetupFault("an app over an existing database sends no mails")
-    house.prepare()
-    await house.engine.start()  # the engine alone: no worker is to begin here
-    try:
-        async with house.pipeline.calling(SERVICE) as calling:
-            return await work(house.mailer, calling.context)
-    finally:
-        await house.engine.close()
+    # Not as while developing: there, mails are caught.
+    async with opened_house(options, "mails", dev=False) as house, house.pipeline.calling(SERVICE) as calling:
+        if house.mailer is None:
+            raise AssertionError("an app's own house has a mailer")
+        return await work(house.mailer, calling.context)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undercroft.cli.arguments import AppDatabase, AppOption, AsJson, Config, Data, DataLoss, Renames
+from undercroft.cli.arguments import AsJson, DataLoss, Renames, of_app
 
 if TYPE_CHECKING:
     from undercroft.cli.options import Common
@@ -18,14 +17,12 @@ migrate = typer.Typer(
 
 
 @migrate.command("make")
+@of_app
 def migrate_make(
+    options: Common,
     message: Annotated[str, typer.Argument(help="What it is about; worked out when left out.")] = "",
-    app: AppOption = None,
     rename: Renames = None,
     empty: Annotated[bool, typer.Option("--empty", help="A file to fill in by hand.")] = False,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the next revision file.
@@ -34,34 +31,29 @@ def migrate_make(
     """
     from undercroft.cli.moving import make
 
-    make(_common(app, database, data, config), message, rename or [], empty=empty, as_json=as_json)
+    make(options, message, rename or [], empty=empty, as_json=as_json)
 
 
 @migrate.command("up")
+@of_app
 def migrate_up(
+    options: Common,
     target: Annotated[str | None, typer.Argument(help="The revision to stop at; all by default.")] = None,
-    app: AppOption = None,
     allow_data_loss: DataLoss = False,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the revisions that wait."""
     from undercroft.cli.moving import up
 
-    options = _common(app, database, data, config)
     up(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
 
 
 @migrate.command("down")
+@of_app
 def migrate_down(
+    options: Common,
     target: Annotated[str | None, typer.Argument(help="A revision, or base; one back by default.")] = None,
-    app: AppOption = None,
     allow_data_loss: DataLoss = False,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Go back by one revision, or to one.
@@ -70,33 +62,25 @@ def migrate_down(
     """
     from undercroft.cli.moving import down
 
-    options = _common(app, database, data, config)
     down(options, target, allow_data_loss=allow_data_loss, as_json=as_json)
 
 
 @migrate.command("status")
-def migrate_status(
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
+@of_app
+def migrate_status(options: Common, as_json: AsJson = False) -> None:
     """Tell where models, files and database stand."""
     from undercroft.cli.moving import status
 
-    status(_common(app, database, data, config), as_json=as_json)
+    status(options, as_json=as_json)
 
 
 @migrate.command("check")
+@of_app
 def migrate_check(
-    app: AppOption = None,
+    options: Common,
     no_database: Annotated[
         bool, typer.Option("--no-database", help="Compare models and files only, as where there is no database.")
     ] = False,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Fail where they do not agree: for CI.
@@ -105,20 +89,17 @@ def migrate_check(
     """
     from undercroft.cli.moving import check
 
-    options = _common(app, database, data, config)
     raise typer.Exit(check(options, database=not no_database, as_json=as_json))
 
 
 @migrate.command("policies")
+@of_app
 def migrate_policies(
-    app: AppOption = None,
+    options: Common,
     emit_rls: Annotated[bool, typer.Option("--emit-rls", help="Write what has changed as a revision file.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print all of it as SQL instead.")] = False,
     at_once: Annotated[bool, typer.Option("--apply", help="Make it so in the database now, without a file.")] = False,
     drop_rls: Annotated[bool, typer.Option("--drop-rls", help="Write a revision file that takes it down.")] = False,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the policies as PostgreSQL's row-level security.
@@ -127,11 +108,4 @@ def migrate_policies(
     """
     from undercroft.cli.walling import policies
 
-    options = _common(app, database, data, config)
     policies(options, emit=emit_rls, show=show, apply=at_once, drop=drop_rls, as_json=as_json)
-
-
-def _common(app: str | None, database: str | None, data: Path | None, config: Path | None) -> Common:
-    from undercroft.cli.options import Common
-
-    return Common(app=app, database=database, data=data, config=config)

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from undercroft.base.faults import Fault
+from undercroft.base.harmless import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,16 +43,6 @@ def say_json(value: Any) -> None:
     """A value for scripts, on standard output; JSON's own escapes stand for what a terminal would obey."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     say("".join(char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text))
-
-
-def harmless(text: str, *, keep: str = "") -> str:
-    """Words that somebody else wrote, without what a terminal would obey: escapes, and signs that turn the line around.
-
-    Line ends and other spaces are blanks, except for those in `keep`.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char in keep or char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
 
 def tell_fault(fault: Fault, *, as_json: bool = False) -> None:

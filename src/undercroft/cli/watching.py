@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from undercroft.base.harmless import harmless
 from undercroft.cli.jobbing import STATES, open_office
-from undercroft.cli.telling import harmless, say
+from undercroft.cli.telling import say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

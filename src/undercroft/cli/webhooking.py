@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from undercroft.base.faults import SetupFault
-from undercroft.cli.options import Common, of_a_file, open_app, read_settings
-from undercroft.cli.telling import columns, harmless, say, say_json
+from undercroft.base.harmless import harmless
+from undercroft.cli.opening import opened_house
+from undercroft.cli.options import Common
+from undercroft.cli.telling import columns, say, say_json
 
 if TYPE_CHECKING:
     from undercroft.webhooks import Endpoint
@@ -117,24 +118,13 @@ def _with(options: Common, work: Callable[[Endpoints], Awaitable[T]], *, announc
 
 async def _worked(options: Common, work: Callable[[Endpoints], Awaitable[T]], *, announce: bool) -> T:
     from undercroft.access.actor import SERVICE
-    from undercroft.app import build
 
-    opened = open_app(of_a_file(options), read_settings(options))
-    if opened.app.existing:
-        raise SetupFault("a database that is served as it is has no webhooks", hint="Name an app: --app app.py")
-    opened.app.migrations = opened.migrations
-    house = build(opened.app, opened.settings)
-    house.prepare()
-    # The engine alone: no worker is to begin here.
-    await house.engine.start()
-    try:
+    async with opened_house(options, "webhooks", dev=False) as house:
         async with house.pipeline.calling(SERVICE) as calling:
             done = await work(calling.context.webhooks)
         if announce and house.background is not None:
             await house.background.announcer.say()
         return done
-    finally:
-        await house.engine.close()
 
 
 def _standing(endpoint: Endpoint) -> str:

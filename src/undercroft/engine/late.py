@@ -80,6 +80,7 @@ class LateTransaction:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
+        await joined(self._session)
         async with (await self.open()).reading():
             yield
 

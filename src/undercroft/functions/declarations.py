@@ -12,14 +12,14 @@ from pydantic.errors import PydanticUserError
 
 from undercroft.base.faults import SetupFault
 from undercroft.functions.parts.results import ANYTHING
-from undercroft.functions.types import Endpoint, Event, Reply
+from undercroft.functions.types import LONGEST_NAME, Endpoint, Event, Reply
 from undercroft.models.declarations import Roles, roles_of
 from undercroft.web.handlers import Handler, read_handler
+from undercroft.web.methods import read_methods, read_timeout
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
 _UNTYPED = (inspect.Signature.empty, None, type(None), Any, Reply, Event)
 _STREAMED = (AsyncIterator, AsyncIterable, AsyncGenerator)
 
@@ -62,27 +62,18 @@ class FunctionDeclarations:
             found = Endpoint(
                 name=name or run.__name__,
                 handler=handler,
-                methods=_methods(methods, handler),
+                methods=read_methods(methods, handler.source),
                 roles=roles_of(to),
                 public=public,
-                timeout=timeout,
+                timeout=read_timeout(timeout, handler.source),
                 result=_result(handler),
             )
             if not _NAME.fullmatch(found.name):
                 raise SetupFault(f"{handler.source}: a function's name has letters, digits, _ and -, not {found.name}")
-            if timeout is not None and timeout <= 0:
-                raise SetupFault(f"{handler.source}: a timeout is longer than 0 seconds")
             self.endpoints.append(found)
             return run
 
         return declare
-
-
-def _methods(methods: Iterable[str], handler: Handler) -> frozenset[str]:
-    found = frozenset([methods] if isinstance(methods, str) else methods)
-    if not found or found - set(METHODS):
-        raise SetupFault(f"{handler.source}: methods are among {', '.join(METHODS)}")
-    return found
 
 
 def _result(handler: Handler) -> TypeAdapter[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from undercroft.base.faults import Fault
+from undercroft.base.faults import Fault, closest
+from undercroft.functions.types import LONGEST_NAME
 
 
 class FunctionFault(Fault):
@@ -13,18 +14,13 @@ class FunctionFault(Fault):
     default_code = "UC404"
 
 
-class MethodFault(FunctionFault):
-    """A function that is called by another verb."""
-
-    default_code = "UC405"
-
-    def __init__(self, name: str, allowed: Iterable[str]) -> None:
-        self.allow = ", ".join(sorted(allowed))
-        super().__init__(f"the function {name} is called by {self.allow}")
-
-
-def unknown_function(name: str, near: str | None) -> FunctionFault:
-    """`near` is a function that the caller may know of."""
+def unknown_function(name: str, known: Iterable[str] = ()) -> FunctionFault:
+    """`known` are functions that the caller may know of. A name that none can have is told in part, and compared with
+    nothing: that would take as long as the name is.
+    """
+    if len(name) > LONGEST_NAME:
+        return FunctionFault(f"there is no function {name[:LONGEST_NAME]}...")
+    near = closest(name, known)
     return FunctionFault(f"there is no function {name}", hint=f"Perhaps you meant {near}." if near else None)
 
 

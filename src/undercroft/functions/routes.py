@@ -10,11 +10,12 @@ from urllib.parse import unquote
 
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault
-from undercroft.functions.errors import MethodFault, unknown_function
+from undercroft.functions.errors import unknown_function
 from undercroft.functions.service import Functions
 from undercroft.pipeline.keys import HEADER, Claim, claim_of
 from undercroft.web.actor import Identify, bearer
 from undercroft.web.forms import FormLimits
+from undercroft.web.methods import MethodFault
 from undercroft.web.received import WebRequest
 from undercroft.web.types import Answer, Hosting, Request, Stream
 
@@ -91,4 +92,4 @@ def _split(request: Request) -> tuple[str, str]:
     try:
         return unquote(name.decode("ascii"), errors="strict"), unquote((slash + rest).decode("ascii"), errors="strict")
     except UnicodeDecodeError:
-        raise unknown_function(request.path.decode("latin-1"), None) from None
+        raise unknown_function(request.path.decode("latin-1")) from None

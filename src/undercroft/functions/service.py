@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from undercroft.access.actor import Actor
-from undercroft.base.faults import Fault, Overloaded, SetupFault, closest
-from undercroft.functions.errors import MethodFault, took_too_long, unknown_function
+from undercroft.base.faults import Fault, Overloaded, SetupFault
+from undercroft.functions.errors import took_too_long, unknown_function
 from undercroft.functions.parts.results import render
 from undercroft.functions.types import Endpoint
 from undercroft.pipeline.context import Context
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.keys import REPLAYED, Claim, Kept
 from undercroft.pipeline.run import Pipeline
+from undercroft.web.methods import MethodFault, takes
 from undercroft.web.received import WebRequest
 from undercroft.web.types import Answer, Stream
 
@@ -32,15 +33,15 @@ class Functions:
     def find(self, name: str, method: str, role: str, *, beyond: bool) -> Endpoint:
         """The function of this name for a role; `beyond` says that the path goes on behind its name.
 
-        Raises `FunctionFault`: UC404 where there is none for this role, UC405 where it takes other methods.
+        Raises `Fault`: UC404 where there is none for this role, UC405 where it takes other methods.
         """
         bypass = self.pipeline.rules.bypass
         endpoint = self.endpoints.get(name)
         if endpoint is None or not endpoint.allows(role, bypass) or (beyond and endpoint.handler.request is None):
             known = [each.name for each in self.endpoints.values() if each.allows(role, bypass) and each.name != name]
-            raise unknown_function(name, closest(name, known))
-        if method not in endpoint.methods and not (method == "HEAD" and "GET" in endpoint.methods):
-            raise MethodFault(name, endpoint.methods)
+            raise unknown_function(name, known)
+        if not takes(endpoint.methods, method):
+            raise MethodFault(f"the function {name} is called", endpoint.methods)
         return endpoint
 
     async def call(self, endpoint: Endpoint, request: WebRequest, actor: Actor, claim: Claim | None) -> Answer | Stream:

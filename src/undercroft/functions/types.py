@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from undercroft.web.handlers import Handler
+from undercroft.web.headers import Headers
+
+LONGEST_NAME = 100
+"""Characters of a function's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +42,7 @@ class Reply:
     body: Any = None
     """As a function would give it: JSON of any value, a text, bytes, an iterator to stream, or None for no body."""
     status: int = 200
-    headers: Mapping[str, str] | Iterable[tuple[str, str]] = field(default_factory=dict)
+    headers: Headers = ()
     """Pairs, where a name is given twice."""
     media_type: str | None = None
     """As the body says, when it is left out."""

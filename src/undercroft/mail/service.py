@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,11 +15,11 @@ from undercroft.mail.parts.addresses import address_of, check_header
 from undercroft.mail.parts.answers import told
 from undercroft.mail.parts.letters import attachments_as_text, letter_of
 from undercroft.mail.parts.messages import check_unsubscribe, message_of
-from undercroft.mail.store import NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
+from undercroft.mail.store import LISTED, NEW, TOLD, UNLIMITED, Claim, Claiming, Ending, claim_in, end_in, statements
 from undercroft.mail.tables import FAILED, SENT, SUPPRESSIONS
 from undercroft.mail.types import Address, Letter, MailSettings, Message, Taken
 from undercroft.models.jobs import Job
-from undercroft.models.mail import Attachment
+from undercroft.models.mail import MailRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,46 +75,30 @@ class Mailer:
 
     # --- asking, in the transaction of the data ---
 
-    async def __call__(
-        self,
-        transaction: Transaction,
-        actor: Actor,
-        template: str,
-        to: str,
-        data: Mapping[str, Any],
-        *,
-        key: str | None = None,
-        subject: str | None = None,
-        reply_to: str | None = None,
-        attachments: Sequence[Attachment] = (),
-        language: str | None = None,
-        unsubscribe: str | None = None,
-        delay: float = 0.0,
-        at: datetime | None = None,
-    ) -> int:
+    async def __call__(self, transaction: Transaction, actor: Actor, asked: MailRequest) -> int:
         """Render a mail and store it with the job that sends it; its id, of a known `key` that of the one there is.
 
         Raises `AddressFault`, `TemplateFault`, `TooLargeFault` and `NoMailFault`.
         """
         _, sender = self._ready()
-        priority = None if unsubscribe is None else LIST_PRIORITY
-        job = self.job.options(delay=delay, at=at, priority=priority)
-        meant = self.clock.timestamp() + delay if at is None else at.timestamp()
-        recipient = address_of(to)
-        rendered = self.templates().render(template, data, language=language, subject=subject)
+        priority = None if asked.unsubscribe is None else LIST_PRIORITY
+        job = self.job.options(delay=asked.delay, at=asked.at, priority=priority)
+        meant = self.clock.timestamp() + asked.delay if asked.at is None else asked.at.timestamp()
+        recipient = address_of(asked.to)
+        rendered = self.templates().render(asked.template, asked.data, language=asked.language, subject=asked.subject)
         row = {
-            "key": None if key is None else check_header("a mail's key", key),
-            "template": template,
+            "key": None if asked.key is None else check_header("a mail's key", asked.key),
+            "template": asked.template,
             "message_id": f"<{uuid4().hex}@{sender.domain}>",
             "sender": str(sender),
             "recipient": str(recipient),
             "address": recipient.same,
-            "reply_to": None if reply_to is None else str(address_of(reply_to)),
-            "unsubscribe": None if unsubscribe is None else check_unsubscribe(unsubscribe),
+            "reply_to": None if asked.reply_to is None else str(address_of(asked.reply_to)),
+            "unsubscribe": None if asked.unsubscribe is None else check_unsubscribe(asked.unsubscribe),
             "subject": rendered.subject,
             "html": rendered.html,
             "text": rendered.text,
-            "attachments": attachments_as_text(attachments),
+            "attachments": attachments_as_text(asked.attachments),
             "created": round(meant * MICROSECONDS),
         }
         self._check_size(row)
@@ -124,8 +107,8 @@ class Mailer:
     def _ready(self) -> tuple[Backend, Address]:
         """What mails leave by, and who they come from. Raises `NoMailFault`."""
         if self.backend is None or self.settings.sender is None:
-            lacking = "no mail server" if self.backend is None else "no sender"
-            raise NoMailFault(f"{lacking} is set", hint='Set [mail] sender and servers, or [mail] backend = "console".')
+            lacking = "mail server is set: [mail] servers" if self.backend is None else "sender is set: [mail] sender"
+            raise NoMailFault(f"no {lacking}", hint='Set [mail] sender and servers, or [mail] backend = "console".')
         return self.backend, self.settings.sender
 
     async def _store(self, transaction: Transaction, actor: Actor, row: dict[str, Any], job: Job[..., Any]) -> int:
@@ -184,16 +167,16 @@ class Mailer:
     # --- looking ---
 
     async def latest(self, most: int) -> list[dict[str, Any]]:
-        """The newest mails with their words, as far as they are kept."""
+        """The newest mails, without their words."""
         latest = statements(self.engine.dialect).latest
-        return await self._looked_up(latest.text, latest.args(most=most))
+        return await self._looked_up(latest.text, latest.args(most=most), LISTED)
 
     async def one(self, mail: int) -> dict[str, Any] | None:
-        """One mail by its id."""
+        """One mail by its id, with its words as far as they are kept."""
         one = statements(self.engine.dialect).one
-        return next(iter(await self._looked_up(one.text, one.args(id=mail))), None)
+        return next(iter(await self._looked_up(one.text, one.args(id=mail), TOLD)), None)
 
-    async def _looked_up(self, text: str, args: list[object], names: Sequence[str] = TOLD) -> list[dict[str, Any]]:
+    async def _looked_up(self, text: str, args: list[object], names: Sequence[str]) -> list[dict[str, Any]]:
         async with self.engine.transaction(read_only=True) as transaction:
             return [dict(zip(names, row, strict=True)) for row in await transaction.fetch(text, args)]
 

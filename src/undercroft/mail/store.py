@@ -25,6 +25,8 @@ WORDS = ("id", "message_id", "sender", "recipient", "address", "reply_to", "unsu
          "attachments", "attempts", "created", "tried")  # fmt: skip
 """What a try needs of a mail."""
 TOLD = (*WORDS, "template", "state", "server", "answer", "finished")
+LISTED = ("id", "recipient", "subject", "template", "state", "attempts", "server", "answer", "created")
+"""What a list of mails needs: without the words, which may be megabytes of each."""
 UNLIMITED = 2**31 - 1
 
 
@@ -225,6 +227,7 @@ def _suppressing(insert: Any) -> dict[str, sa.ClauseElement]:
 
 
 def _looking() -> dict[str, sa.ClauseElement]:
+    listed = sa.select(*(MAILS.c[name] for name in LISTED))
     told = sa.select(*(MAILS.c[name] for name in TOLD))
     old = sa.select(MAILS.c.id).where(
         MAILS.c.finished < _given("before"), MAILS.c.state.in_([SENT, SUPPRESSED, FAILED])
@@ -233,7 +236,7 @@ def _looking() -> dict[str, sa.ClauseElement]:
         MAILS.c.id.in_(old.order_by(MAILS.c.finished).limit(500).with_for_update(skip_locked=True))
     )
     return {
-        "latest": told.order_by(MAILS.c.id.desc()).limit(_given("most")),
+        "latest": listed.order_by(MAILS.c.id.desc()).limit(_given("most")),
         "one": told.where(MAILS.c.id == _given("id")),
         "purge": purged.returning(MAILS.c.id),
     }

@@ -182,14 +182,18 @@ class Planned:
     """Done when this one is done."""
 
 
+LONGEST = 100 * 365 * 86_400.0
+"""Seconds of a length of time, at most: moments that lie further ahead, no database stores."""
+
+
 def span(value: Span) -> float:
     """A length of time in seconds. Raises `Fault` 22023 for what is none."""
     try:
         seconds = value.total_seconds() if isinstance(value, timedelta) else seconds_of(value)
     except ValueError as error:
         raise Fault(str(error), code="22023") from None
-    if seconds < 0:
-        raise Fault(f"a length of time cannot be negative: {value}", code="22023")
+    if not 0 <= seconds <= LONGEST:
+        raise Fault(f"a length of time is between 0 seconds and 100 years, not {value}", code="22023")
     return seconds
 
 

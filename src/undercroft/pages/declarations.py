@@ -12,10 +12,9 @@ from undercroft.models.declarations import Roles, roles_of
 from undercroft.pages.parts.paths import names_of
 from undercroft.pages.types import Files, PageRoute
 from undercroft.web.handlers import read_handler
+from undercroft.web.methods import read_methods, read_timeout
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class PageDeclarations:
@@ -52,12 +51,10 @@ class PageDeclarations:
         Raises:
             SetupFault: where the coroutine or an option is wrong; it names the line.
         """
-        found = frozenset([methods] if isinstance(methods, str) else methods)
 
         def declare(run: F) -> F:
             source = f"{run.__code__.co_filename}:{run.__code__.co_firstlineno}"
-            if not found or found - set(METHODS):
-                raise SetupFault(f"{source}: methods are among {', '.join(METHODS)}")
+            found, seconds = read_methods(methods, source), read_timeout(timeout, source)
             handler = read_handler(run, payload="form", segments=names_of(path, source))
             if handler.streams:
                 raise SetupFault(f"{source}: a page is rendered as a whole; a function may stream")
@@ -67,7 +64,7 @@ class PageDeclarations:
                     f"{source}: {path} is asked for by GET, and must do without `form`: form: … | None = None"
                 )
             beside = Path(run.__code__.co_filename).resolve().parent / templates
-            self.pages.append(PageRoute(path, handler, found, roles_of(to), public, beside, timeout))
+            self.pages.append(PageRoute(path, handler, found, roles_of(to), public, beside, seconds))
             return run
 
         return declare

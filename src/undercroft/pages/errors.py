@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from undercroft.base.faults import Fault
 
 
@@ -11,16 +9,6 @@ class PageFault(Fault):
     """A request that no page takes."""
 
     default_code = "UC404"
-
-
-class MethodFault(PageFault):
-    """A page that is asked for by another verb."""
-
-    default_code = "UC405"
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self.allow = ", ".join(sorted(allowed))
-        super().__init__(f"This page is asked for by {self.allow}")
 
 
 class ForgedFault(PageFault):

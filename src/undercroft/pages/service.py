@@ -14,7 +14,7 @@ from undercroft.access.actor import ANON, ANONYMOUS, Actor
 from undercroft.base.clock import Clock
 from undercroft.base.faults import Fault
 from undercroft.pages.backends.templates import Templates
-from undercroft.pages.errors import MethodFault, no_page, took_too_long
+from undercroft.pages.errors import no_page, took_too_long
 from undercroft.pages.parts.forgery import FIELD, HEADER, Stamps, check_origin, known_visitor, new_visitor
 from undercroft.pages.parts.heads import cookie, heads, plain_fault
 from undercroft.pages.parts.paths import Match, Paths, read_path
@@ -24,7 +24,8 @@ from undercroft.pipeline.context import Caller, Context
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.actor import Identify
 from undercroft.web.forms import MULTIPART, URLENCODED, FormLimits
-from undercroft.web.headers import header
+from undercroft.web.headers import header, headers
+from undercroft.web.methods import MethodFault, takes
 from undercroft.web.received import WebRequest
 from undercroft.web.types import Answer, Header, Request
 
@@ -116,8 +117,8 @@ class Pages:
         if match is None or not match.found.allows(actor.role, self.pipeline.rules.bypass):
             raise no_page()
         route = match.found
-        if request.method not in route.methods and not (request.method == "HEAD" and "GET" in route.methods):
-            raise MethodFault(route.methods)
+        if not takes(route.methods, request.method):
+            raise MethodFault("This page is asked for", route.methods)
         received = WebRequest(request, route.path, limits=self.form_limits)
         showing = self._showing(received)
         if request.method not in _SAFE:
@@ -150,8 +151,8 @@ class Pages:
                 raise took_too_long(seconds) from error
             raise
         if isinstance(found, Redirect):
-            own = [header(name, value) for name, value in found.headers]
-            return Answer(found.status, (*own, header("location", found.to), (b"cache-control", b"no-store")))
+            told = (header("location", found.to), (b"cache-control", b"no-store"))
+            return Answer(found.status, (*headers(found.headers), *told))
         if not isinstance(found, Page):
             raise TypeError(f"{route.handler.source}: a page gives Page(…) or Redirect(…), not {type(found).__name__}")
         if context.opened is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from undercroft.web.handlers import Handler
+from undercroft.web.headers import Headers, pairs
 
 _SENT_AS_THEY_ARE = "".join(map(chr, range(33, 127)))
 
@@ -60,12 +60,12 @@ class Page:
         /,
         *,
         status: int = 200,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Headers = (),
         **data: Any,
     ) -> None:
         self.template = template
         self.status = status
-        self.headers = list(headers.items() if isinstance(headers, Mapping) else headers)
+        self.headers = pairs(headers)
         self.data = data
 
 
@@ -85,7 +85,7 @@ class Redirect:
         *,
         status: int = 303,
         external: bool = False,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Headers = (),
     ) -> None:
         inside = to.startswith("/") and not to.startswith(("//", "/\\"))
         if any(ord(letter) <= 32 or ord(letter) == 127 or letter == "\\" for letter in to):
@@ -96,7 +96,7 @@ class Redirect:
             raise ValueError(f"{status} does not send anybody anywhere")
         self.to = _as_sent(to)
         self.status = status
-        self.headers = list(headers.items() if isinstance(headers, Mapping) else headers)
+        self.headers = pairs(headers)
 
 
 def _as_sent(address: str) -> str:

@@ -100,17 +100,10 @@ class Caller:
         return await self._once(function, read_arguments(function, arguments, texts=texts), call)
 
     async def _once(self, function: Function, values: Mapping[str, Any], call: Call) -> Result:
-        result: Result | None = None
-        try:
-            async with self.pipeline.logic(call.actor, read_only=function.read_only) as transaction:
-                within = partial(self.within, transaction, self.pipeline.context(call.actor, transaction))
-                result = await run_kept(transaction, call.keep, lambda: within(function, values, call))
-                if call.bounds.rollback:
-                    raise _Undo
-        except _Undo:
-            pass
-        if result is None:
-            raise AssertionError("only _Undo passes, and it comes after")
+        pipeline, rollback = self.pipeline, call.bounds.rollback
+        async with pipeline.logic(call.actor, read_only=function.read_only, rollback=rollback) as transaction:
+            within = partial(self.within, transaction, pipeline.context(call.actor, transaction))
+            result = await run_kept(transaction, call.keep, lambda: within(function, values, call))
         return result
 
     async def within(
@@ -160,7 +153,3 @@ def check_set(function: Function, call: Call) -> None:
     """Raises `PipelineFault` PGRST128 where a bound on rows is set for a function that gives no list of them."""
     if call.bounds.most_affected is not None and not function.many:
         raise not_a_set()
-
-
-class _Undo(Exception):
-    """Leaves a transaction so that it is undone, after its answer is known."""

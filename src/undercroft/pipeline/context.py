@@ -17,7 +17,7 @@ from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
 from undercroft.models.jobs import CurrentJob, Job, Planned, Span, span
-from undercroft.models.mail import Attachment
+from undercroft.models.mail import Attachment, MailRequest
 from undercroft.pipeline.ports import Http, Ports, SendMail, not_here
 from undercroft.pipeline.session import SessionGuard
 
@@ -189,21 +189,11 @@ class Context:
                 rendered, UC551 where no mail server is set, 54000 for a mail that is too large, 0A000 over an existing
                 database.
         """
-        return await self._mail("ctx.mail")(
-            self._transaction,
-            self._actor,
-            template,
-            to,
-            data,
-            key=key,
-            subject=subject,
-            reply_to=reply_to,
-            attachments=attachments,
-            language=language,
-            unsubscribe=unsubscribe,
-            delay=span(delay),
-            at=at,
-        )
+        asked = MailRequest(
+            template, to, data, key=key, subject=subject, reply_to=reply_to, attachments=attachments,
+            language=language, unsubscribe=unsubscribe, delay=span(delay), at=at,
+        )  # fmt: skip
+        return await self._mail("ctx.mail")(self._transaction, self._actor, asked)
 
     async def suppress(self, address: str, reason: str = "asked") -> None:
         """Send nothing to an address any more: it complained, or its mails came back. Raises `Fault` 22023, 0A000."""

@@ -18,9 +18,9 @@ from undercroft.base.faults import Fault, Overloaded
 from undercroft.engine.errors import DatabaseFault
 from undercroft.engine.types import Local
 from undercroft.pipeline.context import Context
+from undercroft.pipeline.key_store import key_statements
 from undercroft.pipeline.keys import Claim, Kept, Once, Replayed, answered, in_use
 from undercroft.pipeline.run import Pipeline
-from undercroft.pipeline.store import key_statements
 
 _SWEPT_EACH = 100
 """Keys after which what has outlived its time is looked for; a sweep takes more rows than so many keys add."""

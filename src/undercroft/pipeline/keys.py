@@ -18,7 +18,7 @@ from undercroft.access.actor import Actor
 from undercroft.engine.errors import CANCELED, LOCKED, DatabaseFault
 from undercroft.engine.types import Cursor, Row, Transaction
 from undercroft.pipeline.errors import PipelineFault
-from undercroft.pipeline.store import KeyStatements
+from undercroft.pipeline.key_store import KeyStatements
 
 T = TypeVar("T")
 Acting = Callable[[Cursor], AbstractContextManager[object]]

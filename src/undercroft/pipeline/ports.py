@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol, Unpack
 
 from undercroft.access.actor import Actor
@@ -13,7 +12,7 @@ from undercroft.base.faults import Fault
 from undercroft.engine.types import Transaction
 from undercroft.models.calls import CallOptions, Reply, Streaming
 from undercroft.models.jobs import Planned
-from undercroft.models.mail import Attachment
+from undercroft.models.mail import MailRequest
 
 
 class Enqueue(Protocol):
@@ -30,23 +29,7 @@ class Enqueue(Protocol):
 class SendMail(Protocol):
     """Mail, as `mail` implements it."""
 
-    async def __call__(
-        self,
-        transaction: Transaction,
-        actor: Actor,
-        template: str,
-        to: str,
-        data: Mapping[str, Any],
-        *,
-        key: str | None = None,
-        subject: str | None = None,
-        reply_to: str | None = None,
-        attachments: Sequence[Attachment] = (),
-        language: str | None = None,
-        unsubscribe: str | None = None,
-        delay: float = 0.0,
-        at: datetime | None = None,
-    ) -> int:
+    async def __call__(self, transaction: Transaction, actor: Actor, asked: MailRequest) -> int:
         """Store a mail in a transaction, and the job that sends it; its id. Raises `Fault`."""
         ...
 

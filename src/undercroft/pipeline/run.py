@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -209,26 +209,21 @@ class Pipeline:
         return await self.engine.write(work, rollback=request.bounds.rollback, local=local)
 
     async def _write_with_hooks(self, program: WriteProgram, request: WriteRequest) -> Written:
-        written: Written | None = None
-        try:
-            async with self.logic(request.actor) as transaction:
-                context = self.context(request.actor, transaction)
-                hooked = HookedWrite(transaction, context, self.hooks, self.dialect, program, request)
-                written = await run_kept(transaction, request.keep, hooked.run)
-                if request.bounds.rollback:
-                    raise _Undo
-        except _Undo:
-            pass
-        if written is None:
-            raise AssertionError("only _Undo passes, and it comes after")
+        async with self.logic(request.actor, rollback=request.bounds.rollback) as transaction:
+            context = self.context(request.actor, transaction)
+            hooked = HookedWrite(transaction, context, self.hooks, self.dialect, program, request)
+            written = await run_kept(transaction, request.keep, hooked.run)
         return written
 
     # --- logic ---
 
-    def logic(self, actor: Actor, *, read_only: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        """A transaction for an app's code that runs for a caller."""
+    def logic(
+        self, actor: Actor, *, read_only: bool = False, rollback: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction for an app's code that runs for a caller; `rollback` undoes it at a good end, too."""
         local = None if self.wall is None else self.wall.logic(actor)
-        return self.engine.transaction(read_only=read_only, seconds=self.settings.hook_seconds, local=local)
+        transaction = self.engine.transaction(read_only=read_only, seconds=self.settings.hook_seconds, local=local)
+        return _undone(transaction) if rollback else transaction
 
     def context(self, actor: Actor, transaction: Transaction) -> Context:
         """What an app's code is handed for one call."""
@@ -267,6 +262,14 @@ class Calling(NamedTuple):
 
 class _Undo(Exception):
     """Leaves a transaction so that it is undone, after its answer is known."""
+
+
+@asynccontextmanager
+async def _undone(begun: AbstractAsyncContextManager[Transaction]) -> AsyncIterator[Transaction]:
+    with suppress(_Undo):
+        async with begun as transaction:
+            yield transaction
+            raise _Undo
 
 
 def url_key_of(ask: WriteAsk, values: Sequence[str]) -> dict[str, str]:

@@ -83,29 +83,22 @@ class BatchRoom:
 
     async def _together(self, parts: Sequence[Shaped], request: Request, rollback: bool, once: Once | None) -> Answer:
         await self._check(parts, request)
-        answer: Answer | None = None
         results = Results(self.limits)
         read_only = once is None and self._only_reads(parts)
         try:
-            async with self.pipeline.logic(request.actor, read_only=read_only) as transaction:
+            async with self.pipeline.logic(request.actor, read_only=read_only, rollback=rollback) as transaction:
                 if once is not None:
                     await transaction.perform(once.begin)
                 answer = await self._answer(parts, request, transaction, results)
                 if once is not None:
                     kept = Kept(*answer)
                     await transaction.perform(lambda cursor: once.end(cursor, kept))
-                if rollback:
-                    raise _Undo
-        except _Undo:
-            pass
+            return answer
         except Fault as fault:
             # What a function's own statements raise is a fault only behind the transaction.
             if results.number < len(parts):
                 fault.request = results.number + 1
             raise
-        if answer is None:
-            raise AssertionError("only _Undo passes, and it comes after")
-        return answer
 
     async def _check(self, parts: Sequence[Shaped], request: Request) -> None:
         """Raises what is known to be wrong with a request before any of them is carried out."""
@@ -172,7 +165,3 @@ def _numbered(number: int, read: Callable[[], T]) -> T:
     except Fault as fault:
         fault.request = number
         raise
-
-
-class _Undo(Exception):
-    """Leaves a transaction so that it is undone, after its answer is known."""

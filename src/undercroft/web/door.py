@@ -90,18 +90,18 @@ class Door:
         """Serve one request of a room."""
         started = perf_counter()
         headers = scope["headers"]
-        allowed = self._settings
+        settings = self._settings
+        limit, patience = settings.body_limit, settings.body_seconds
         request = Request(
-            scope["method"], path, scope["query_string"], headers, receive, allowed.body_limit, allowed.body_seconds
+            scope["method"], path, scope["query_string"], headers, receive, limit, patience, self._streams
         )
-        request.stream_places = self._streams
         request.peer = scope.get("client")
         given: Given = dict(headers)
         try:
             if request.method == "OPTIONS" and _is_preflight(given, room):
                 answer = self._preflight(request, given.get(b"origin"))
             else:
-                if self._active < self._settings.max_requests:
+                if self._active < settings.max_requests:
                     self._active += 1
                 else:
                     await self._queue()

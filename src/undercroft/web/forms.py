@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from undercroft.base.faults import Fault
@@ -172,8 +172,6 @@ async def _multipart(content_type: str, body: bytes, limits: FormLimits) -> Form
     )
     try:
         found = await parser.parse()
-        if not parser.ended:
-            raise MultiPartException("It has no end.")
     except MultiPartException as error:
         # Its own words for a limit begin so; the rest is about the framing.
         if error.message.startswith(("Too many", "Part exceeded")):
@@ -182,13 +180,17 @@ async def _multipart(content_type: str, body: bytes, limits: FormLimits) -> Form
     except UnicodeError:
         raise _unreadable("It is not UTF-8") from None
     items: list[tuple[str, str | Upload]] = []
-    async with _closing(found.multi_items()):
+    try:
+        if not parser.ended:
+            raise _unreadable("It has no end")
         for name, value in found.multi_items():
             if isinstance(value, str):
                 items.append((name, value))
             elif value.filename:
                 kind = value.content_type or "application/octet-stream"
                 items.append((name, Upload(value.filename, kind, await value.read())))
+    finally:
+        await found.close()
     return Form(tuple(items))
 
 
@@ -199,19 +201,6 @@ class _Whole(MultiPartParser):
 
     def on_end(self) -> None:
         self.ended = True
-
-
-class _closing:  # noqa: N801  # used as a verb
-    """Closes the files of a form."""
-
-    def __init__(self, items: list[tuple[str, str | UploadFile]]) -> None:
-        self._files = [value for _, value in items if isinstance(value, UploadFile)]
-
-    async def __aenter__(self) -> None: ...
-
-    async def __aexit__(self, *_: object) -> None:
-        for each in self._files:
-            await each.close()
 
 
 async def _steps(body: bytes) -> AsyncGenerator[bytes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import types
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -168,7 +169,8 @@ def read_handler(run: Callable[..., Any], *, payload: str, segments: Collection[
 def _texts_of(name: str, fields: dict[str, Any], source: str) -> type[BaseModel]:
     config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=())
     try:
-        return create_model(f"{name}_texts", __config__=config, **fields)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that `copy` is also a model's own name
+            return create_model(f"{name}_texts", __config__=config, **fields)
     except (PydanticUserError, NameError) as error:
         raise SetupFault(f"{source}: {name} has an argument that a query cannot give: {_first_line(error)}") from error
 

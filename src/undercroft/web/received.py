@@ -14,6 +14,7 @@ from undercroft.web.forms import MULTIPART, URLENCODED, Form, FormLimits, read_f
 from undercroft.web.types import Request
 
 _MOST_PARAMETERS = 1000
+_GONE = "the body was read by stream() already, or the answer has begun: read it before that"
 _CREDENTIALS = frozenset({b"authorization", b"apikey"})
 
 
@@ -88,7 +89,7 @@ class WebRequest:
         """The whole body."""
         if self._body is None:
             if self._streamed:
-                raise RuntimeError("the body was read by stream() already")
+                raise RuntimeError(_GONE)
             self._body = await self._request.body()
         return self._body
 
@@ -120,7 +121,7 @@ class WebRequest:
             yield self._body
             return
         if self._streamed:
-            raise RuntimeError("the body was read already")
+            raise RuntimeError(_GONE)
         self._streamed = True
         async for piece in self._request.pieces():
             yield piece

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault
 from undercroft.web.actor import Identify
-from undercroft.web.receiving import Patience, body_broken_off, body_too_large
+from undercroft.web.receiving import Incoming
 
 Header = tuple[bytes, bytes]
 Scope = MutableMapping[str, Any]
@@ -29,11 +29,12 @@ class Request:
     """One request behind the door: who asks is known, the body is not yet read."""
 
     __slots__ = (
+        "_body_seconds",
         "_receive",
+        "_stream_places",
         "actor",
         "authenticated",
         "body_limit",
-        "body_seconds",
         "cors_told",
         "headers",
         "holds_stream",
@@ -43,7 +44,6 @@ class Request:
         "path",
         "peer",
         "query",
-        "stream_places",
     )
 
     def __init__(
@@ -55,7 +55,9 @@ class Request:
         receive: Receive,
         body_limit: int,
         body_seconds: float = 30.0,
+        stream_places: Places | None = None,
     ) -> None:
+        """`stream_places`: where there are only so many for answers that are streams."""
         self.method = method
         self.path = path
         """What follows the room's mount point, percent-encoded."""
@@ -71,30 +73,21 @@ class Request:
         """Address and port of the machine that spoke to us, where there is one."""
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
-        self.stream_places: Places | None = None
-        """Where there are only so many places for streams."""
         self.holds_stream = False
         self.body_limit = body_limit
-        self.body_seconds = body_seconds
+        self._body_seconds = body_seconds
+        self._stream_places = stream_places
         self._receive = receive
 
     async def body(self) -> bytes:
         """The whole body. Raises a `Fault`: UC413 as soon as it is over the limit, UC400 where it breaks off, UC408
         where it does not come in time.
         """
-        parts: list[bytes] = []
-        size, patience = 0, Patience(self.body_seconds)
-        while True:
-            message = await patience.next(self._receive)
-            if message["type"] == "http.disconnect":
-                raise body_broken_off()
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self.body_limit:
-                raise body_too_large(self.body_limit)
-            parts.append(part)
-            if not message.get("more_body"):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+        incoming, parts, more = self._incoming(), [], True
+        while more:
+            piece, more = await incoming.next()
+            parts.append(piece)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def body_kept(self) -> bytes:
         """The whole body, which may be read again. Raises as `body` does."""
@@ -104,25 +97,21 @@ class Request:
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, in place of `body`. Raises a `Fault` as that does, between two pieces."""
-        size, more, patience = 0, True, Patience(self.body_seconds)
+        incoming, more = self._incoming(), True
         while more:
-            message = await patience.next(self._receive)
-            if message["type"] == "http.disconnect":
-                raise body_broken_off()
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self.body_limit:
-                raise body_too_large(self.body_limit)
-            more = message.get("more_body", False)
-            if part:
-                yield part
+            piece, more = await incoming.next()
+            if piece:
+                yield piece
+
+    def _incoming(self) -> Incoming:
+        return Incoming(self._receive, self.body_limit, self._body_seconds)
 
     def take_stream(self) -> None:
         """Take a place for an answer that is a stream, before what makes it has an effect; it is held until the answer
         has been sent. Raises `Overloaded` where there is none left.
         """
-        if self.stream_places is not None and not self.holds_stream:
-            self.stream_places.take()
+        if self._stream_places is not None and not self.holds_stream:
+            self._stream_places.take()
             self.holds_stream = True
 
     def header(self, name: bytes) -> bytes | None:

@@ -221,12 +221,17 @@ def _receiving(insert: Any) -> dict[str, sa.ClauseElement]:
 def _purging() -> dict[str, sa.ClauseElement]:
     before = _given("before")
     waits = sa.exists().where(DELIVERIES.c.event_id == EVENTS.c.id, DELIVERIES.c.state == WAITING)
-    old = sa.select(EVENTS.c.id).where(EVENTS.c.created < before, ~waits).order_by(EVENTS.c.created).limit(BATCH)
+    old = sa.select(EVENTS.c.id).where(EVENTS.c.created < before, ~waits).order_by(EVENTS.c.created)
     over = INBOX.c.state.in_([HANDLED, STALE])
-    done = sa.select(INBOX.c.id).where(INBOX.c.received < before, over).order_by(INBOX.c.received).limit(BATCH)
+    done = sa.select(INBOX.c.id).where(INBOX.c.received < before, over).order_by(INBOX.c.received)
     read, full = done.where(~INBOX.c.timeless), done.where(INBOX.c.timeless, sa.func.length(INBOX.c.body) > 0)
     return {
-        "purge_events": sa.delete(EVENTS).where(EVENTS.c.id.in_(old)).returning(EVENTS.c.id),
-        "empty_inbox": sa.update(INBOX).where(INBOX.c.id.in_(full)).values(body=b"").returning(INBOX.c.id),
-        "purge_inbox": sa.delete(INBOX).where(INBOX.c.id.in_(read)).returning(INBOX.c.id),
+        "purge_events": sa.delete(EVENTS).where(EVENTS.c.id.in_(_some(old))).returning(EVENTS.c.id),
+        "empty_inbox": sa.update(INBOX).where(INBOX.c.id.in_(_some(full))).values(body=b"").returning(INBOX.c.id),
+        "purge_inbox": sa.delete(INBOX).where(INBOX.c.id.in_(_some(read))).returning(INBOX.c.id),
     }
+
+
+def _some(ids: sa.Select[tuple[int]]) -> sa.Select[tuple[int]]:
+    """Some of them, and none that another process is about to let go of."""
+    return ids.limit(BATCH).with_for_update(skip_locked=True)

@@ -1,4 +1,4 @@
-"""The house's own jobs of webhooks: make a delivery, handle an event that came in, let go of what is long over."""
+"""The house's own jobs of webhooks: make a delivery, and handle an event that came in."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from undercroft.pipeline.context import Context
 from undercroft.webhooks.service.delivering import Deliverer
 from undercroft.webhooks.service.receiving import Inbox
 from undercroft.webhooks.service.room import Room
-from undercroft.webhooks.service.tidying import tidy
 from undercroft.webhooks.types import Inbound
 
 DELIVER = "undercroft.deliver_webhook"
 HANDLE = "undercroft.handle_webhook"
-TIDY = "undercroft.tidy_webhooks"
 
 
 def deliver_job(deliverer: Deliverer, room: Room) -> Job[..., Any]:
@@ -60,12 +58,3 @@ def handle_job(inbox: Inbox, inbound: Inbound) -> Job[..., Any]:
         timeout=inbound.timeout,
         concurrency=(lambda event, subject: subject or f"#{event}") if ordered else None,
     )
-
-
-def tidy_job(room: Room) -> Job[..., Any]:
-    """The job that lets go of what is long over; one at a time."""
-
-    async def tidy_webhooks(ctx: Context) -> None:
-        await tidy(room)
-
-    return house_job(tidy_webhooks, name=TIDY, unique=lambda: "one", timeout=600.0)

@@ -92,7 +92,7 @@ class Verified:
 
 
 Verify = Callable[[Incoming], "Verified | Awaitable[Verified | None] | None"]
-"""Believes an event, or gives None or raises; `SignatureFault` (UC401) where its signature does not hold."""
+"""Believes an event, or gives None or raises `SignatureFault`, `LookupError` or `ValueError`: it is refused (UC401)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from undercroft import App
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
+from undercroft.engine import DatabaseFault
 
 
 def an_app(folder: Path) -> App:
@@ -73,3 +74,26 @@ def test_a_stopped_app_may_start_on_another_loop(tmp_path: Path) -> None:
             await app.stop()
 
     assert [asyncio.run(once()), asyncio.run(once())] == [200, 200]
+
+
+class Stubborn:
+    """Begins, and fails at its end."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None:
+        raise RuntimeError("it does not stop")
+
+
+@pytest.mark.anyio
+async def test_what_fails_at_its_end_keeps_nothing_else_from_being_closed(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+    house = await app.start()
+    house.running.append(Stubborn())
+    with pytest.raises(RuntimeError, match="does not stop"):
+        await app.stop()
+    with pytest.raises(DatabaseFault):
+        await house.engine.read("SELECT 1", ())
+    house.running.pop()
+    assert await ask(app) == 200
+    await app.stop()

@@ -108,3 +108,22 @@ def test_an_app_starts_without_the_packages_of_mail_and_says_which_are_wanted(tm
     assert ran.stdout.split("\n") == ["pip install 'undercroft[mail]'", "pip install 'undercroft[mail]'", ""], (
         ran.stderr
     )
+
+
+LOADED = """
+import sys
+from undercroft import App
+from undercroft.app import build
+from undercroft.base.settings import Settings
+
+given = {"UNDERCROFT_DATABASE_DATA": sys.argv[1]}
+for servers in ({}, {"UNDERCROFT_MAIL_SERVERS": "smtps://mx.example.com"}):
+    build(App(), Settings.load(None, given | servers))
+    print("undercroft.mail.parts.templates" in sys.modules)
+"""
+
+
+def test_an_app_that_sends_nothing_loads_no_templates(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOADED, str(tmp_path / "data")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stdout.split() == ["False", "True"], ran.stderr

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from undercroft.base.faults import Fault
-from undercroft.cli.telling import columns, harmless, say_json, tell_fault
+from undercroft.base.harmless import harmless
+from undercroft.cli.telling import columns, say_json, tell_fault
 
 EVIL = "a\x1b]52;c;cm0gLXJm\x07b\x9b2Jc\u202ed\re\ud800"
 """Sets a clipboard, clears the screen, turns the line around, writes over it, and is no text."""

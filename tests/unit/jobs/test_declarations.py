@@ -39,7 +39,7 @@ def test_a_wrong_rate_is_told(text: str) -> None:
 
 def test_a_span_is_seconds_a_text_or_a_timedelta() -> None:
     assert [span(each) for each in (1.5, "90", "1m30s", timedelta(minutes=1))] == [1.5, 90, 90, 60]
-    for wrong in ("x", -1, "-1", "1 fortnight"):
+    for wrong in ("x", -1, "-1", "1 fortnight", float("inf"), float("nan"), "999999999d"):
         with pytest.raises(Fault):
             span(wrong)
 

@@ -40,7 +40,7 @@ def test_an_answer_is_understood(stage: Stage, code: int, text: str, expected: M
 
 
 def test_an_answer_is_told_without_what_drives_a_terminal() -> None:
-    assert told("250 \x1b[2J\r\nok \x00\ud800 ü") == "250 \ufffd[2J\ufffd\ufffdok \ufffd\ufffd ü"
+    assert told("250 \x1b[2J\r\nok \x00\ud800 ü") == "250 \ufffd[2J  ok \ufffd\ufffd ü"
     assert len(told("x" * 9999)) == MOST_TOLD
 
 

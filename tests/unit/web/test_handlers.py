@@ -53,6 +53,13 @@ def test_every_place() -> None:
     assert found == {"slug": "path", "body": Order(what="tea"), "asked": given, "n": 7, "tags": ["a", "b"], "on": True}
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_name_that_a_model_has_too_is_a_name_like_others() -> None:
+    async def run(ctx: Any, copy: int, json: str = "j", schema: bool = False) -> None: ...
+
+    assert arguments(run, request(b"copy=7")) == {"copy": 7, "json": "j", "schema": False}
+
+
 @pytest.mark.parametrize(
     ("annotation", "body", "value"),
     [

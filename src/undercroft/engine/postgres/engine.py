@@ -32,7 +32,7 @@ from undercroft.engine.postgres.transaction import PostgresTransaction
 from undercroft.engine.postgres.unit import PostgresCursor, holding, opening
 from undercroft.engine.postgres.values import dumped
 from undercroft.engine.types import Cursor, EngineStats, Local, Row, Transaction
-from undercroft.sql.postgres import TextDialect
+from undercroft.sql.postgres import shared_dialect
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class PostgresEngine:
     def __init__(self, settings: PostgresSettings, *, json_serializer: Callable[[Any], str] | None = None) -> None:
         self.settings = settings
         self.stats = EngineStats()
-        self.dialect = TextDialect(json_serializer or json.dumps)
+        self.dialect = shared_dialect(json_serializer or json.dumps)
         self._sessions = LentSessions(session_dialect(json_serializer))
         self._connector = Connector(settings)
         self._pool: Pool | None = None
@@ -225,7 +225,7 @@ class PostgresEngine:
             finally:
                 self._holders.discard(task)
             if read_only:
-                await connection.exchange([COMMIT, *self._restoring(transaction.lent)])
+                await connection.exchange([*cursor.put_by(), COMMIT, *self._restoring(transaction.lent)])
             else:
                 await self._commit(connection, restore=transaction.lent, last=cursor.put_by())
         except BaseException:

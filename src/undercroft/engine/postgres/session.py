@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from undercroft.engine.postgres.unit import PostgresCursor
 from undercroft.engine.sessions import SessionMaker
 
-_RELEASE = re.compile(r"\s*release\b", re.IGNORECASE)
+_KEEP = re.compile(r"\s*release\b", re.IGNORECASE)
+_UNDO = re.compile(r"\s*rollback\s+to\b", re.IGNORECASE)
 
 
 class LentSessions(SessionMaker):
@@ -45,12 +46,12 @@ class LentCursor(AsyncAdapt_psycopg_cursor):
         return cursor  # psycopg's would do no more, and outside of an await its refusal would come out wrapped
 
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
-        if not _RELEASE.match(operation):
-            await self._adapt_connection.catch_up()
+        await self._adapt_connection.catch_up(operation)
         with self._adapt_connection.lent():
             return await super()._execute_async(operation, parameters)
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
+        await self._adapt_connection.catch_up(operation)
         with self._adapt_connection.lent():
             return await super()._executemany_async(operation, seq_of_parameters)
 
@@ -66,9 +67,12 @@ class LentConnection(AsyncAdapt_psycopg_connection):
         self._lent = lent
         self._cursor = cursor
 
-    async def catch_up(self) -> None:
-        """Send what was put off: it is before what the session does now. Only the end of a part changes nothing."""
-        await self._cursor.catch_up()
+    async def catch_up(self, text: str) -> None:
+        """Send what was put off: it is before what the session does now. Raises `DatabaseFault`."""
+        if _UNDO.match(text):
+            self._cursor.put_by()  # the beginning of the part went along with all before it: this is of the part
+        elif not _KEEP.match(text):  # the end of a part changes nothing
+            await self._cursor.catch_up()
 
     def lent(self) -> Any:
         """Raises `DatabaseFault` once the transaction is over."""

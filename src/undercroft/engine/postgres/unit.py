@@ -7,6 +7,7 @@ awaits nothing, they hold up the loop.
 from __future__ import annotations
 
 import re
+from asyncio import Future
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -84,10 +85,7 @@ class PostgresCursor:
 
     def _run(self, text: str, args: Sequence[object]) -> Any:
         connection = self._connection
-        step = self._step(text, args)
-        steps = [*self.put_by(), step] if self._first else [step]
-        self.begun = True
-        waiter = connection.post(steps)
+        waiter = self._post(self._step(text, args))
         results = await_(waiter) if in_greenlet() else connection.drive(waiter, self._until)
         return connection.checked(results)[-1]
 
@@ -96,14 +94,20 @@ class PostgresCursor:
         self._first.append(self._step(text, args))
 
     def put_by(self) -> list[Step]:
-        """What was put off, which the caller now sends."""
+        """What was put off: the caller sends it now, or it is not to be done at all."""
         steps, self._first = self._first, []
         return steps
 
     async def catch_up(self) -> None:
         """Send what was put off, where its place among the others matters. Raises `DatabaseFault`."""
         if self._first:
-            await self._connection.exchange(self.put_by())
+            self._connection.checked(await self._post())
+
+    def _post(self, *steps: Step) -> Future[list[Any]]:
+        waiter = self._connection.post([*self._first, *steps])
+        # Not before: a busy connection refuses them, and they are still to be sent then.
+        self._first, self.begun = [], True
+        return waiter
 
     def _step(self, text: str, args: Sequence[object]) -> Step:
         self.check()

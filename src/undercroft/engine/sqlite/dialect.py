@@ -9,6 +9,8 @@ reflection alike; its index `by_email` is `"auth.by_email"`, since index names s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import REAL, BinaryExpression, Index, Numeric, String, TypeDecorator, cast
@@ -229,4 +231,10 @@ def _of_schema(names: list[str], schema: str | None) -> list[str]:
     return [name for owner, name in map(undotted, names) if owner == wanted]
 
 
-__all__ = ["DEFAULT_SCHEMA", "UndercroftSQLiteDialect", "dotted", "undotted"]
+@cache
+def shared_dialect(dbapi: DBAPIModule, json_serializer: Callable[[Any], str] | None = None) -> UndercroftSQLiteDialect:
+    """The one dialect of all engines that differ in nothing here: what was compiled for one, serves the others."""
+    return UndercroftSQLiteDialect(dbapi, json_serializer=json_serializer)
+
+
+__all__ = ["DEFAULT_SCHEMA", "UndercroftSQLiteDialect", "dotted", "shared_dialect", "undotted"]

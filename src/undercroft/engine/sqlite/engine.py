@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from undercroft.base.faults import SetupFault
 from undercroft.engine.errors import INTERNAL, DatabaseFault
 from undercroft.engine.sqlite.connection import Prepare, open_reader, open_writer
-from undercroft.engine.sqlite.dialect import UndercroftSQLiteDialect
+from undercroft.engine.sqlite.dialect import shared_dialect
 from undercroft.engine.sqlite.files import FileLock, create_private
 from undercroft.engine.sqlite.lease import Lease
 from undercroft.engine.sqlite.leased import Leased
@@ -35,12 +35,18 @@ class SQLiteEngine:
 
     reads_now = True
 
-    def __init__(self, settings: SQLiteSettings, *, prepare: Prepare | None = None) -> None:
+    def __init__(
+        self,
+        settings: SQLiteSettings,
+        *,
+        prepare: Prepare | None = None,
+        json_serializer: Callable[[Any], str] | None = None,
+    ) -> None:
         """`prepare` is called with each new DB-API connection, to register SQL functions."""
         self.settings = settings
         self.library: Library = choose(settings.library)
         self.stats = EngineStats()
-        self.dialect = UndercroftSQLiteDialect(self.library.module)
+        self.dialect = shared_dialect(self.library.module, json_serializer)
         self._prepare = prepare
         self._lock = FileLock(settings.path)
         self._sessions = LeasedSessions(self.dialect, settings)

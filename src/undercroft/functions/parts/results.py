@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from undercroft.functions.types import Event, Reply
 from undercroft.pipeline.results import write_result
-from undercroft.web.headers import header
+from undercroft.web.headers import header, headers
 from undercroft.web.types import Answer, Header, Stream
 
 JSON = "application/json; charset=utf-8"
@@ -119,10 +119,5 @@ def _event(event: Event) -> bytes:
 
 
 def _headers(reply: Reply, kind: str | None) -> tuple[Header, ...]:
-    given = reply.headers.items() if hasattr(reply.headers, "items") else reply.headers
-    pairs = [header(name, value) for name, value in given]
-    names = {name for name, _ in pairs}
     media = reply.media_type or kind
-    if media is not None and b"content-type" not in names:
-        pairs.append(header("content-type", media))
-    return (*pairs, *(pair for pair in _OURS if pair[0] not in names))
+    return headers(reply.headers, _OURS if media is None else (header("content-type", media), *_OURS))

@@ -17,7 +17,6 @@ from aiosmtplib import (
     SMTPRecipientRefused,
     SMTPResponseException,
     SMTPSenderRefused,
-    SMTPServerDisconnected,
 )
 
 from undercroft.mail.parts.answers import Meaning, Stage, brief, meaning, told
@@ -63,11 +62,11 @@ class Connections:
         if reused is not None:
             try:
                 return await self._converse(reused, message)
-            except (Failed, SMTPServerDisconnected) as error:
+            except Failed as failed:
                 # A server may take leave of a connection whenever it likes: that says nothing about it.
-                if isinstance(error, Failed) and error.meaning != "server":
+                if failed.meaning != "server":
                     raise
-        return await self._fresh(message)
+        return await self._converse(await self._fresh(), message)
 
     async def close(self) -> None:
         """Take leave on every connection that is open."""
@@ -77,7 +76,8 @@ class Connections:
                 await client.quit(timeout=2)
             client.close()
 
-    async def _fresh(self, message: Message) -> str:
+    async def _fresh(self) -> SMTP:
+        """A new connection, logged in. Raises `Failed`."""
         client = SMTP(
             hostname=self.server.host,
             port=self.server.port,
@@ -100,32 +100,19 @@ class Connections:
         except BaseException:
             client.close()
             raise
-        try:
-            return await self._converse(client, message)
-        except SMTPServerDisconnected as error:
-            raise _failed(error, "server") from error
+        return client
 
     async def _converse(self, client: SMTP, message: Message) -> str:
-        """One message on an open connection, which is kept where it is still good.
-
-        Raises `Failed`, and `SMTPServerDisconnected` where the server left before it had the message.
-        """
-        handed = False
+        """One message on an open connection, which is kept where it is still good. Raises `Failed`."""
         try:
             await client.mail(message.envelope_from, options=_options(client, message), encoding="utf-8")
             await client.rcpt(message.envelope_to, encoding="utf-8")
-            handed = True
             # Patience here is what keeps a mail from being taken twice.
             answer = await client.data(message.content, timeout=self._timeout * 2)
         except SMTPResponseException as error:
             found = meaning(_STAGES.get(type(error), "connect"), error.code, error.message)
             await self._reset(client, good=found != "server")
             raise _failed(error, found) from error
-        except SMTPServerDisconnected as error:
-            client.close()
-            if handed:
-                raise _failed(error, "server") from error
-            raise
         except (SMTPException, OSError) as error:
             client.close()
             raise _failed(error, "server") from error

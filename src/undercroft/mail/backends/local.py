@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
+from typing import TYPE_CHECKING
 
+from undercroft.base.harmless import harmless
 from undercroft.mail.types import Message, Taken
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 KEPT = 10_000
 
@@ -57,7 +59,7 @@ class ConsoleBackend(_Still):
         text = body.get_content().replace("\r\n", "\n") if body is not None else ""
         heads = "".join(f"{name}: {mail[name]}\n" for name in ("From", "To", "Subject"))
         files = "".join(f"[{part.get_filename()}, {part.get_content_type()}]\n" for part in mail.iter_attachments())
-        self._write(_harmless(f"{heads}\n{text}{files}\n"))
+        self._write(harmless(f"{heads}\n{text}{files}\n", keep="\n\t"))
         return Taken(self.name, "printed")
 
 
@@ -73,10 +75,8 @@ class CaughtBackend(_Still):
 
 def read_message(message: Message) -> EmailMessage:
     """A sent message, read as a mail program reads it."""
-    mail = message_from_bytes(message.content, _class=EmailMessage, policy=SMTPUTF8)
-    return mail
+    from email import message_from_bytes
+    from email.message import EmailMessage
+    from email.policy import SMTPUTF8
 
-
-def _harmless(text: str) -> str:
-    """Without what a terminal would take for a command."""
-    return "".join(char if char in "\n\t" or char.isprintable() else "\ufffd" for char in text)
+    return message_from_bytes(message.content, _class=EmailMessage, policy=SMTPUTF8)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from undercroft.base.harmless import harmless
+
 Stage = Literal["connect", "login", "sender", "recipient", "content"]
 Meaning = Literal["server", "later", "refused", "bounced"]
 """server: it is not well or not for us, another may be. later: it will not now. refused, bounced: never; bounced, since
@@ -48,5 +50,5 @@ def brief(code: int, text: str) -> str:
 
 
 def told(answer: str) -> str:
-    """What a server said, so that every log, database and terminal takes it."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in answer[:MOST_TOLD])
+    """What a server said, so that every log, database and terminal takes it; its lines are one."""
+    return harmless(answer[:MOST_TOLD])

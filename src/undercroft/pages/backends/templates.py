@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 RESERVED = frozenset({"asset", "auth", "csp_nonce", "csrf_input", "csrf_token"})
 """Names that every template knows."""
@@ -17,7 +19,17 @@ class Templates:
 
     def __init__(self, *, reload: bool) -> None:
         """`reload`: they are looked at for changes at every use."""
-        self._reload = reload
+        import jinja2  # an app without pages starts without it
+
+        self._loader = jinja2.FileSystemLoader
+        self._make = partial(
+            jinja2.Environment,
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=reload,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self._environments: dict[Path, Environment] = {}
 
     def render(self, folder: Path, name: str, data: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
@@ -33,22 +45,10 @@ class Templates:
 
     def has(self, folder: Path, name: str) -> bool:
         """Whether there is such a template."""
-        try:
-            self._environment(folder).get_template(name)
-        except TemplateNotFound:
-            return False
-        return True
+        return (folder / name).is_file()
 
     def _environment(self, folder: Path) -> Environment:
         found = self._environments.get(folder)
         if found is None:
-            found = Environment(
-                loader=FileSystemLoader(folder),
-                autoescape=True,
-                undefined=StrictUndefined,
-                auto_reload=self._reload,
-                trim_blocks=True,
-                lstrip_blocks=True,
-            )
-            self._environments[folder] = found
+            found = self._environments[folder] = self._make(loader=self._loader(folder))
         return found

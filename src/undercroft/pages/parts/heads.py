@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
 from http.client import responses
 
 from undercroft.base.faults import Fault
-from undercroft.web.headers import header
+from undercroft.web.headers import Headers, headers
 from undercroft.web.types import Header
 
 HTML: Header = (b"content-type", b"text/html; charset=utf-8")
@@ -19,9 +18,7 @@ _SAFE: tuple[Header, ...] = (
 )
 
 
-def heads(
-    own: Iterable[tuple[str, str]], policy: str, *, private: bool, nonce: str | None = None
-) -> tuple[Header, ...]:
+def heads(own: Headers, policy: str, *, private: bool, nonce: str | None = None) -> tuple[Header, ...]:
     """The headers of a page: its own, then those that make it safe, where it did not choose others.
 
     `private`: it is for this caller alone. `nonce` lets inline scripts and styles that carry it run (CSP level 3).
@@ -29,8 +26,6 @@ def heads(
     Raises:
         ValueError: for a header of its own that cannot be sent.
     """
-    pairs = [header(name, value) for name, value in own]
-    names = {name for name, _ in pairs}
     defaults = (
         HTML,
         *_SAFE,
@@ -38,7 +33,7 @@ def heads(
         (b"cache-control", b"private, no-store" if private else b"no-cache"),
         (b"vary", b"authorization, cookie"),
     )
-    return (*pairs, *(pair for pair in defaults if pair[0] not in names))
+    return headers(own, defaults)
 
 
 def with_nonce(policy: str, nonce: str | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Mapping
+from functools import cache
 from pathlib import PurePath
 
 _KNOWN = {
@@ -13,8 +15,6 @@ _KNOWN = {
     ".xml": "application/xml", ".mp4": "video/mp4", ".webm": "video/webm", ".gz": "application/gzip",
     ".br": "application/octet-stream",
 }  # fmt: skip
-_TYPES = mimetypes.MimeTypes(filenames=())
-"""Python's own table, and never the one of the machine."""
 _TEXTS = ("application/json", "application/manifest+json", "application/xml", "image/svg+xml")
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 """Forms of a file that may lie beside it, the best first."""
@@ -23,8 +23,16 @@ ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 def media_type(name: str) -> str:
     """The type of a file, with its charset where it is a text."""
     suffix = PurePath(name).suffix.lower()
-    kind = _KNOWN.get(suffix) or _TYPES.types_map[True].get(suffix, "application/octet-stream")
+    kind = _KNOWN.get(suffix) or _usual().get(suffix, "application/octet-stream")
     return f"{kind}; charset=utf-8" if kind.startswith("text/") or kind in _TEXTS else kind
+
+
+@cache
+def _usual() -> Mapping[str, str]:
+    """Python's own table, and never the one of the machine; that is read all the same, so nobody waits for it who
+    serves no files.
+    """
+    return mimetypes.MimeTypes(filenames=()).types_map[True]
 
 
 def encodings_of(accepted: str | None) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Numeric, Uuid
@@ -155,4 +156,10 @@ class TextDialect(postgres.PGDialect):
         self._backslash_escapes = False  # SQLAlchemy would ask a connection
 
 
-__all__ = ["TEXT_TYPES", "TextCompiler", "TextDialect"]
+@cache
+def shared_dialect(write_json: JsonWriter = json.dumps) -> TextDialect:
+    """The one dialect of all engines that differ in nothing here: what was compiled for one, serves the others."""
+    return TextDialect(write_json)
+
+
+__all__ = ["TEXT_TYPES", "TextCompiler", "TextDialect", "shared_dialect"]

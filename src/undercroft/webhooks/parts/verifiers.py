@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.base.faults import SetupFault
+from undercroft.base.faults import Fault, SetupFault
 from undercroft.base.secret import SHORTEST_SHARED, Secret
 from undercroft.webhooks.errors import SignatureFault, WebhookFault, no_secret, unreadable_event
 from undercroft.webhooks.parts.signing import MOST_SIGNATURES, matches, read_secret
@@ -140,10 +140,7 @@ def _timely(text: str, incoming: Incoming) -> int:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        event = json.loads(body)
-    except ValueError:
-        raise unreadable_event("it is not JSON") from None
+    event = _json(body)
     if not isinstance(event, dict):
         raise unreadable_event("it is no JSON object")
     return event
@@ -152,8 +149,15 @@ def _object(body: bytes) -> Mapping[str, Any]:
 def _type_of(body: bytes) -> str:
     """The type in the body, where it is as the specification proposes; a type is not needed."""
     try:
-        event = json.loads(body)
-    except ValueError:
+        event = _json(body)
+    except Fault:
         return ""
     found = event.get("type") if isinstance(event, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise unreadable_event("it is not JSON") from None

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from undercroft.base.faults import Fault, SetupFault
+from undercroft.base.faults import SetupFault
 from undercroft.base.secret import Secret
 from undercroft.engine.types import Transaction
 from undercroft.outgoing import Refused
-from undercroft.outgoing.parts.urls import read_url
-from undercroft.webhooks.errors import SealFault
+from undercroft.webhooks.errors import SealFault, WebhookFault
 from undercroft.webhooks.parts.rotation import in_force, only, rotated
 from undercroft.webhooks.parts.signing import make_secret, read_secret
 from undercroft.webhooks.service.room import Room
@@ -160,15 +159,12 @@ def _declared(
     url = urls[to].reveal() if named else to
     secret = secrets.get(to) if named else None
     try:
-        target = read_url(url)
-        if room.settings.https_only and target.scheme != "https":
-            raise SetupFault(f"{source}: the endpoint is not reached by https", hint="[webhooks] https_only")
-        room.guard.check_target(target)
+        room.guard.check_target(room.target(url))
         if secret is not None:
             read_secret(secret)
     except Refused as refused:
         raise SetupFault(f"{source}: events cannot be sent there: {refused.reason}") from None
-    except Fault as fault:
-        raise fault if isinstance(fault, SetupFault) else SetupFault(f"{source}: {fault.message}") from None
+    except WebhookFault as fault:
+        raise SetupFault(f"{source}: {fault.message}") from None
     key = to if named else hashlib.sha256(url.encode()).hexdigest()[:32]
     return Declared(MARK + key, url, events, secret, f"declared by the app as {to}" if named else "declared by the app")

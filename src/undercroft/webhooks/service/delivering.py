@@ -10,11 +10,10 @@ from typing import Any
 
 from undercroft.base.trace import Trace
 from undercroft.engine.types import Transaction
-from undercroft.outgoing import Client, Options, OutgoingFault, Refused, Reply
-from undercroft.outgoing.errors import Crowded, malformed
+from undercroft.outgoing import Client, Options, OutgoingFault, Reply
+from undercroft.outgoing.errors import Crowded
 from undercroft.outgoing.parts.breaker import Breakers
 from undercroft.outgoing.parts.redirects import Sent
-from undercroft.outgoing.parts.urls import read_url
 from undercroft.outgoing.parts.waits import read_retry_after
 from undercroft.webhooks.errors import SealFault
 from undercroft.webhooks.parts.schedule import wait_after
@@ -109,8 +108,8 @@ class Deliverer:
             return Outcome(letter, now, later=self.uniform(1.0, 5.0))
         except OutgoingFault as fault:
             ms = (self.room.now() - now) // 1000
-            details = None if isinstance(fault, Refused) else fault.details  # those may name an address inside
-            return Outcome(letter, now, ms=ms, error=f"{fault.message}: {details}" if details else fault.message)
+            error = f"{fault.message}: {fault.details}" if fault.details else fault.message
+            return Outcome(letter, now, ms=ms, error=error)
         return self._outcome(letter, now, reply)
 
     async def record(self, transaction: Transaction, outcome: Outcome) -> float | None:
@@ -154,9 +153,7 @@ class Deliverer:
         return Letter(delivery, attempts, uid, body, endpoint, url, bool(enabled), endpoint_uid, secrets)
 
     def _sent(self, letter: Letter, now: int) -> Sent:
-        target = read_url(letter.url)
-        if self.room.settings.https_only and target.scheme != "https":
-            raise malformed("endpoints are reached by https")
+        target = self.room.target(letter.url)
         body = letter.body.encode()
         timestamp = now // MICROSECONDS
         headers = {

@@ -12,8 +12,6 @@ from typing import Any
 
 from undercroft.base.secret import Secret
 from undercroft.engine.types import Transaction
-from undercroft.outgoing.errors import malformed
-from undercroft.outgoing.parts.urls import read_url
 from undercroft.sql.prepared import Prepared
 from undercroft.webhooks.errors import no_such
 from undercroft.webhooks.parts.names import check_patterns
@@ -159,9 +157,7 @@ class Endpoints:
         return int(rows[0][0])
 
     async def _check(self, url: str) -> None:
-        target = await asyncio.to_thread(read_url, url)  # at the first call a library is loaded
-        if self._room.settings.https_only and target.scheme != "https":
-            raise malformed("endpoints are reached by https")
+        target = await asyncio.to_thread(self._room.target, url)  # at the first call a library is loaded
         self._room.guard.check_target(target)
 
     async def _row(self, endpoint: int) -> tuple[Any, ...]:

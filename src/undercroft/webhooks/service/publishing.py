@@ -19,8 +19,6 @@ from undercroft.webhooks.service.endpoints import Endpoints
 from undercroft.webhooks.service.room import Room, moment
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
-TIDIES = 100
-"""One event in so many sees to it that old ones go."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +28,6 @@ class Publisher:
     room: Room
     enqueue: Enqueue
     deliver: Job[..., Any]
-    tidy: Job[..., Any]
 
     async def __call__(self, transaction: Transaction, actor: Actor, event: str, data: Any) -> int:
         """See `Publish`. Raises `Fault` 22023 for a name that is none, and for data that is no JSON."""
@@ -45,8 +42,6 @@ class Publisher:
         found = await transaction.fetch(wanting.text, wanting.args())
         endpoints = [int(number) for number, patterns in found if wanted(event, json.loads(patterns))]
         await self._add(transaction, event_id, endpoints, now)
-        if event_id % TIDIES == 0:
-            await self.enqueue(transaction, SERVICE, [self.tidy.call()])
         return event_id
 
     def endpoints(self, transaction: Transaction) -> Endpoints:

@@ -15,10 +15,12 @@ from undercroft.pipeline.run import Pipeline
 from undercroft.webhooks.errors import SignatureFault, UnknownWebhookFault, unreadable_event
 from undercroft.webhooks.parts.order import place_of
 from undercroft.webhooks.parts.verifiers import Verifier
-from undercroft.webhooks.service.publishing import TIDIES
 from undercroft.webhooks.service.room import Room, moment
 from undercroft.webhooks.tables import HANDLED, NEW, STALE
 from undercroft.webhooks.types import Inbound, Incoming, Secrets, Verified, Verify, WebhookEvent
+
+LONGEST = 500
+"""Characters of what an event is known by and of what it is about: a row of an index holds no long ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +38,6 @@ class Inbox:
 
     room: Room
     pipeline: Pipeline
-    tidy: Job[..., Any]
     log: Any
     sources: Mapping[str, Source] = field(default_factory=dict)
     """By path; set once the jobs that hand events over are made."""
@@ -60,6 +61,7 @@ class Inbox:
         event = WebhookEvent(path, verified.id, verified.type, body, moment(now))
         subject, place = _place(source.inbound, event)
         key = verified.key or verified.id
+        _check_texts(key, verified.id, verified.type, subject or "")
         async with self.pipeline.calling(SERVICE) as (context, transaction):
             add = self.room.statements.receive
             rows = await transaction.fetch(
@@ -71,8 +73,6 @@ class Inbox:
             )  # fmt: skip
             if rows:
                 await context.enqueue(source.job, int(rows[0][0]), subject or "")
-                if int(rows[0][0]) % TIDIES == 0:
-                    await context.enqueue(self.tidy)
         return bool(rows)
 
     async def _verified(self, source: Source, headers: Mapping[str, str], body: bytes) -> Verified:
@@ -83,9 +83,13 @@ class Inbox:
                 found = await found
             if not isinstance(found, Verified) or not found.id:
                 raise SignatureFault("its verifier gave nothing")
-        except SignatureFault as fault:
-            self.log.warning("webhook refused", source=source.inbound.path, reason=fault.reason)
-            raise
+        except (SignatureFault, LookupError, ValueError) as error:
+            # A header that a stranger left out, or wrote as none is written, is no crash of ours.
+            reason = (
+                error.reason if isinstance(error, SignatureFault) else f"its verifier raised {type(error).__name__}"
+            )
+            self.log.warning("webhook refused", source=source.inbound.path, reason=reason)
+            raise SignatureFault(reason) from None
         return found
 
     async def handle(self, ctx: Context, source: Source, number: int) -> None:
@@ -133,6 +137,13 @@ def _place(inbound: Inbound, event: WebhookEvent) -> tuple[str | None, int | Non
         return None, None
     try:
         order = inbound.ordered_by(event)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise unreadable_event(f"it does not say what it is about ({type(error).__name__})") from error
     return (None, None) if order is None else place_of(order)
+
+
+def _check_texts(*texts: str) -> None:
+    """Raises `Fault` UC400 for what no database stores, or finds again: JSON may hold it."""
+    for text in texts:
+        if "\0" in text or len(text) > LONGEST or any("\ud800" <= char <= "\udfff" for char in text):
+            raise unreadable_event("its id, its type or what it is about is no text, or a very long one")

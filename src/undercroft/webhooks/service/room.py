@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from undercroft.base.clock import Clock
 from undercroft.engine.types import Engine
 from undercroft.outgoing import OutgoingSettings
+from undercroft.outgoing.errors import malformed
 from undercroft.outgoing.parts.guard import Guard
+from undercroft.outgoing.parts.urls import Target, read_url
 from undercroft.webhooks.parts.sealing import Sealer
 from undercroft.webhooks.settings import WebhookSettings
 from undercroft.webhooks.store import Statements, statements
@@ -37,6 +39,13 @@ class Room:
     def now(self) -> int:
         """The moment as it is stored."""
         return round(self.clock.timestamp() * MICROSECONDS)
+
+    def target(self, url: str) -> Target:
+        """Where an endpoint is. Raises `Refused` where that is no URL, or not one by https; the guard was not asked."""
+        target = read_url(url)
+        if self.settings.https_only and target.scheme != "https":
+            raise malformed("endpoints are reached by https, see [webhooks] https_only")
+        return target
 
 
 def moment(stored: int) -> datetime:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from undercroft.engine import SQLiteEngine, SQLiteSettings
-from undercroft.pipeline.store import KeyStatements, key_statements
+from undercroft.pipeline.key_store import KeyStatements, key_statements
 from undercroft.sql.postgres import AppPostgresDialect, TextDialect
 from undercroft.sql.sqlite import SqliteDialect
 
