@@ -10,8 +10,10 @@ from undercroft.access.actor import SERVICE
 from undercroft.auth import SealingKeys
 from undercroft.auth.backends.breached import breached_by
 from undercroft.auth.backends.hashing import Hasher
+from undercroft.auth.backends.providers import Calls
 from undercroft.auth.backends.template_files import FOLDER
 from undercroft.auth.routes import AuthRoom
+from undercroft.auth.service.custom_providers import check_settings
 from undercroft.auth.service.identity import Identity, installation_keys, key_ring
 from undercroft.auth.service.keys import Signing, files_of
 from undercroft.auth.service.limits import Limits
@@ -71,7 +73,9 @@ def auth_of(
         revoked=revoking.refuse,
         sealing=sealing.ring,
         text=text,
+        places=Calls(pipeline.ports.http, clock) if pipeline.ports.http is not None else None,
     )
+    check_settings(auth.external)
     return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room, revoking
 
 
