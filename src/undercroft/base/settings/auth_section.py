@@ -22,6 +22,16 @@ Expiry = Annotated[Seconds, Field(ge=1, le=86_400)]
 Rate = Annotated[int, Field(ge=0)]
 
 
+def _table(value: object) -> object:
+    """A table as JSON, as a variable of the environment holds it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else {}
+    except ValueError:
+        raise ValueError("is not JSON") from None
+
+
 def _with_pass(section: type[S]) -> type[S]:
     """The section with its setting `pass`: no class can be written with one, for Python has the word for itself."""
     named: dict[str, object] = {"pass": (Secret | None, None)}
@@ -119,7 +129,7 @@ class AuthSms(Section):
     """Digits of a code in a message."""
     otp_expiry: Expiry = 60.0
     """Seconds for which it is good."""
-    test_otp: dict[str, str] = Field(default_factory=dict)
+    test_otp: Annotated[dict[str, str], BeforeValidator(_table)] = Field(default_factory=dict)
     """Numbers to which nothing is sent, and the code that is good for each: for tests and for reviews of app stores."""
     twilio: AuthSmsTwilio = AuthSmsTwilio()
 
@@ -254,16 +264,6 @@ class AuthExternal(Section):
     """Whether somebody may come without an address."""
 
 
-def _externals(value: object) -> object:
-    """`{"google": {…}}`, as a variable of the environment holds them."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value) if value.strip() else {}
-    except ValueError:
-        raise ValueError("is not JSON") from None
-
-
 class Auth(Section):
     """`[auth]`: who may sign in, which tokens are believed, and how our own are made."""
 
@@ -315,7 +315,7 @@ class Auth(Section):
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
     oauth_server: AuthOAuthServer = AuthOAuthServer()
-    external: Annotated[dict[str, AuthExternal], BeforeValidator(_externals)] = Field(default={})
+    external: Annotated[dict[str, AuthExternal], BeforeValidator(_table)] = Field(default={})
     """Other places to sign in by, each in a section `[auth.external.<name>]` with `enabled`, `client_id`, `secret`,
     `redirect_uri`, `url`, `skip_nonce_check` and `email_optional`. In the environment: all of them as JSON."""
 
