@@ -24,6 +24,7 @@ from undercroft.base.clock import Clock
 from undercroft.base.secret import Secret
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Transaction
+from undercroft.models.mail import MailRequest
 from undercroft.pipeline.ports import not_here
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.callers import read_proxies
@@ -39,7 +40,7 @@ def auth_of(
     async def notify(transaction: Transaction, template: str, to: str, data: Mapping[str, Any]) -> None:
         if pipeline.ports.mail is None:
             raise not_here("mail")
-        await pipeline.ports.mail(transaction, SERVICE, f"{FOLDER}/{template}", to, data)
+        await pipeline.ports.mail(transaction, SERVICE, MailRequest(f"{FOLDER}/{template}", to, data))
 
     auth = settings.auth
     sealing = SealingKeys(auth, settings.database.data)
