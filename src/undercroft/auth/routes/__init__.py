@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
@@ -16,7 +16,18 @@ import msgspec
 
 from undercroft.access.actor import ANONYMOUS, SERVICE_ROLE, Actor
 from undercroft.auth.errors import AuthFault, EndedFault
-from undercroft.auth.routes import about, accounts, admin, factors, inviting, passkeys, verifying
+from undercroft.auth.routes import (
+    about,
+    accounts,
+    admin,
+    factors,
+    inviting,
+    oauth_clients,
+    oauth_server,
+    passkeys,
+    providers,
+    verifying,
+)
 from undercroft.auth.routes.asked import ADMIN, ANYONE, USER, Asked, Route
 from undercroft.auth.service.room import Room
 from undercroft.auth.store import Record, Rows
@@ -31,9 +42,12 @@ ROUTES: list[Route] = [
     *accounts.ROUTES,
     *admin.ROUTES,
     *verifying.ROUTES,
+    *oauth_server.ROUTES,
+    *oauth_clients.ROUTES,
     *inviting.ROUTES,
     *factors.ROUTES,
     *passkeys.ROUTES,
+    *providers.ROUTES,
     *about.ROUTES,
 ]
 
@@ -77,13 +91,12 @@ class AuthRoom(Hosting):
     async def _answered(self, request: Request) -> Answer:
         route, parameters = self._found(request)
         agent = (request.header(b"user-agent") or b"").decode("latin-1")
-        asked = Asked(request, Caller(address_of(request, self._proxies), agent), parameters)
+        asked = Asked(request, Caller(address_of(request, self._proxies), agent), parameters, apps=route.apps)
         if route.limit is not None:
             await asked.limited(self._room, route.limit)
+        asked.identify = partial(self._identified, asked)
         if route.needs != ANYONE:
             await self._identified(asked, route.needs)
-            if not route.apps and asked.is_app:
-                raise AuthFault("insufficient_scope", "A token that was given to an app does not do this")
         return await route.handler(self._room, asked)
 
     def _found(self, request: Request) -> tuple[Route, dict[str, str]]:
@@ -127,6 +140,8 @@ class AuthRoom(Hosting):
             return
         user, session = await self._room.read(lambda rows: _person(rows, actor))
         asked.stands_for(user, session, dict(actor.claims))
+        if asked.is_app and not asked.apps:
+            raise AuthFault("insufficient_scope", "A token that was given to an app does not do this")
 
 
 def _person(rows: Rows, actor: Actor) -> tuple[Record, Record | None]:

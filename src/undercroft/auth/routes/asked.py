@@ -37,8 +37,11 @@ class Asked:
     parameters: dict[str, str] = field(default_factory=dict)
     """Parts of the path, by name."""
     claims: dict[str, Any] = field(default_factory=dict)
+    apps: bool = False
+    """Whether this is for apps, too, that somebody let in."""
     _user: Record | None = None
     session: Record | None = None
+    identify: Callable[[str], Awaitable[None]] | None = None
 
     @property
     def user(self) -> Record:
@@ -46,6 +49,12 @@ class Asked:
         if self._user is None:
             raise AssertionError("a route that needs a user says so in its table")
         return self._user
+
+    async def identified(self, needs: str) -> None:
+        """Find out who asks, on a route that asks for it only sometimes. Raises `AuthFault`."""
+        if self.identify is None:
+            raise AssertionError("requests come through the room")
+        await self.identify(needs)
 
     def stands_for(self, user: Record, session: Record | None, claims: dict[str, Any]) -> None:
         """Set who asks."""

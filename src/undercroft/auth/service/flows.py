@@ -15,13 +15,17 @@ from typing import Any
 from uuid import uuid4
 
 from undercroft.auth.errors import AuthFault, validation_failed
+from undercroft.auth.parts.codes import stored_of
+from undercroft.auth.parts.sealing import PROVIDER_REFRESH_TOKEN, PROVIDER_TOKEN
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.service.accounts import changed
+from undercroft.auth.service.linking import linked
 from undercroft.auth.service.room import Room
 from undercroft.auth.service.sessions import opened, tokens
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.tables import FLOWS, USERS
-from undercroft.auth.types import Caller
+from undercroft.auth.types import Caller, Granted
+from undercroft.auth.types.people import Brought, Person
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 LIFETIME = 300.0
@@ -45,10 +49,10 @@ def check_challenge(challenge: str | None, method: str | None) -> tuple[str, str
 
 def begun(
     rows: Rows, room: Room, provider: str, method: str, challenge: tuple[str, str] | None, *,
-    user_id: str | None = None, details: dict[str, Any] | None = None,
+    user_id: str | None = None, details: dict[str, Any] | None = None, flow_id: str | None = None,
 ) -> str:  # fmt: skip
     """A way in that somebody began; its id. `method` is what it will have been (`email/signup`, `oauth`, …)."""
-    now, flow_id = room.now(), str(uuid4())
+    now, flow_id = room.now(), flow_id or str(uuid4())
     rows.add(
         FLOWS,
         id=flow_id,
@@ -75,9 +79,34 @@ def under_way(rows: Rows, room: Room, flow_id: str) -> Record | None:
 def with_code(rows: Rows, room: Room, flow: Record, user_id: str, **columns: Any) -> str:
     """The code with which a way in comes back. Raises `AuthFault` where it has come back before."""
     code, now = str(uuid4()), room.now()
-    given = {"auth_code": code, "auth_code_issued_at": now, "user_id": user_id, "updated_at": now, **columns}
+    given = {"auth_code": stored_of(code), "auth_code_issued_at": now, "user_id": user_id, "updated_at": now, **columns}
     if not rows.change(FLOWS, {"id": flow["id"], "auth_code": None}, **given):
         raise AuthFault("flow_state_not_found", "invalid flow state, it was used before")
+    return code
+
+
+def came_back(
+    rows: Rows, room: Room, flow: Record, user_id: str, brought: Brought, details: dict[str, Any] | None = None
+) -> str:
+    """The code with which a way over another place ends, whose state was used up when it came back."""
+    code, ring, now, flow_id = str(uuid4()), room.sealing(), room.now(), str(uuid4())
+    access, refresh = brought.access_token, brought.refresh_token
+    rows.add(
+        FLOWS,
+        id=flow_id,
+        user_id=user_id,
+        auth_code=stored_of(code),
+        auth_code_issued_at=now,
+        provider_type=flow["provider_type"],
+        authentication_method=flow["authentication_method"],
+        code_challenge=flow["code_challenge"],
+        code_challenge_method=flow["code_challenge_method"],
+        provider_access_token=PROVIDER_TOKEN.seal(ring, flow_id, access) if access else None,
+        provider_refresh_token=PROVIDER_REFRESH_TOKEN.seal(ring, flow_id, refresh) if refresh else None,
+        created_at=now,
+        updated_at=now,
+        details=json.dumps(details or {}),
+    )
     return code
 
 
@@ -86,8 +115,8 @@ async def exchange(room: Room, code: str, verifier: str, caller: Caller) -> Shap
     if not code or not verifier:
         raise AuthFault("validation_failed", "invalid request: both auth code and code verifier should be non-empty")
 
-    def work(rows: Rows) -> Any:
-        found = rows.remove(FLOWS, auth_code=code)
+    def work(rows: Rows) -> tuple[Granted, Record] | AuthFault:
+        found = rows.remove(FLOWS, auth_code=stored_of(code))
         if not found:
             return AuthFault("flow_state_not_found", "invalid flow state, no valid flow state found")
         flow = found[0]
@@ -96,22 +125,36 @@ async def exchange(room: Room, code: str, verifier: str, caller: Caller) -> Shap
             return AuthFault("flow_state_expired", "invalid flow state, flow state has expired")
         if not answers(flow, verifier):
             return AuthFault("bad_code_verifier", "code challenge does not match previously saved code verifier")
-        user = rows.one(USERS, id=flow["user_id"]) if flow["user_id"] else None
-        if user is None or user["deleted_at"] is not None:
-            return AuthFault("user_not_found", "User not found")
-        grant = opened(rows, room, user, caller, flow["authentication_method"].partition("/")[0])
-        changed(rows, room, user)
-        return grant, flow
+        try:
+            return _entered(rows, room, flow, caller), flow
+        except AuthFault as fault:
+            return fault
 
     found = await room.write(work)
     if isinstance(found, AuthFault):
         raise found
     grant, flow = found
-    told = tokens(room, grant)
-    for name in ("provider_access_token", "provider_refresh_token"):
-        if flow[name]:
-            told[name.replace("_access", "")] = flow[name]
+    told, ring = await tokens(room, grant), room.sealing()
+    if flow["provider_access_token"]:
+        told["provider_token"] = PROVIDER_TOKEN.open(ring, flow["id"], flow["provider_access_token"])
+    if flow["provider_refresh_token"]:
+        told["provider_refresh_token"] = PROVIDER_REFRESH_TOKEN.open(ring, flow["id"], flow["provider_refresh_token"])
     return told
+
+
+def _entered(rows: Rows, room: Room, flow: Record, caller: Caller) -> Granted:
+    """The session that a way leads to: a new one, or the one in which somebody asked for another identity, which is
+    theirs only now that whoever asked has shown the verifier. Raises `AuthFault`."""
+    link = json.loads(flow["details"] or "{}").get("link")
+    if link:
+        person = Person(**link["person"])
+        return linked(rows, room, flow["user_id"], link["session"], flow["provider_type"], person, caller)
+    user = rows.one(USERS, id=flow["user_id"]) if flow["user_id"] else None
+    if user is None or user["deleted_at"] is not None:
+        raise AuthFault("user_not_found", "User not found")
+    grant = opened(rows, room, user, caller, flow["authentication_method"].partition("/")[0])
+    changed(rows, room, user)
+    return grant
 
 
 def answers(flow: Record, verifier: str) -> bool:
