@@ -41,7 +41,8 @@ def test_a_new_address_is_confirmed_by_its_code(house: People) -> None:
     answer = house.ask("POST", "/verify", {"email": email.upper(), "token": mail.code, "type": "signup"})
     assert answer.status_code == 200, answer.text
     user = answer.json()["user"]
-    assert user["email_confirmed_at"] and user["identities"][0]["identity_data"]["email_verified"] is True
+    assert user["email_confirmed_at"]
+    assert user["identities"][0]["identity_data"]["email_verified"] is True
     assert house.ask("GET", "/user", token=answer.json()["access_token"]).status_code == 200
     assert house.ask("POST", "/token?grant_type=password", password).status_code == 200
     again = house.ask("POST", "/verify", {"email": email, "token": mail.code, "type": "signup"})
