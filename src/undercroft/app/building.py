@@ -75,7 +75,7 @@ def build(
     client = client_of(settings, clock, log)
     pipeline.ports.http = Http(client)
     running: list[Running] = [client]
-    background, mailer, messages = None, None, None
+    background, mailer, messages, people = None, None, None, None
     rooms: dict[bytes, Room] = {}
     if not app.existing:
         webhooks = webhooks_of(app, settings, pipeline, client, clock, log)
@@ -123,4 +123,5 @@ def build(
         running=running,
         background=background,
         mailer=mailer,
+        people=people,
     )

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -86,7 +87,7 @@ class Signer:
 
 
 def new_key(algorithm: str, now: float) -> SigningKey:
-    """A fresh one, standing by. Its name is its thumbprint (RFC 7638)."""
+    """A fresh one, standing by. Raises `KeyFault` for an algorithm of another kind."""
     if algorithm == "ES256":
         made: Any = ECKey.generate_key("P-256", private=True)
     elif algorithm == "RS256":
@@ -95,7 +96,7 @@ def new_key(algorithm: str, now: float) -> SigningKey:
         made = OKPKey.generate_key("Ed25519", private=True)
     else:
         raise KeyFault(f"{algorithm} is none of {', '.join(NEW)}")
-    return SigningKey({**made.as_dict(private=True), "kid": made.thumbprint(), "alg": algorithm}, STANDBY, int(now))
+    return SigningKey({**made.as_dict(private=True), "kid": str(uuid4()), "alg": algorithm}, STANDBY, int(now))
 
 
 def read_keys(document: str | bytes, name: str) -> tuple[SigningKey, ...]:
