@@ -15,7 +15,7 @@ FIELDS = {
     "Email": "email", "NewEmail": "new_email", "SendingTo": "sending_to", "Data": "data", "RedirectTo": "redirect_to",
 }  # fmt: skip
 """Variables of https://supabase.com/docs/guides/auth/auth-email-templates, and what they are here."""
-_ACTION = re.compile(r"(\s*)\{\{(-\s)?\s*(.*?)\s*(\s-)?\}\}(\s*)", re.DOTALL)
+_ACTION = re.compile(r"\{\{(-\s)?\s*(.*?)\s*(\s-)?\}\}", re.DOTALL)
 _WORD = re.compile(r'\s*("(?:[^"\\]|\\.)*"|`[^`]*`|\(|\)|\||\.[\w.]*|[\w$]+|\S)')
 _FIELD = re.compile(r"\.[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _TWO = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -24,20 +24,19 @@ _FILTERS = frozenset({"html", "print", "urlquery"})
 
 def translated(text: str, where: str) -> str:
     """A template of Go's in Jinja's words. Raises `SetupFault` for what is not understood; `where` says in which."""
-    found, place, depth = [], 0, 0
+    found, place, depth, trims = [], 0, 0, False
     for match in _ACTION.finditer(text):
-        before, trims_left, action, trims_right, after = match.groups()
-        found.append(_plain(text[place : match.start()] + ("" if trims_left else before)))
-        written, change = _action(action, where)
+        plain = text[place : match.start()].lstrip() if trims else text[place : match.start()]
+        found.append(_plain(plain.rstrip() if match[1] else plain))
+        written, change = _action(match[2], where)
         depth += change
         if depth < 0:
             raise _unknown("end", where)
         found.append(written)
-        # What stands behind is looked at again: the next action may begin with it.
-        place = match.end() if trims_right else match.end() - len(after)
+        place, trims = match.end(), bool(match[3])
     if depth:
         raise SetupFault(f"{where}: an {{{{ if }}}} has no {{{{ end }}}}")
-    found.append(_plain(text[place:]))
+    found.append(_plain(text[place:].lstrip() if trims else text[place:]))
     return "".join(found)
 
 
