@@ -45,7 +45,7 @@ def twilio(calls: Calls, log: Any = print, sender: str = "MG1") -> Twilio:
     return Twilio(calls, "AC1", sender, Secret("secret"), "https://api.twilio.com", log)  # type: ignore[arg-type]
 
 
-def stored(house: People) -> list[list[Any]]:
+def stored(house: People) -> list[dict[str, Any]]:
     """The arguments of the messages that wait, the oldest first."""
     name = '"undercroft.jobs"' if house.house.engine.dialect.name == "sqlite" else "undercroft.jobs"
     statement = f"SELECT name, arguments FROM {name} ORDER BY id"
@@ -56,16 +56,11 @@ def stored(house: People) -> list[list[Any]]:
 def handed_over(house: People, arguments: dict[str, Any]) -> str:
     """What the job would say, sent through a stand-in."""
     said: list[str] = []
-    port: Messages = _port(house)
-    run = Messages(ConsoleSms(said.append), port.sealing, port.enqueue).job.run
+    room, ports = house.house.people, house.house.pipeline.ports
+    assert room is not None
+    run = Messages(ConsoleSms(said.append), room.sealing, lambda: ports.enqueue).job.run  # type: ignore[arg-type,return-value]
     house.run(run(None, **arguments))
     return said[0]
-
-
-def _port(house: People) -> Messages:
-    room = next(room for room in house.house.door._rooms.values() if type(room).__name__ == "AuthRoom")  # type: ignore[attr-defined]
-    found: Messages = room._room.text  # type: ignore[attr-defined]
-    return found
 
 
 def test_a_code_comes_by_message(house: People) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_no_setting_takes_a_promise_of_another(
     tmp_path: Path, double: bool, confirms: bool, secure: bool, signup: bool
 ) -> None:
     """D18: each promise in every combination of the others."""
-    given = {
+    given: dict[str, Any] = {
         "email_double_confirm_changes": double, "email_enable_confirmations": confirms,
         "email_secure_password_change": secure, "enable_signup": signup,
     }  # fmt: skip
