@@ -22,10 +22,13 @@ from undercroft.app.signing_in import AUTH, auth_of
 from undercroft.app.walls import second_wall
 from undercroft.app.webhooking import WEBHOOKS, notifying_hooks, webhooks_of
 from undercroft.app.wiring import docs_page, door_settings
+from undercroft.auth import SealingKeys
+from undercroft.auth.routes.oauth_server import discovery_rooms
 from undercroft.auth.service.identity import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.settings import Settings
 from undercroft.jobs.service.tidying import Tidying
+from undercroft.models.encrypted import unlock
 from undercroft.models.jobs import Job
 from undercroft.outgoing import Http
 from undercroft.pipeline.call import Caller
@@ -53,6 +56,7 @@ def build(
     log = structlog.get_logger()
     keys = installation_keys(settings, clock, dev=dev)
     database = database_of(app, settings)
+    unlock(app.metadata, SealingKeys(settings.auth, settings.database.data).ring)
     catalog = app.catalog(settings.api.schemas[0])
     rules = rules_of(app.policies, app.column_rules, app.bypass, calls_functions=settings.database.rls)
     check_rules(catalog, rules)
@@ -94,8 +98,9 @@ def build(
     idempotency = idempotency_of(app, pipeline, settings, clock)
     who = identity(keys, settings, clock)
     if settings.auth.enabled and not app.existing:
-        rooms[AUTH], people, revoking = auth_of(settings, pipeline, who, keys, clock, log, messages)
+        rooms[AUTH], people, revoking = auth_of(settings, pipeline, who, keys, clock, log, messages, app.auth_hooks)
         running += [people.hasher, revoking]
+        rooms |= discovery_rooms(people)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},

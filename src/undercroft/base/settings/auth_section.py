@@ -338,7 +338,7 @@ class Auth(Section):
     encryption_key: Secret | None = None
     """What secrets in the database are sealed with, at least 32 characters; by default a key in the data directory."""
     older_encryption_keys: tuple[Secret, ...] = ()
-    """Keys of before, the latest first: they still open what they sealed, until `undercroft keys rotate` is through."""
+    """Keys of before, the latest first: they still open what they sealed, until `undercroft keys reseal` is through."""
     breached_passwords: str = "common"
     """Passwords that are not taken since everybody has them: `common` for the list that comes along, a file of Have I
     Been Pwned (`SHA1:count` in each line, sorted), or nothing for any password."""
