@@ -107,7 +107,7 @@ class People:
 
 @contextmanager
 def people(folder: Path, server: str | None, app: App | None = None, **settings: object) -> Iterator[People]:
-    """The house on a database of its own; `settings` by their names under `[auth]`, as `email_enable_confirmations`."""
+    """The house on a database of its own; `settings` by their names under `[auth]`, as `email_enable_confirmations`, or whole."""
 
     class PeopleBase(DeclarativeBase):
         metadata = MetaData(naming_convention=NAMES)
@@ -116,7 +116,9 @@ def people(folder: Path, server: str | None, app: App | None = None, **settings:
     app.developing = True
     auth = {"site_url": SITE, "external_url": PLACE, "email_max_frequency": 0, "hashing": 4}
     auth |= {f"rate_limit_{name}": 0 for name in LIMITS} | settings
-    given = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items()}
+    whole = {name: str(value) for name, value in auth.items() if name.startswith("UNDERCROFT_")}
+    given = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items() if name not in whole}
+    given |= whole
     given |= {
         "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
         "UNDERCROFT_JOBS_ENABLED": "false",
