@@ -205,7 +205,7 @@ def _changed(
     email_at_once, phone_at_once = _at_once(room, now)
     after = changed(rows, room, now, **columns)
     if wanted.email and email_at_once:
-        after = new_email(rows, room, after, wanted.email, caller)
+        after = new_email(rows, room, after, wanted.email, caller, shown=False)
     if wanted.phone and phone_at_once:
         after = new_phone(rows, room, after, wanted.phone, caller)
     noted(rows, room, "user_modified", after, caller, kind="user")

@@ -85,7 +85,7 @@ def _made(
         # Whose address it is has not been shown yet: who comes last, and then confirms, has it as they wanted it.
         given["raw_user_meta_data"] = merged({}, ask.data or {})
         user = changed(rows, room, user, **given)
-    own_identity(rows, room, user, column, verified=not confirms)
+    own_identity(rows, room, user, column)  # nobody has shown yet that it is theirs
     if confirms:
         noted(rows, room, "user_confirmation_requested", user, caller, kind="user")
         return user, True

@@ -229,14 +229,17 @@ def _changed_email(rows: Rows, room: Room, user: Record, found: Taken, caller: C
     return new_email(rows, room, user, user["email_change"], caller)
 
 
-def new_email(rows: Rows, room: Room, user: Record, email: str, caller: Caller) -> Record:
-    """Somebody has another address. What was sent to the old one is good no more. Raises `AuthFault`."""
+def new_email(
+    rows: Rows, room: Room, user: Record, email: str, caller: Caller, *, shown: bool = True
+) -> Record:
+    """Somebody has another address, and has `shown` that it is theirs, or is taken at their word. What was sent to the
+    old one is good no more. Raises `AuthFault`."""
     refuse_taken(rows, user, "email", email)
     user = changed(
         rows, room, user, email=email, email_change="", email_change_confirm_status=0, is_anonymous=False,
         email_confirmed_at=room.now(), raw_app_meta_data=_known_by(user, "email"),
     )  # fmt: skip
-    own_identity(rows, room, user, "email", verified=True)
+    own_identity(rows, room, user, "email", verified=shown)
     forgotten(rows, user["id"])
     noted(rows, room, "user_modified", user, caller, kind="user", traits={"changed": "email"})
     return user
