@@ -18,11 +18,14 @@ from undercroft.auth.parts.redirects import allowed_redirect, is_allowed
 
 MORE = (
     "https://*.preview.example.com/**", "https://partner.example.org/auth/*", "myapp://login-callback/**",
-    "com.example.app:/back", "http://localhost:*/**", "https://exact.example.net/cb?a=1",
+    "com.example.app:/back", "http://localhost:*/**", "https://exact.example.net/cb?a=1", "https://deep.example.org/auth/**",
 )  # fmt: skip
 SETTINGS = {"additional_redirect_urls": ",".join(MORE), "email_enable_confirmations": "true"}
 
 HOSTILE = [
+    "https://deep.example.org/auth/../evil", "https://deep.example.org/auth/%2e%2E/evil", "https://deep.example.org/auth/..",
+    "https://deep.example.org/auth/a/.%2e/../evil", "https://deep.example.org/auth/./../../evil",
+    "https://deep.example.org/auth/..?x", "https://deep.example.org/auth/..#x",
     "https://evil.example", "//evil.example", "///evil.example", "\\\\evil.example", "/\\evil.example", "/evil",
     "https:evil.example", "https:/evil.example", "https:///evil.example", "https:\\\\evil.example", "http:evil.example",
     "https://app.example.com@evil.example", "https://app.example.com:x@evil.example", "https://evil.example@app.example.com",
@@ -61,6 +64,7 @@ HOSTILE = [
     "https://app.example.com/" + "x" * 3000, "https://booK.example.com", "//app.example.com", "app.example.com",
 ]  # fmt: skip
 GOOD = [
+    "https://deep.example.org/auth/a.b/c..d?next=/../x",
     SITE, f"{SITE}/", f"{SITE}/welcome?a=1#/route", "https://APP.example.com/x", "https://a.preview.example.com/x/y?z=1",
     "https://partner.example.org/auth/cb", "myapp://login-callback/", "myapp://login-callback/a/b?c=d",
     "com.example.app:/back", "http://localhost:5173/x", "https://exact.example.net/cb?a=1",
