@@ -16,6 +16,10 @@ _WHEN = (
 """Moments that are left out where there is none."""
 
 
+TOLD_TO_APPS = ("id", "aud", "role", "email", "phone", "app_metadata", "user_metadata", "is_anonymous", "created_at")
+"""What an app reads of an account: no way in, no second factor, nothing that is under way."""
+
+
 def told_moment(value: datetime | None) -> str | None:
     """RFC 3339, UTC."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from undercroft.auth.errors import AuthFault
+from undercroft.auth.parts.shapes import TOLD_TO_APPS
 from undercroft.auth.routes.asked import USER, Asked, Route, nothing, told
+from undercroft.auth.routes.providers import id_token
 from undercroft.auth.service import changing, flows, passwords, sessions, signing_up, users
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room
@@ -34,19 +36,24 @@ async def token(room: Room, asked: Asked) -> Answer:
     if kind == "pkce":
         ask = await asked.body(CodeGrant)
         return told(await flows.exchange(room, ask.auth_code, ask.code_verifier, asked.caller))
+    if kind == "id_token":
+        return await id_token(room, asked)
     raise AuthFault("invalid_credentials", "unsupported_grant_type")
 
 
 async def log_out(room: Room, asked: Asked) -> Answer:
     """`POST /logout`."""
     session = asked.session["id"] if asked.session else None
-    await sessions.log_out(room, asked.user, session, asked.query.get("scope", "global"), asked.caller)
+    # An app signs itself out, and nobody else.
+    scope = "local" if asked.is_app else asked.query.get("scope", "global")
+    await sessions.log_out(room, asked.user, session, scope, asked.caller)
     return nothing()
 
 
 async def show_user(room: Room, asked: Asked) -> Answer:
-    """`GET /user`."""
-    return told(await users.show(room, asked.user))
+    """`GET /user`; to an app, no more than its token tells."""
+    shape = await users.show(room, asked.user)
+    return told({name: shape[name] for name in TOLD_TO_APPS if name in shape} if asked.is_app else shape)
 
 
 async def change_user(room: Room, asked: Asked) -> Answer:
@@ -58,7 +65,7 @@ async def change_user(room: Room, asked: Asked) -> Answer:
 ROUTES = [
     Route("POST", "/signup", sign_up, limit="sign_in_sign_ups"),
     Route("POST", "/token", token),
-    Route("POST", "/logout", log_out, USER),
-    Route("GET", "/user", show_user, USER),
+    Route("POST", "/logout", log_out, USER, apps=True),
+    Route("GET", "/user", show_user, USER, apps=True),
     Route("PUT", "/user", change_user, USER),
 ]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import urlencode
-
 from msgspec import Struct
 
-from undercroft.auth.errors import validation_failed
 from undercroft.auth.routes.asked import ADMIN, USER, Asked, Route, nothing, told
+from undercroft.auth.routes.pages import numbered, paged
 from undercroft.auth.service import admin, devices
 from undercroft.auth.service.room import Room
 from undercroft.auth.types.asks import AdminUser, DeleteUser
 from undercroft.web.types import Answer
-
-_FAR = 10_000_000
-"""The last page that may be asked for."""
 
 
 class ChangeFactor(Struct, frozen=True, kw_only=True):
@@ -28,14 +22,22 @@ class ChangeFactor(Struct, frozen=True, kw_only=True):
 async def users(room: Room, asked: Asked) -> Answer:
     """`GET /admin/users`."""
     query = asked.query
-    page = await admin.listed(room, *_page(asked), query.get("filter", ""), query.get("aud"))
-    return _paged(room, asked, page, {"users": page.entries, "aud": query.get("aud", "authenticated")})
+    page = await admin.listed(room, *numbered(asked), query.get("filter", ""), query.get("aud"))
+    return paged(
+        room,
+        asked,
+        "/admin/users",
+        page.number,
+        page.size,
+        page.total,
+        {"users": page.entries, "aud": query.get("aud", "authenticated")},
+    )
 
 
 async def audit(room: Room, asked: Asked) -> Answer:
     """`GET /admin/audit`."""
-    page = await admin.audit(room, *_page(asked), asked.query.get("query", ""))
-    return _paged(room, asked, page, page.entries)
+    page = await admin.audit(room, *numbered(asked), asked.query.get("query", ""))
+    return paged(room, asked, "/admin/audit", page.number, page.size, page.total, page.entries)
 
 
 async def create(room: Room, asked: Asked) -> Answer:
@@ -88,42 +90,6 @@ async def end_session(room: Room, asked: Asked) -> Answer:
     """`DELETE /sessions/{session_id}`: sign one of them out. Ours."""
     await devices.end(room, asked.user, asked.id("session_id"), asked.caller)
     return nothing()
-
-
-# --- pages ---
-
-
-def _page(asked: Asked) -> tuple[int, int]:
-    """Which page, and how long. Raises `AuthFault`."""
-    return _number(asked, "page", 1, _FAR), min(_number(asked, "per_page", 50, _FAR), admin.MOST)
-
-
-def _number(asked: Asked, name: str, default: int, most: int) -> int:
-    text = asked.query.get(name)
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= most:
-        raise validation_failed(f"{name} must be a number from 1 on")
-    return int(text[:9])
-
-
-def _paged(room: Room, asked: Asked, page: admin.Page, body: Any) -> Answer:
-    """A page with its neighbours, as auth-js reads them: it takes what stands behind the first `=` of an address."""
-    path = asked.request.path.decode("latin-1").rstrip("/").rpartition("/")[2]
-    last = max(1, -(-page.total // page.size))
-    more = {name: value for name, value in asked.query.items() if name not in ("page", "per_page")}
-
-    def link(number: int, rel: str) -> str:
-        query = urlencode({"page": number, "per_page": page.size, **more})
-        return f'<{room.address}/admin/{path}?{query}>; rel="{rel}"'
-
-    links = [link(page.number + 1, "next")] if page.number < last else []
-    return told(
-        body,
-        200,
-        (b"x-total-count", b"%d" % page.total),
-        (b"link", ", ".join([*links, link(last, "last")]).encode("ascii")),
-    )
 
 
 ROUTES = [
