@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 from undercroft.access.actor import SERVICE_ROLE
+from undercroft.auth.declarations import AuthDeclarations
 from undercroft.auth.tables import TABLES as AUTH_TABLES
 from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
@@ -29,7 +30,9 @@ HOUSE_TABLES = (KEY_TABLES, JOB_TABLES, MAIL_TABLES, WEBHOOK_TABLES)
 """What rooms keep beside the app's own tables, in the schema `undercroft`."""
 
 
-class Blueprint(Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations, WebhookDeclarations):
+class Blueprint(
+    Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations, WebhookDeclarations, AuthDeclarations
+):
     """The plan of a house."""
 
     def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from undercroft.access.actor import SERVICE
+from undercroft.app.signing_hooks import hooks_of, notify_by, text_by
 from undercroft.auth import SealingKeys
 from undercroft.auth.backends.breached import breached_by
 from undercroft.auth.backends.hashing import Hasher
@@ -20,6 +21,7 @@ from undercroft.auth.service.limits import Limits
 from undercroft.auth.service.revoking import Revoking
 from undercroft.auth.service.room import Room, Text
 from undercroft.auth.types import Keys
+from undercroft.auth.types.hooks import AuthHook, HookName
 from undercroft.base.clock import Clock
 from undercroft.base.secret import Secret
 from undercroft.base.settings import Settings
@@ -33,7 +35,14 @@ AUTH = b"/auth/v1"
 
 
 def auth_of(
-    settings: Settings, pipeline: Pipeline, identity: Identity, keys: Keys, clock: Clock, log: Any, text: Text | None
+    settings: Settings,
+    pipeline: Pipeline,
+    identity: Identity,
+    keys: Keys,
+    clock: Clock,
+    log: Any,
+    text: Text | None,
+    declared: Mapping[HookName, AuthHook],
 ) -> tuple[AuthRoom, Room, Revoking]:
     """The room of people, what its verbs share, and what tells of what happened elsewhere. Raises `SetupFault`."""
 
@@ -49,6 +58,7 @@ def auth_of(
     def key() -> Secret:
         return sealing.lasting()
 
+    hooks = hooks_of(declared, pipeline, clock, log)
     signing = Signing(settings, keys)
 
     def trust() -> None:
@@ -67,13 +77,14 @@ def auth_of(
         Limits(pipeline.engine, clock),
         signing,
         key,
-        notify,
+        notify_by(hooks, notify),
         log,
         breached=breached_by(auth.breached_passwords),
         public_keys=signing.public,
         revoked=revoking.refuse,
         sealing=sealing.ring,
-        text=text,
+        text=text_by(hooks, text, auth.sms.template),
+        hooks=hooks,
         places=Calls(pipeline.ports.http, clock) if pipeline.ports.http is not None else None,
     )
     check_settings(auth.external)

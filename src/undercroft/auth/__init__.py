@@ -12,11 +12,25 @@ from undercroft.auth.backends.sealing_file import SealingKeys, add_sealing_key, 
 from undercroft.auth.parts.signing import configured_secret, read_claim, sign, token_claims, weakness
 from undercroft.auth.service.identity import Identity, identity, installation_keys, key_ring
 from undercroft.auth.types import Keys
+from undercroft.auth.types.hooks import (
+    AccessTokenEvent,
+    EmailEvent,
+    FactorEvent,
+    PasswordEvent,
+    SmsEvent,
+    UserEvent,
+)
 
 __all__ = [
+    "AccessTokenEvent",
+    "EmailEvent",
+    "FactorEvent",
     "Identity",
     "Keys",
+    "PasswordEvent",
     "SealingKeys",
+    "SmsEvent",
+    "UserEvent",
     "aal",
     "add_sealing_key",
     "claim",

@@ -29,6 +29,7 @@ from undercroft.auth.routes import (
     verifying,
 )
 from undercroft.auth.routes.asked import ADMIN, ANYONE, USER, Asked, Route
+from undercroft.auth.service.hooks import CALLER
 from undercroft.auth.service.room import Room
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.tables import SESSIONS, USERS
@@ -92,6 +93,7 @@ class AuthRoom(Hosting):
         route, parameters = self._found(request)
         agent = (request.header(b"user-agent") or b"").decode("latin-1")
         asked = Asked(request, Caller(address_of(request, self._proxies), agent), parameters, apps=route.apps)
+        CALLER.set(asked.caller)
         if route.limit is not None:
             await asked.limited(self._room, route.limit)
         asked.identify = partial(self._identified, asked)

@@ -80,6 +80,7 @@ def created(rows: Rows, room: Room, provider: str | None, **columns: Any) -> Rec
     user = rows.one(USERS, id=user_id)
     if user is None:
         raise AssertionError("an account that was just made is there")
+    rows.made.append(user)
     return user
 
 

@@ -29,9 +29,10 @@ from undercroft.auth.service.factors import (
     own_session,
     require_aal,
 )  # fmt: skip
+from undercroft.auth.service.hooks import Hooks
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room, noted
-from undercroft.auth.service.sessions import granted, marked, tokens
+from undercroft.auth.service.sessions import ended, granted, marked, tokens
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.store.factors import counted, stepped
 from undercroft.auth.tables import CHALLENGES, CREDENTIALS, FACTORS, SESSIONS
@@ -39,6 +40,8 @@ from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.asks import Challenge, VerifyFactor
 
 _MISSING = "Factor not found"
+_TRIED = ("mfa_verification_failed", "webauthn_verification_failed")
+"""Faults of a wrong answer, which the app's hook hears of."""
 _CODE = re.compile(r"\{\{\s*\.Code\s*\}\}")
 
 
@@ -180,7 +183,7 @@ async def verify(
             return _used()
         return _verified(rows, room, account, here, now, caller)
 
-    return told_of(room, await room.write(work))
+    return await told_of(room, await room.write(work), factor)
 
 
 def _is_right(rows: Rows, room: Room, factor: Record, asked: Record, code: str) -> bool:
@@ -258,13 +261,28 @@ def raised(
     return granted(rows, user, {**now, **changed}), gone
 
 
-def told_of(room: Room, found: tuple[Granted, list[str]] | AuthFault) -> Shape:
-    """The answer to a proof. Raises `AuthFault` where it was none."""
+async def told_of(
+    room: Room, found: tuple[Granted, list[str]] | AuthFault, factor: Record | None = None
+) -> Shape:  # fmt: skip
+    """The answer to a proof, of a factor where the app's hook is asked. Raises `AuthFault` where it was none."""
+    if factor is not None and room.hooks is not None:
+        await _heed(room, room.hooks, factor, found)
     if isinstance(found, AuthFault):
         raise found
     grant, gone = found
     room.revoked(gone)
-    return tokens(room, grant)
+    return await tokens(room, grant)
+
+
+async def _heed(room: Room, hooks: Hooks, factor: Record, found: object) -> None:
+    """Raises `AuthFault` where the app said no; then everybody is logged out."""
+    if isinstance(found, AuthFault) and found.code not in _TRIED:
+        return
+    user_id = factor["user_id"]
+    rejected = await hooks.factor_tried(user_id, factor, not isinstance(found, AuthFault))
+    if rejected is not None:
+        room.revoked(await room.write(lambda rows: ended(rows, room, rows.all(SESSIONS, user_id=user_id))))
+        raise AuthFault("mfa_verification_rejected", rejected.message)
 
 
 async def _key_verified(
@@ -300,7 +318,7 @@ async def _key_verified(
             return webauthn.refused()
         return _verified(rows, room, account, session, now, caller)
 
-    return told_of(room, await room.write(work))
+    return await told_of(room, await room.write(work), factor)
 
 
 def _take(rows: Rows, room: Room, factor: Record, challenge_id: str, caller: Caller) -> Record | AuthFault:
@@ -328,7 +346,7 @@ async def _key_made(
         columns = {"web_authn_credential": stored, "web_authn_credential_id": made.id, "last_step": made.signs}
         return _verified(rows, room, account, session, now, caller, **columns, web_authn_aaguid=made.aaguid)
 
-    return told_of(room, await room.write(work))
+    return await told_of(room, await room.write(work), factor)
 
 
 def known(rows: Rows, credential_id: str) -> bool:

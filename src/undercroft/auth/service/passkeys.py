@@ -140,7 +140,7 @@ async def signed_in(room: Room, ask: VerifyPasskey, caller: Caller) -> Shape:
     found = await room.write(work)
     if isinstance(found, AuthFault):
         raise found
-    return tokens(room, found)
+    return await tokens(room, found)
 
 
 # --- challenges ---

@@ -7,11 +7,12 @@ from undercroft.auth.parts.addresses import email_of, phone_of
 from undercroft.auth.parts.passwords import LONGEST
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.service.accounts import account_at, check_password
+from undercroft.auth.service.hooks import Rejected
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room
-from undercroft.auth.service.sessions import opened, refuse_banned, tokens
+from undercroft.auth.service.sessions import ended, opened, refuse_banned, tokens
 from undercroft.auth.store import Rows
-from undercroft.auth.tables import USERS
+from undercroft.auth.tables import SESSIONS, USERS
 from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.asks import PasswordGrant
 
@@ -28,6 +29,8 @@ async def sign_in(room: Room, ask: PasswordGrant, caller: Caller) -> Shape:
     user = None if address is None else await room.read(lambda rows: account_at(rows, column, address))
     stored = None if user is None else user["encrypted_password"]
     is_right = len(ask.password.encode()) <= LONGEST and await room.hasher.matches(stored or None, ask.password)
+    if user is not None and room.hooks is not None:
+        await _heed(room, await room.hooks.password_tried(user["id"], is_right), user["id"])
     if not is_right or user is None or stored is None:
         raise wrong_credentials()
     if user[f"{column}_confirmed_at"] is None:
@@ -44,9 +47,18 @@ async def sign_in(room: Room, ask: PasswordGrant, caller: Caller) -> Shape:
             rows.change(USERS, {"id": user["id"]}, encrypted_password=renewed)
         return opened(rows, room, now, caller, "password")
 
-    told = tokens(room, await room.write(work))
+    told = await tokens(room, await room.write(work))
     try:
         check_password(room, ask.password)
     except AuthFault as fault:
         told |= fault.more
     return told
+
+
+async def _heed(room: Room, rejected: Rejected | None, user_id: str) -> None:
+    """Raises `AuthFault` where the app said no."""
+    if rejected is None:
+        return
+    if rejected.log_out:
+        room.revoked(await room.write(lambda rows: ended(rows, room, rows.all(SESSIONS, user_id=user_id))))
+    raise AuthFault("invalid_credentials", rejected.message)

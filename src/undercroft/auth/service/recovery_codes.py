@@ -75,12 +75,13 @@ async def verify(room: Room, user: Record, session: Record | None, ask: Recovery
     def work(rows: Rows) -> tuple[Granted, list[str]] | AuthFault:
         account = locked(rows, user)
         unused = {"user_id": user["id"], "code_hash": stored, "used_at": None}
-        if not rows.change(RECOVERY_CODES, unused, used_at=room.now()):
+        is_secured = bool(rows.all(FACTORS, user_id=user["id"], status=VERIFIED))
+        if not is_secured or not rows.change(RECOVERY_CODES, unused, used_at=room.now()):
             return AuthFault("mfa_verification_failed", "Invalid recovery code entered")
         noted(rows, room, "recovery_code_used", account, caller, kind="factor")
         return raised(rows, room, account, here, RECOVERY, None)
 
-    return told_of(room, await room.write(work))
+    return await told_of(room, await room.write(work))
 
 
 def _code() -> str:

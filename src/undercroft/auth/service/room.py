@@ -12,6 +12,7 @@ from uuid import uuid4
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.backends.providers.calls import Calls
 from undercroft.auth.errors import AuthFault
+from undercroft.auth.service.hooks import Hooks
 from undercroft.auth.service.limits import Limits
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.tables import AUDIT
@@ -20,7 +21,7 @@ from undercroft.base.clock import Clock
 from undercroft.base.sealing import SealingRing
 from undercroft.base.secret import Secret
 from undercroft.base.settings.auth_section import Auth
-from undercroft.engine.types import Engine, Transaction
+from undercroft.engine.types import Cursor, Engine, Transaction
 
 T = TypeVar("T")
 
@@ -69,9 +70,14 @@ class Room:
     """The keys that secrets in the database are sealed with, as they are now."""
     places: Calls | None = None
     """Calls to the places that people sign in by."""
+    hooks: Hooks | None = None
+    """None where the app asks for none."""
 
     async def write(self, work: Callable[[Rows], T]) -> T:
         """A unit of work, on disk when it is answered. It may be run again. Raises `DatabaseFault`."""
+        if self.hooks is not None and self.hooks.follow_accounts:
+            async with self.unit() as unit:
+                return await unit.perform(work)
         dialect = self.engine.dialect
         return await self.engine.write(lambda cursor: work(Rows(cursor, dialect)))
 
@@ -102,7 +108,16 @@ class Unit:
     async def perform(self, work: Callable[[Rows], T]) -> T:
         """A step of it. Raises `DatabaseFault`."""
         dialect = self.room.engine.dialect
-        return await self.transaction.perform(lambda cursor: work(Rows(cursor, dialect)))
+
+        def step(cursor: Cursor) -> tuple[T, list[Record]]:
+            rows = Rows(cursor, dialect)
+            return work(rows), rows.made
+
+        found, made = await self.transaction.perform(step)
+        if self.room.hooks is not None:
+            for user in made:
+                await self.room.hooks.account_made(self.transaction, user)
+        return found
 
     async def notify(self, template: str, to: str, data: Mapping[str, Any]) -> None:
         """A mail that is sent if the transaction commits. Raises `Fault`."""

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 from undercroft.auth.errors import AuthFault
-from undercroft.auth.parts.claims import access_claims
+from undercroft.auth.parts.claims import Claims, access_claims
 from undercroft.auth.parts.codes import new_secret
 from undercroft.auth.parts.refresh import Presented, is_signed, read_refresh_token, refresh_token
 from undercroft.auth.parts.shapes import Shape, user_shape
+from undercroft.auth.service.hooks import Hooks
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.tables import AMR, FACTORS, IDENTITIES, REVOCATIONS, SESSIONS, USERS
@@ -74,14 +75,20 @@ def granted(rows: Rows, user: Record, session: Record) -> Granted:
     )
 
 
-def tokens(room: Room, grant: Granted) -> Shape:
-    """`AccessTokenResponseSchema`: an access token, the refresh token after it, and whose they are."""
+async def tokens(room: Room, grant: Granted, method: str | None = None) -> Shape:
+    """`AccessTokenResponseSchema`: an access token, the refresh token after it, and whose they are.
+
+    `method` is what the app's hook is told, where it is not the way by which they came. No unit may be open meanwhile.
+    Raises `AuthFault` where that hook refuses; a session that had no token before is over then.
+    """
     lifetime = room.settings.jwt_expiry
     now = room.clock.timestamp()
     claims = access_claims(
         grant.user, grant.session, grant.amr, issuer=room.settings.jwt_issuer, now=now, lifetime=lifetime
     )
     session = grant.session
+    if room.hooks is not None:
+        claims = await hooked(room, room.hooks, grant, claims, method)
     return {
         "access_token": room.sign(claims),
         "token_type": "bearer",
@@ -92,12 +99,22 @@ def tokens(room: Room, grant: Granted) -> Shape:
     }
 
 
+async def hooked(room: Room, hooks: Hooks, grant: Granted, claims: Claims, method: str | None) -> Claims:
+    """What a token says, by the app's hook. Raises `AuthFault`."""
+    try:
+        return await hooks.claims(claims, method or claims["amr"][0]["method"])
+    except AuthFault:
+        if not grant.count:
+            room.revoked(await room.write(lambda rows: ended(rows, room, [grant.session])))
+        raise
+
+
 # --- refreshing ---
 
 
 async def refresh(room: Room, text: str, caller: Caller) -> Shape:
     """The next tokens of a session. Raises `AuthFault`; a token that was used before ends its session."""
-    return tokens(room, await refreshed(room, text, caller))
+    return await tokens(room, await refreshed(room, text, caller), "token_refresh")
 
 
 async def refreshed(room: Room, text: str, caller: Caller, client: str | None = None) -> Granted:

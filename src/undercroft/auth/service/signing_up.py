@@ -49,18 +49,26 @@ async def sign_up(room: Room, ask: SignUp, caller: Caller, redirect_to: str) -> 
         await (may_mail(room, address) if column == "email" else may_text(room, address))
     async with room.unit() as unit:
         made = await unit.perform(lambda rows: _made(rows, room, ask, column, address, password, confirms, caller))
-        if isinstance(made, Granted):
-            return tokens(room, made)
-        user, is_new = made
-        if not is_new:
-            return _pretended(room, ask, column, address)
-        flow = None
-        if challenge is not None:
-            flow = await unit.perform(
-                lambda rows: begun(rows, room, column, f"{column}/signup", challenge, user_id=user["id"])
-            )
-        await send_confirmation(unit, user, column, redirect_to, flow)
-        return await _told(unit, user)
+        if not isinstance(made, Granted):
+            return await _asked_to_confirm(unit, ask, made, column, redirect_to, challenge)
+    return await tokens(room, made)
+
+
+async def _asked_to_confirm(
+    unit: Unit, ask: SignUp, made: tuple[Record, bool], column: str, redirect_to: str,
+    challenge: tuple[str, str] | None,
+) -> Shape:  # fmt: skip
+    """The answer for an account whose address is to be confirmed, or that is there already."""
+    room, (user, is_new) = unit.room, made
+    if not is_new:
+        return _pretended(room, ask, column, user[column])
+    flow = None
+    if challenge is not None:
+        flow = await unit.perform(
+            lambda rows: begun(rows, room, column, f"{column}/signup", challenge, user_id=user["id"])
+        )
+    await send_confirmation(unit, user, column, redirect_to, flow)
+    return await _told(unit, user)
 
 
 async def _told(unit: Unit, user: Record) -> Shape:
@@ -120,4 +128,4 @@ async def _anonymous(room: Room, ask: SignUp, caller: Caller) -> Shape:
         noted(rows, room, "user_signedup", user, caller, kind="team")
         return opened(rows, room, user, caller, "anonymous")
 
-    return tokens(room, await room.write(work))
+    return await tokens(room, await room.write(work))

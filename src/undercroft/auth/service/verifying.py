@@ -84,7 +84,7 @@ async def verify(room: Room, ask: Verify, caller: Caller) -> Shape:
     if isinstance(found, Half):
         return {"code": "200", "msg": ONE_OF_TWO}
     room.revoked(found.gone)
-    return tokens(room, found.granted)
+    return await tokens(room, found.granted)
 
 
 async def _by_hash(room: Room, ask: Verify) -> Any:
@@ -142,7 +142,7 @@ async def follow(room: Room, kind: str, token: str, redirect_to: str, caller: Ca
     if isinstance(found, Coded):
         return with_query(redirect_to, {"code": found.code})
     room.revoked(found.gone)
-    told = tokens(room, found.granted)
+    told = await tokens(room, found.granted)
     named = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
     return with_fragment(redirect_to, {name: told[name] for name in named} | {"type": kind})
 

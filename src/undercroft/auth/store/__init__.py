@@ -25,11 +25,13 @@ Record = dict[str, Any]
 class Rows:
     """The rows of this room within one unit of work."""
 
-    __slots__ = ("_cursor", "_dialect")
+    __slots__ = ("_cursor", "_dialect", "made")
 
     def __init__(self, cursor: Cursor, dialect: Dialect) -> None:
         self._cursor = cursor
         self._dialect = dialect
+        self.made: list[Record] = []
+        """Accounts that came to be in it."""
 
     def one(self, table: sa.Table, *, locked: bool = False, **where: object) -> Record | None:
         """The row in which these columns have these values; `locked` keeps others from changing it until the commit."""
