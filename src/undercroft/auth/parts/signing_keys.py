@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from undercroft.auth.errors import KeyFault
 from undercroft.auth.parts.keyring import ALGORITHMS, MAX_KEYS, TrustedKey, key_set
+from undercroft.auth.parts.signing import compact_signer
 
 STANDBY, IN_USE, PREVIOUS, REVOKED = "standby", "in_use", "previously_used", "revoked"
 STATES = (STANDBY, IN_USE, PREVIOUS, REVOKED)
@@ -77,13 +77,13 @@ class Signer:
     def __init__(self, key: SigningKey) -> None:
         if not can_sign(key.jwk):
             raise KeyFault(f'the signing key "{key.kid}" has no private part')
-        self._header = {"alg": key.algorithm, "typ": "JWT", "kid": key.kid}
-        self._key = _READERS[key.jwk["kty"]].import_key(_plain(key.jwk))
+        self._sign = compact_signer(
+            {"alg": key.algorithm, "typ": "JWT", "kid": key.kid}, _READERS[key.jwk["kty"]].import_key(_plain(key.jwk))
+        )
 
     def __call__(self, claims: Mapping[str, Any]) -> str:
         """A token with exactly these claims. Raises `ValueError` for claims that are not JSON."""
-        payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return jws.serialize_compact(self._header, payload, self._key, algorithms=[self._header["alg"]])
+        return self._sign(claims)
 
 
 def new_key(algorithm: str, now: float) -> SigningKey:

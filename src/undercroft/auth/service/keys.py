@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from undercroft.auth.backends import signing_file
 from undercroft.auth.backends.key_file import FILE as SECRET_FILE
 from undercroft.auth.errors import KeyFault
-from undercroft.auth.parts.signing import sign
+from undercroft.auth.parts.signing import secret_signer
 from undercroft.auth.parts.signing_keys import IN_USE, PREVIOUS, REVOKED, STANDBY, SigningKey, new_key, read_keys
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Signing:
         """Read the keys again. Raises `KeyFault`."""
         found = signing_keys(self._settings)
         used = next((key for key in found if key.state == IN_USE), None)
-        self._signs = used.signer() if used is not None else lambda claims: sign(claims, keys.signing)
+        self._signs = used.signer() if used is not None else secret_signer(keys.signing)
         self._public = [told for key in found if key.is_believed and (told := key.public()) is not None]
 
 

@@ -15,6 +15,7 @@ from undercroft.auth.parts.shapes import Shape, user_shape
 from undercroft.auth.service.hooks import Hooks
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.store import Record, Rows
+from undercroft.auth.store.standing import standing
 from undercroft.auth.tables import AMR, FACTORS, IDENTITIES, REVOCATIONS, SESSIONS, USERS
 from undercroft.auth.types import Caller, Granted
 
@@ -134,11 +135,13 @@ async def refreshed(room: Room, text: str, caller: Caller, client: str | None = 
 
 def _refreshed(rows: Rows, room: Room, presented: Presented, caller: Caller, client: str | None) -> Granted | AuthFault:
     """What a refresh comes to. A fault that ends a session is given, not raised: raised, it would undo that."""
-    session = rows.one(SESSIONS, locked=True, id=presented.session_id)
-    if session is None or not is_signed(presented, room.key(), session["refresh_token_hmac_key"] or ""):
+    found = standing(rows, room.engine.dialect, presented.session_id)
+    if found is None:
         return AuthFault("refresh_token_not_found", _NOT_FOUND)
-    user = rows.one(USERS, id=session["user_id"])
-    if user is None or user["deleted_at"] is not None or session["oauth_client_id"] != client:
+    session, user = found.session, found.user
+    if not is_signed(presented, room.key(), session["refresh_token_hmac_key"] or ""):
+        return AuthFault("refresh_token_not_found", _NOT_FOUND)
+    if user["deleted_at"] is not None or session["oauth_client_id"] != client:
         return AuthFault("refresh_token_not_found", _NOT_FOUND)
     now = room.now()
     if late := _expiry(room, session, now):
@@ -156,7 +159,7 @@ def _refreshed(rows: Rows, room: Room, presented: Presented, caller: Caller, cli
             changed |= {"ip": caller.ip, "user_agent": caller.user_agent[:512] or None}
         rows.change(SESSIONS, {"id": session["id"]}, **changed)
         session |= changed
-    return granted(rows, user, session)
+    return Granted(user, session, found.amr, found.identities, found.factors, count)
 
 
 def _stepped(room: Room, session: Record, shown: int, now: datetime) -> int | None:

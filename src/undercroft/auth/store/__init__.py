@@ -5,12 +5,12 @@ Tables and columns are named by the code, values are bound. Each statement is co
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
@@ -44,7 +44,7 @@ class Rows:
 
     def asked(self, statement: Prepared, table: sa.Table, values: Mapping[str, object]) -> list[Record]:
         """The rows of a statement that gives the columns of a table."""
-        read = _reader(table)
+        read = reader(table)
         return [read(row) for row in self.raw(statement, values)]
 
     def raw(self, statement: Prepared, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
@@ -119,7 +119,8 @@ def _prepared(statement: sa.ClauseElement, dialect: Dialect) -> Prepared:
 
 
 @lru_cache(64)
-def _reader(table: sa.Table) -> Any:
+def reader(table: sa.Table) -> Callable[[Sequence[Any]], Record]:
+    """What makes a row of a table, given in the order of its columns, a record."""
     readers = [(column.name, _read_of(column.type)) for column in table.c]
 
     def read(row: Sequence[Any]) -> Record:
@@ -148,4 +149,4 @@ def moment(value: str | datetime) -> datetime:
 
 
 def _decoded(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str | bytes) else value
+    return msgspec.json.decode(value) if isinstance(value, str | bytes) else value
