@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -71,6 +72,39 @@ def test_the_answer_is_the_same_for_a_number(house: People) -> None:
     ):
         there = house.ask("POST", path, {**body, "phone": "15550001"})
         assert shown(there) == shown(house.ask("POST", path, {**body, "phone": "15550002"})), path
+
+
+def test_signing_up_again_looks_like_signing_up(house: People, known: str) -> None:
+    """Twice, too: ids stay, moments go on."""
+    waiting, nobody = house.fresh_email(), house.fresh_email()
+    password = {"password": "correct horse", "data": {"name": "Ada", "none": None}}
+    house.ask("POST", "/signup", {"email": waiting, **password})
+    seen = []
+    for email in (known, waiting, nobody):
+        house.clock.advance(1)
+        first = house.ask("POST", "/signup", {"email": email, **password})
+        house.clock.advance(1)
+        second = house.ask("POST", "/signup", {"email": email, **password})
+        texts = []
+        for answer in (first, second):
+            told = answer.json()
+            assert answer.status_code == 200
+            assert told["id"] == first.json()["id"] == told["identities"][0]["user_id"]
+            assert told["identities"][0]["identity_id"] == first.json()["identities"][0]["identity_id"]
+            assert told["created_at"] == house_moment(house, 0 if answer is second else 1)
+            text = answer.text.replace(email, "EMAIL").replace(told["id"], "ID")
+            text = text.replace(told["identities"][0]["identity_id"], "IDENTITY").replace(told["created_at"], "NOW")
+            texts.append(text)
+        seen.append(texts)
+        assert told["id"][14] == "4"
+        assert told["id"][19] in "89ab"
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] == seen[0][1]
+
+
+def house_moment(house: People, ago: float) -> str:
+    """A moment as answers tell it."""
+    return (house.clock.now() - timedelta(seconds=ago)).isoformat().replace("+00:00", "Z")
 
 
 @pytest.mark.parametrize("place", [0, 1, 4])

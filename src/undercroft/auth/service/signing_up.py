@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from undercroft.auth.errors import AuthFault, validation_failed
+from undercroft.auth.parts.codes import token_of
 from undercroft.auth.parts.shapes import Shape, user_shape
 from undercroft.auth.service.accounts import (
     account_at,
@@ -16,7 +17,7 @@ from undercroft.auth.service.accounts import (
     merged,
     own_identity,
 )
-from undercroft.auth.service.confirming import may_mail, may_text, send_confirmation
+from undercroft.auth.service.confirming import NobodyThere, may_mail, may_text, pretended, send_confirmation
 from undercroft.auth.service.flows import begun, check_challenge
 from undercroft.auth.service.room import Room, Unit, noted
 from undercroft.auth.service.sessions import opened, tokens
@@ -47,10 +48,15 @@ async def sign_up(room: Room, ask: SignUp, caller: Caller, redirect_to: str) -> 
     confirms = (settings.email if column == "email" else settings.sms).enable_confirmations
     if confirms:
         await (may_mail(room, address) if column == "email" else may_text(room, address))
-    async with room.unit() as unit:
-        made = await unit.perform(lambda rows: _made(rows, room, ask, column, address, password, confirms, caller))
-        if not isinstance(made, Granted):
-            return await _asked_to_confirm(unit, ask, made, column, redirect_to, challenge)
+    try:
+        async with room.unit() as unit:
+            made = await unit.perform(lambda rows: _made(rows, room, ask, column, address, password, confirms, caller))
+            if not isinstance(made, Granted):
+                return await _asked_to_confirm(unit, ask, made, column, redirect_to, challenge)
+    except NobodyThere:
+        # Who is there already is sent nothing, and whoever asked does not see that.
+        await room.write(lambda rows: noted(rows, room, "user_repeated_signup", None, caller, kind="user"))
+        return _told(room, ask, column, address, *_unreal_ids(room, address))
     return await tokens(room, made)
 
 
@@ -58,22 +64,25 @@ async def _asked_to_confirm(
     unit: Unit, ask: SignUp, made: tuple[Record, bool], column: str, redirect_to: str,
     challenge: tuple[str, str] | None,
 ) -> Shape:  # fmt: skip
-    """The answer for an account whose address is to be confirmed, or that is there already."""
+    """The answer for an account whose address is to be confirmed. Raises `NobodyThere` for one whose is confirmed."""
     room, (user, is_new) = unit.room, made
     if not is_new:
-        return _pretended(room, ask, column, user[column])
+        await pretended(unit, "signup", column, user[column], redirect_to, flow=challenge is not None)
     flow = None
     if challenge is not None:
         flow = await unit.perform(
             lambda rows: begun(rows, room, column, f"{column}/signup", challenge, user_id=user["id"])
         )
     await send_confirmation(unit, user, column, redirect_to, flow)
-    return await _told(unit, user)
+    known = {"user_id": user["id"], "provider": column}
+    identity = await unit.perform(lambda rows: rows.one(IDENTITIES, **known))
+    return _told(room, ask, column, user[column], user["id"], identity["id"] if identity else "")
 
 
-async def _told(unit: Unit, user: Record) -> Shape:
-    identities = await unit.perform(lambda rows: rows.all(IDENTITIES, user_id=user["id"]))
-    return user_shape(user, identities)
+def _unreal_ids(room: Room, address: str) -> tuple[str, str]:
+    """Ids as somebody at this address would have them, the same ones each time, as of somebody who is there."""
+    user, identity = (token_of(room.key(), f"{name} of nobody", address, "") for name in ("user", "identity"))
+    return str(UUID(user[:32], version=4)), str(UUID(identity[:32], version=4))
 
 
 def _made(
@@ -82,7 +91,6 @@ def _made(
     """An account, signed in unless its address is to be confirmed; else whether it is a new one."""
     user = account_at(rows, column, address, locked=True)
     if user is not None and user[f"{column}_confirmed_at"] is not None:
-        noted(rows, room, "user_repeated_signup", user, caller, kind="user")
         if not confirms:
             raise AuthFault("user_already_exists", "User already registered")
         return user, False
@@ -102,8 +110,9 @@ def _made(
     return opened(rows, room, user, caller, "password")
 
 
-def _pretended(room: Room, ask: SignUp, column: str, address: str) -> Shape:
-    """An answer like that for a new account: whether there is one is nobody's business."""
+def _told(room: Room, ask: SignUp, column: str, address: str, user_id: str, identity_id: str) -> Shape:
+    """The account as it is told while its address is to be confirmed: what was asked for, and nothing that is stored,
+    so that an account that is there looks like a new one."""
     now = room.now()
     user: Record = dict.fromkeys(
         ("invited_at", "recovery_sent_at", "email_change_sent_at", "phone_change_sent_at", "reauthentication_sent_at",
@@ -111,11 +120,17 @@ def _pretended(room: Room, ask: SignUp, column: str, address: str) -> Shape:
          "email_change", "phone_change")
     )  # fmt: skip
     user |= {
-        "id": str(uuid4()), "aud": "authenticated", "role": "authenticated", column: address,
+        "id": user_id, "aud": "authenticated", "role": "authenticated", column: address,
         "confirmation_sent_at": now, "created_at": now, "updated_at": now, "is_anonymous": False,
-        "raw_app_meta_data": {"provider": column, "providers": [column]}, "raw_user_meta_data": ask.data or {},
+        "raw_app_meta_data": {"provider": column, "providers": [column]},
+        "raw_user_meta_data": merged({}, ask.data or {}),
     }  # fmt: skip
-    return user_shape(user, [])
+    identity: Record = {
+        "id": identity_id, "provider_id": user_id, "user_id": user_id, "provider": column, "last_sign_in_at": now,
+        "created_at": now, "updated_at": now, "email": user["email"],
+        "identity_data": {"sub": user_id, column: address, "email_verified": False, "phone_verified": False},
+    }  # fmt: skip
+    return user_shape(user, [identity])
 
 
 async def _anonymous(room: Room, ask: SignUp, caller: Caller) -> Shape:
