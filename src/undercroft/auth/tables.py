@@ -152,8 +152,7 @@ FACTORS = _table(
     sa.Column("web_authn_aaguid", Uuid),
     sa.Column("last_step", sa.BigInteger, server_default="0"),
 )
-"""Second factors. `secret` is sealed; `last_step` is the time step of the last code that was taken (RFC 6238, 5.2), or
-the count of signatures that a security key told last."""
+"""`secret` is sealed; `last_step` is the time step of the last code (RFC 6238, 5.2), or a key's count of signatures."""
 
 CHALLENGES = _table(
     "mfa_challenges",
@@ -337,8 +336,7 @@ CREDENTIAL_CHALLENGES = _table(
     sa.Column("challenge_type", sa.Text, nullable=False),
     sa.Column("session_data", _JSON, nullable=False),
     sa.Column("created_at", Timestamp, server_default=sa.func.now()),
-    sa.Column("expires_at", Timestamp, nullable=False),
-    sa.Index("webauthn_challenges_expires_at_idx", "expires_at"),
+    sa.Column("expires_at", Timestamp, nullable=False, index=True),
 )
 
 RECOVERY_CODES = _table(

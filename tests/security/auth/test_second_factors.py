@@ -16,7 +16,11 @@ from tests.api.auth.people import Answer, People
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import AUDIT, CREDENTIALS, SESSIONS, USERS
 
-SETTINGS = {"mfa_web_authn_enroll_enabled": True, "mfa_web_authn_verify_enabled": True}
+SETTINGS = {
+    "mfa_web_authn_enroll_enabled": True,
+    "mfa_web_authn_verify_enabled": True,
+    "sms_enable_signup": True,
+}
 MANY = 64
 
 

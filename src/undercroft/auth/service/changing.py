@@ -14,6 +14,7 @@ from undercroft.auth.errors import AuthFault, validation_failed
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.service.accounts import changed, check_password, merged, read_email, read_phone
 from undercroft.auth.service.confirming import may_mail, may_text, send, send_code
+from undercroft.auth.service.factors import require_aal
 from undercroft.auth.service.flows import begun, check_challenge
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.one_time import (
@@ -32,7 +33,7 @@ from undercroft.auth.service.sessions import ended
 from undercroft.auth.service.users import shape_of
 from undercroft.auth.service.verifying import new_email, new_phone, refuse_taken
 from undercroft.auth.store import Record, Rows
-from undercroft.auth.tables import FACTORS, FLOWS, SESSIONS, USERS
+from undercroft.auth.tables import FLOWS, SESSIONS, USERS
 from undercroft.auth.types import Caller
 from undercroft.auth.types.asks import ChangeUser
 
@@ -139,9 +140,7 @@ async def _check_standing(room: Room, user: Record, session: Record | None, ask:
         raise AuthFault("email_provider_disabled", "Email logins are disabled")
     if wanted.phone and not room.settings.sms.enable_signup:
         raise AuthFault("phone_provider_disabled", "Phone logins are disabled")
-    factors = await room.read(lambda rows: rows.all(FACTORS, user_id=user["id"], status="verified"))
-    if factors and (session is None or session["aal"] != "aal2"):
-        raise AuthFault("insufficient_aal", "AAL2 session is required to update email or password when MFA is enabled.")
+    await room.read(lambda rows: require_aal(rows, user, session))
 
 
 async def _new_password(room: Room, user: Record, session: Record | None, ask: ChangeUser, wanted: _Wanted) -> str:
@@ -193,6 +192,8 @@ def _changed(
     now = rows.one(USERS, locked=True, id=user["id"], deleted_at=None)
     if now is None:
         raise AuthFault("user_not_found", "User not found")
+    if wanted.email or wanted.phone or wanted.password is not None:
+        require_aal(rows, now, session)
     columns: dict[str, Any] = {}
     if wanted.data:
         columns["raw_user_meta_data"] = merged(now["raw_user_meta_data"], wanted.data)

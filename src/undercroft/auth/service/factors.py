@@ -16,7 +16,7 @@ from undercroft.auth.service.room import Room, noted
 from undercroft.auth.service.sessions import ended
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.store.factors import lowered
-from undercroft.auth.tables import AMR, FACTORS, RECOVERY_CODES, SESSIONS, USERS
+from undercroft.auth.tables import AMR, CREDENTIAL_CHALLENGES, CREDENTIALS, FACTORS, RECOVERY_CODES, SESSIONS, USERS
 from undercroft.auth.types import Caller
 from undercroft.auth.types.asks import Enroll
 
@@ -193,6 +193,12 @@ def gone(rows: Rows, room: Room, user: Record, factor_id: str, caller: Caller) -
     traits = {"factor_id": factor_id, "factor_status": factor["status"], "factor_type": factor["factor_type"]}
     noted(rows, room, "factor_unenrolled", user, caller, kind="factor", traits=traits)
     return factor
+
+
+def unsecured(rows: Rows, user: Record) -> None:
+    """Take all factors, recovery codes and passkeys out of an account: somebody else may have put them there."""
+    for table in (FACTORS, RECOVERY_CODES, CREDENTIALS, CREDENTIAL_CHALLENGES):
+        rows.remove(table, user_id=user["id"])
 
 
 def others_ended(rows: Rows, room: Room, user: Record, session: Record) -> list[str]:

@@ -9,6 +9,7 @@ from undercroft.auth.parts.addresses import email_of, phone_of
 from undercroft.auth.parts.redirects import with_fragment, with_query
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.service.accounts import account_at, changed, own_identity
+from undercroft.auth.service.factors import unsecured
 from undercroft.auth.service.flows import under_way, with_code
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.one_time import (
@@ -26,7 +27,7 @@ from undercroft.auth.service.one_time import (
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.service.sessions import ended, opened, refuse_banned, tokens
 from undercroft.auth.store import Record, Rows
-from undercroft.auth.tables import FACTORS, IDENTITIES, SESSIONS, USERS
+from undercroft.auth.tables import IDENTITIES, SESSIONS, USERS
 from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.asks import Verify
 
@@ -212,7 +213,7 @@ def _emptied(rows: Rows, room: Room, user: Record, column: str) -> list[str]:
     for identity in rows.all(IDENTITIES, user_id=user["id"]):
         if identity["provider"] != column:
             rows.remove(IDENTITIES, id=identity["id"])
-    rows.remove(FACTORS, user_id=user["id"])
+    unsecured(rows, user)
     forgotten(rows, user["id"])
     return gone
 
