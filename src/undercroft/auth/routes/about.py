@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.json import encode
 
 from undercroft.auth.routes.asked import Asked, Route, told
+from undercroft.auth.service.custom_providers import PROVIDERS
 from undercroft.auth.service.room import Room
 from undercroft.web.types import Answer, Header
 
@@ -29,6 +30,7 @@ async def settings(room: Room, asked: Asked) -> Answer:
                 "anonymous_users": given.enable_anonymous_sign_ins,
                 "email": given.email.enable_signup,
                 "phone": given.sms.enable_signup,
+                **{name: name in given.external and given.external[name].enabled for name in PROVIDERS},
             },
             "disable_signup": not given.enable_signup,
             "mailer_autoconfirm": not given.email.enable_confirmations,
