@@ -87,7 +87,7 @@ def test_d2_no_key_from_the_token_and_no_fetch_for_each_unknown_one(trip: Round)
     trip.house.clock.advance(61)
     before = trip.places.calls("/certs")
     for number in range(20):
-        header = {"kid": f"unknown-{number}"}
+        header: dict[str, Any] = {"kid": f"unknown-{number}"}
         refused(trip, trip.places.id_token("keycloak", who("eve", "e@evil.com"), key=rogue, header=header))
     assert trip.places.calls("/certs") == before + 1
     assert trip.places.calls("/rogue/jwks") == 0
