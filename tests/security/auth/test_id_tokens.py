@@ -106,8 +106,16 @@ def test_d2_a_new_key_is_found_and_an_old_one_dies(trip: Round) -> None:
 
 
 def test_d3_nothing_critical_that_is_not_known(trip: Round) -> None:
-    for header in ({"crit": ["x"], "x": 1}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"typ": "at+jwt"},
-                   {"typ": "logout+jwt"}, {"cty": "JWT"}, {"zip": "DEF"}):  # fmt: skip
+    headers: tuple[dict[str, Any], ...] = (
+        {"crit": ["x"], "x": 1},
+        {"crit": []},
+        {"crit": ["b64"], "b64": False},
+        {"typ": "at+jwt"},
+        {"typ": "logout+jwt"},
+        {"cty": "JWT"},
+        {"zip": "DEF"},
+    )
+    for header in headers:  # fmt: skip
         token = trip.places.id_token("keycloak", who("eve", "e@evil.com"))
         head, body, _ = token.split(".")
         known = json.loads(base64.urlsafe_b64decode(head + "=="))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.json import encode
 
+from undercroft.auth.backends.providers import PROVIDERS
 from undercroft.auth.routes.asked import Asked, Route, told
-from undercroft.auth.service.custom_providers import PROVIDERS
 from undercroft.auth.service.room import Room
 from undercroft.web.types import Answer, Header
 
