@@ -19,8 +19,9 @@ SETTINGS = {
     "sms_test_otp": '{"15550001": "123456", "15550002": "123456"}',
 }
 SAMPLES = 60
-LATE = 0.004
-"""Seconds by which medians may lie apart where eight processes share two processors."""
+APART = 0.3
+"""By which part of one median the other may differ, where many processes share a processor. Where nothing is done for
+nobody, it is half of it and more."""
 
 
 def asks(email: str) -> list[tuple[str, dict[str, Any]]]:
@@ -128,6 +129,6 @@ def test_it_takes_as_long(house: People, known: str, place: int) -> None:
         return there, not_there
 
     there, not_there = house.run(measured())
-    gap = statistics.median(there) - statistics.median(not_there)
-    print(f"{path}: {statistics.median(there) * 1000:.2f} ms and {statistics.median(not_there) * 1000:.2f} ms")
-    assert abs(gap) < LATE
+    first, second = statistics.median(there), statistics.median(not_there)
+    print(f"{path}: {first * 1000:.2f} ms and {second * 1000:.2f} ms")
+    assert abs(first - second) < APART * first
