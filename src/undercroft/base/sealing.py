@@ -30,7 +30,7 @@ _HEAD = 1 + _ID
 class SealedFault(Fault):
     """A sealed value that no key of the installation opens at its place: a key is missing, or it was changed."""
 
-    default_code = "UC004"
+    default_code = "UC520"
 
 
 class _Key:
