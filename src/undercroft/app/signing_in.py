@@ -10,6 +10,7 @@ from undercroft.access.actor import SERVICE
 from undercroft.app.signing_hooks import hooks_of, notify_by, text_by
 from undercroft.auth import SealingKeys
 from undercroft.auth.backends.breached import breached_by
+from undercroft.auth.backends.captcha import Captcha
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.backends.providers import Calls
 from undercroft.auth.backends.template_files import FOLDER
@@ -23,11 +24,13 @@ from undercroft.auth.service.room import Room, Text
 from undercroft.auth.types import Keys
 from undercroft.auth.types.hooks import AuthHook, HookName
 from undercroft.base.clock import Clock
+from undercroft.base.faults import SetupFault
 from undercroft.base.secret import Secret
 from undercroft.base.settings import Settings
+from undercroft.base.settings.auth_section import AuthCaptcha
 from undercroft.engine.types import Transaction
 from undercroft.models.mail import MailRequest
-from undercroft.pipeline.ports import not_here
+from undercroft.pipeline.ports import Http, not_here
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.callers import read_proxies
 
@@ -84,11 +87,21 @@ def auth_of(
         revoked=revoking.refuse,
         sealing=sealing.ring,
         text=text_by(hooks, text, auth.sms.template),
+        captcha=captcha_of(auth.captcha, pipeline.ports.http),
         hooks=hooks,
         places=Calls(pipeline.ports.http, clock) if pipeline.ports.http is not None else None,
     )
     check_settings(auth.external)
     return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room, revoking
+
+
+def captcha_of(given: AuthCaptcha, http: Http | None) -> Captcha | None:
+    """Whom captchas are shown to; None where none is asked for. Raises `SetupFault`."""
+    if not given.enabled:
+        return None
+    if given.secret is None or http is None:
+        raise SetupFault("[auth.captcha] enabled = true needs a secret", hint="It goes with the site's key.")
+    return Captcha(http, given.provider, given.secret)
 
 
 def address_of(settings: Settings) -> str:

@@ -17,7 +17,7 @@ _HOUR = 3600.0
 
 async def sign_up(room: Room, asked: Asked) -> Answer:
     """`POST /signup`."""
-    ask = await asked.body(SignUp)
+    ask = await asked.from_person(room, SignUp)
     if not ask.email and not ask.phone:
         limit = Limit("anonymous_users", room.settings.rate_limit.anonymous_users, _HOUR)
         await room.limits.take(limit, asked.caller.network)
@@ -32,7 +32,7 @@ async def token(room: Room, asked: Asked) -> Answer:
         return told(await sessions.refresh(room, (await asked.body(RefreshGrant)).refresh_token, asked.caller))
     if kind == "password":
         await asked.limited(room, "sign_in_sign_ups")
-        return told(await passwords.sign_in(room, await asked.body(PasswordGrant), asked.caller))
+        return told(await passwords.sign_in(room, await asked.from_person(room, PasswordGrant), asked.caller))
     if kind == "pkce":
         ask = await asked.body(CodeGrant)
         return told(await flows.exchange(room, ask.auth_code, ask.code_verifier, asked.caller))

@@ -16,9 +16,12 @@ from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room
 from undercroft.auth.store import Record
 from undercroft.auth.types import Caller
+from undercroft.auth.types.asks import Ask
+from undercroft.base.faults import Fault
 from undercroft.web.types import Answer, Header, Request
 
 S = TypeVar("S", bound=msgspec.Struct)
+A = TypeVar("A", bound=Ask)
 
 ANYONE, USER, ADMIN = "anyone", "user", "admin"
 """Who may call: whoever comes, somebody in a session, the service."""
@@ -84,6 +87,20 @@ class Asked:
             raise validation_failed(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise AuthFault("bad_json", "Could not parse request body as JSON") from None
+
+    async def from_person(self, room: Room, kind: type[A]) -> A:
+        """The body, with the captcha that comes with it where one is asked for. Raises `AuthFault`."""
+        ask = await self.body(kind)
+        if room.captcha is not None and not await self._is_service():
+            await room.captcha.check(ask.captcha, self.caller.ip)
+        return ask
+
+    async def _is_service(self) -> bool:
+        try:
+            await self.identified(ADMIN)
+        except Fault:
+            return False
+        return True
 
     async def limited(self, room: Room, setting: str) -> None:
         """Count this request under a setting of `[auth.rate_limit]`. Raises `AuthFault` where there were too many."""

@@ -23,13 +23,13 @@ _LONGEST_FORM = 8192
 
 async def otp(room: Room, asked: Asked) -> Answer:
     """`POST /otp`."""
-    ask = await asked.body(Otp)
+    ask = await asked.from_person(room, Otp)
     return told(await one_time_sign_in.send_otp(room, ask, asked.caller, asked.redirect_to(room)))
 
 
 async def magic_link(room: Room, asked: Asked) -> Answer:
     """`POST /magiclink`: the same by mail alone."""
-    ask = await asked.body(Otp)
+    ask = await asked.from_person(room, Otp)
     if ask.phone:
         raise validation_failed("A magic link goes to an email address")
     return told(await one_time_sign_in.send_otp(room, ask, asked.caller, asked.redirect_to(room)))
@@ -37,12 +37,14 @@ async def magic_link(room: Room, asked: Asked) -> Answer:
 
 async def recover(room: Room, asked: Asked) -> Answer:
     """`POST /recover`."""
-    return told(await recovering.recover(room, await asked.body(Recover), asked.caller, asked.redirect_to(room)))
+    return told(
+        await recovering.recover(room, await asked.from_person(room, Recover), asked.caller, asked.redirect_to(room))
+    )
 
 
 async def resend(room: Room, asked: Asked) -> Answer:
     """`POST /resend`."""
-    return told(await recovering.resend(room, await asked.body(Resend), asked.redirect_to(room)))
+    return told(await recovering.resend(room, await asked.from_person(room, Resend), asked.redirect_to(room)))
 
 
 async def reauthenticate(room: Room, asked: Asked) -> Answer:

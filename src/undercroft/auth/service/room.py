@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
+from undercroft.auth.backends.captcha import Captcha
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.backends.providers.calls import Calls
 from undercroft.auth.errors import AuthFault
@@ -70,6 +71,8 @@ class Room:
     """The keys that secrets in the database are sealed with, as they are now."""
     places: Calls | None = None
     """Calls to the places that people sign in by."""
+    captcha: Captcha | None = None
+    """None where nobody has to show that they are a person."""
     hooks: Hooks | None = None
     """None where the app asks for none."""
 

@@ -197,6 +197,18 @@ class AuthWebAuthn(Section):
     """Addresses of pages that may ask for them, such as `https://app.example.com`; by default the one of `site_url`."""
 
 
+class AuthCaptcha(Section):
+    """`[auth.captcha]`: proof that a person asks, for sign-ups, sign-ins by password, and whatever sends a mail or a
+    message."""
+
+    enabled: bool = False
+    """Whether it is asked for; a call with the `service_role` key needs none."""
+    provider: Literal["hcaptcha", "turnstile"] = "hcaptcha"
+    """Whose it is: hCaptcha's or Cloudflare's."""
+    secret: Secret | None = None
+    """The secret that goes with the site's key there."""
+
+
 class AuthSessions(Section):
     """`[auth.sessions]`: how long somebody stays signed in."""
 
@@ -312,6 +324,7 @@ class Auth(Section):
     mfa: AuthMfa = AuthMfa()
     passkey: AuthPasskey = AuthPasskey()
     webauthn: AuthWebAuthn = AuthWebAuthn()
+    captcha: AuthCaptcha = AuthCaptcha()
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
     oauth_server: AuthOAuthServer = AuthOAuthServer()
