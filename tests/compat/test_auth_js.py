@@ -47,7 +47,7 @@ Results = Mapping[str, str | None]
 
 
 @contextmanager
-def world(folder: Path, root: Path, server: str | None, confirms: str) -> Iterator[dict[str, str]]:
+def world(folder: Path, root: Path, server: str | None, confirms: str, **more: object) -> Iterator[dict[str, str]]:
     """A process that serves the diary: its address, and the keys of the app and of the service."""
     with ExitStack() as stack:
         with socket.socket() as probe:
@@ -56,7 +56,7 @@ def world(folder: Path, root: Path, server: str | None, confirms: str) -> Iterat
         url = f"http://127.0.0.1:{port}"
         auth = {f"rate_limit_{name}": 0 for name in LIMITS} | {
             "email_enable_confirmations": confirms, "email_max_frequency": 0, "enable_anonymous_sign_ins": "true",
-            "enable_manual_linking": "true", "site_url": SITE, "external_url": f"{url}/auth/v1",
+            "enable_manual_linking": "true", "site_url": SITE, "external_url": f"{url}/auth/v1", **more,
         }  # fmt: skip
         environment = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items()} | {
             "UNDERCROFT_DATABASE_DATA": str(folder / "data"),

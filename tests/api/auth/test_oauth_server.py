@@ -352,7 +352,9 @@ def test_a_refresh_token_is_the_clients_alone(house: People, client: dict[str, A
     assert plain.json()["error_code"] == "refresh_token_not_found"
     own = house.signed_up()["refresh_token"]
     assert refreshed(house, client, own).json()["error"] == "invalid_grant"
-    assert refreshed(house, client, "x").json()["error"] == "invalid_grant"
+    for more in ({}, {"scope": "email"}):
+        assert refreshed(house, client, "x", **more).json()["error"] == "invalid_grant"
+        assert refreshed(house, registered(house), token, **more).json()["error"] == "invalid_grant"
     assert refreshed(house, client, token).status_code == 200
 
 

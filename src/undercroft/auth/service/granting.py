@@ -117,7 +117,7 @@ async def refresh(room: Room, client: Record, text: str, scope: str, caller: Cal
     asked = read_scopes(scope) if scope.strip() else ()
     if asked is None:
         raise OAuthFault("invalid_scope", "scope is of openid, profile, email and phone")
-    if asked and not set(asked) <= set(await _scopes_of(room, client, text)):
+    if asked and not await _covers(room, client, text, asked):
         raise OAuthFault("invalid_scope", "scope asks for more than was granted")
     grant = await refreshed(room, text, caller, client["id"])
     its_id = grant.session["id"]
@@ -127,14 +127,16 @@ async def refresh(room: Room, client: Record, text: str, scope: str, caller: Cal
     )
 
 
-async def _scopes_of(room: Room, client: Record, text: str) -> list[str]:
-    """The scopes of a session; none where it is not this client's."""
+async def _covers(room: Room, client: Record, text: str, scopes: tuple[str, ...]) -> bool:
+    """Whether a session of the client has these scopes. Of one that is not there, something else is wrong."""
     presented = read_refresh_token(text)
     if presented is None:
-        return []
-    where = {"id": presented.session_id, "oauth_client_id": client["id"]}
+        return True
+    where: dict[str, Any] = {"id": presented.session_id, "oauth_client_id": client["id"]}
     session = await room.read(lambda rows: rows.one(SESSIONS, **where))
-    return (session["scopes"] or "").split() if session else []
+    if session is None or not is_signed(presented, room.key(), session["refresh_token_hmac_key"] or ""):
+        return True
+    return set(scopes) <= set((session["scopes"] or "").split())
 
 
 async def revoke(room: Room, client: Record, text: str, caller: Caller) -> None:
