@@ -208,7 +208,7 @@ def _changed(
     if wanted.email and email_at_once:
         after = new_email(rows, room, after, wanted.email, caller, shown=False)
     if wanted.phone and phone_at_once:
-        after = new_phone(rows, room, after, wanted.phone, caller)
+        after = new_phone(rows, room, after, wanted.phone, caller, shown=False)
     noted(rows, room, "user_modified", after, caller, kind="user")
     return after, _shut_out(rows, room, after, session, caller) if wanted.password is not None else []
 

@@ -17,6 +17,7 @@ from undercroft.auth.errors import KeyFault
 from undercroft.auth.service.identity import Identity
 from undercroft.auth.store import Rows
 from undercroft.auth.store.revocations import Revocation, ended_after, purge
+from undercroft.auth.store.tidying import forget
 from undercroft.base.clock import Clock
 from undercroft.engine.types import Engine
 
@@ -102,6 +103,9 @@ class Revoking:
         self._identity.tidy()
         dialect, before = self._engine.dialect, self._clock.now() - timedelta(seconds=self._lifetime)
         await self._engine.write(lambda cursor: purge(Rows(cursor, dialect), dialect, before))
+        now = self._clock.now()
+        while await self._engine.write(lambda cursor: forget(Rows(cursor, dialect), dialect, now)):
+            pass
 
     def _look_at_keys(self) -> None:
         stamps = [_stamp(file) for file in self._files]

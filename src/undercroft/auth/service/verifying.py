@@ -230,9 +230,7 @@ def _changed_email(rows: Rows, room: Room, user: Record, found: Taken, caller: C
     return new_email(rows, room, user, user["email_change"], caller)
 
 
-def new_email(
-    rows: Rows, room: Room, user: Record, email: str, caller: Caller, *, shown: bool = True
-) -> Record:
+def new_email(rows: Rows, room: Room, user: Record, email: str, caller: Caller, *, shown: bool = True) -> Record:
     """Somebody has another address, and has `shown` that it is theirs, or is taken at their word. What was sent to the
     old one is good no more. Raises `AuthFault`."""
     refuse_taken(rows, user, "email", email)
@@ -252,14 +250,14 @@ def _changed_phone(rows: Rows, room: Room, user: Record, found: Taken, caller: C
     return new_phone(rows, room, user, user["phone_change"], caller)
 
 
-def new_phone(rows: Rows, room: Room, user: Record, phone: str, caller: Caller) -> Record:
-    """Somebody has another number. Raises `AuthFault`."""
+def new_phone(rows: Rows, room: Room, user: Record, phone: str, caller: Caller, *, shown: bool = True) -> Record:
+    """Somebody has another number, and has `shown` that it is theirs, or is taken at their word. Raises `AuthFault`."""
     refuse_taken(rows, user, "phone", phone)
     user = changed(
         rows, room, user, phone=phone, phone_change="", phone_confirmed_at=room.now(), is_anonymous=False,
         raw_app_meta_data=_known_by(user, "phone"),
     )  # fmt: skip
-    own_identity(rows, room, user, "phone", verified=True)
+    own_identity(rows, room, user, "phone", verified=shown)
     forgotten(rows, user["id"], PHONE_CHANGE, CONFIRMATION)
     noted(rows, room, "user_modified", user, caller, kind="user", traits={"changed": "phone"})
     return user
