@@ -55,11 +55,11 @@ def check_settings(external: dict[str, AuthExternal]) -> None:
     for name, given in external.items():
         known = PROVIDERS.get(name)
         is_own = name.startswith(CUSTOM) and _IDENTIFIER.fullmatch(name.removeprefix(CUSTOM)) is not None
+        if not given.enabled:
+            continue  # a file of Supabase CLI's lists places that are not used
         if known is None and not is_own:
             hint = f'One of {", ".join(sorted(PROVIDERS))}, or "{CUSTOM}<name>" with the url of an OpenID issuer.'
             raise SetupFault(f"[auth.external.{name}] is no place that is known", hint=hint)
-        if not given.enabled:
-            continue
         if not given.client_id.strip():
             raise SetupFault(f"[auth.external.{name}] has no client_id")
         if (known is None or known.own) and not given.url:

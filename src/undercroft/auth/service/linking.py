@@ -247,9 +247,10 @@ def _without(rows: Rows, user: Record, gone: Record, left: list[Record]) -> dict
 
 def _listed(rows: Rows, room: Room, user: Record) -> Record:
     """An account whose metadata say by which places it is reached."""
-    names = list(dict.fromkeys(each["provider"] for each in rows.all(IDENTITIES, user_id=user["id"])))
+    held = {each["provider"] for each in rows.all(IDENTITIES, user_id=user["id"])}
     app = dict(user["raw_app_meta_data"] or {})
-    first = app.get("provider")
+    first, before = app.get("provider"), [name for name in app.get("providers") or () if name in held]
+    names = list(dict.fromkeys([*before, *sorted(held)]))
     app |= {"provider": first if first in names else names[0], "providers": names}
     return changed(rows, room, user, raw_app_meta_data=app)
 
