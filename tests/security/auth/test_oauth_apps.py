@@ -231,6 +231,23 @@ def test_with_the_session_that_agreed_its_code_goes(house: People, client: dict[
     assert exchanged(house, client, code).json()["error"] == "invalid_grant"
 
 
+@pytest.mark.parametrize("event", ["logout", "others", "password", "deleted"])
+def test_what_ends_other_sessions_ends_those_of_apps(house: People, client: dict[str, Any], event: str) -> None:
+    """D11."""
+    session = house.signed_up()
+    token, told = session["access_token"], let_in(house, client, session["access_token"])
+    if event == "password":
+        answer = house.ask("PUT", "/user", {"password": "another horse"}, token=token)
+    elif event == "deleted":
+        answer = house.ask("DELETE", f"/admin/users/{session['user']['id']}", token=house.service)
+    else:
+        answer = house.ask("POST", f"/logout?scope={'global' if event == 'logout' else event}", token=token)
+    assert answer.is_success, answer.text
+    assert house.ask("GET", "/user", token=told["access_token"]).status_code == 403
+    assert house.ask("GET", "/rest/v1/letters", token=told["access_token"]).status_code == 401
+    assert refreshed(house, client, told["refresh_token"]).json()["error"] == "invalid_grant"
+
+
 def test_an_app_lets_no_other_in(house: People, client: dict[str, Any]) -> None:
     token = let_in(house, client)["access_token"]
     answer = decided(house, begun(house, registered(house)), token)
