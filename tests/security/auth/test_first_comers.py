@@ -1,4 +1,4 @@
-"""D12 of the plan: who puts an account in somebody else's way before they come by another place."""
+"""D12 and D20 of the plan: who puts an account in somebody else's way before they come by another place."""
 
 from __future__ import annotations
 
@@ -184,3 +184,19 @@ def test_d12_an_account_that_is_proven_keeps_what_it_has(either: Round) -> None:
     assert second["id"] == either.user(first)["id"]
     assert second["user_metadata"]["kept"] == 1
     assert sorted(second["app_metadata"]["providers"]) == ["custom:acme", "keycloak"]
+
+
+@pytest.mark.parametrize("letter", ["\uff45", "\u1d49", "\u2147", "\u00e9"], ids=ascii)
+def test_d20_an_address_that_only_looks_alike_is_another_mailbox(either: Round, letter: str) -> None:
+    """A place may well have verified it: it is written to elsewhere than the one that it becomes."""
+    email = either.house.fresh_email()
+    owner = either.user(either.signed_in("keycloak", who(f"owner-{email}", email)))
+    alike = email.replace("e", letter, 1)
+    either.go("custom:acme", who(f"evil-{alike}", alike))
+    assert [each["provider"] for each in either.house.rows(IDENTITIES, user_id=owner["id"])] == ["keycloak"]
+
+
+def test_d20_capitals_are_no_difference(either: Round) -> None:
+    email = either.house.fresh_email()
+    owner = either.user(either.signed_in("keycloak", who(f"owner-{email}", email)))
+    assert either.user(either.signed_in("custom:acme", who(f"owner-{email}", email.title())))["id"] == owner["id"]

@@ -157,7 +157,7 @@ async def come_back(
     state, secure, site = values.get("state", ""), _is_secure(room), room.settings.site_url
     name = states.cookie_name(state, secure=secure)
     if not state or not states.is_that(cookie_of(name), room.key(), state):
-        return Sent(refused(site, _bad_state("This did not begin in this browser")))
+        return Sent(refused(site, _bad_state("This did not begin in this browser, at this host")))
     cookie = states.cookie(name, "", secure=secure, cross_site=False, seconds=0)
     flow = await room.write(lambda rows: _used(rows, room, state, OAUTH))
     if flow is None:
@@ -205,7 +205,7 @@ def _check_sender(client: Client, values: Mapping[str, str]) -> None:
     if values.get("error"):
         raise AuthFault("bad_oauth_callback", _plain(values.get("error_description") or values["error"]))
     if not values.get("code"):
-        raise AuthFault("bad_oauth_callback", "OAuth callback with missing authorization code missing")
+        raise AuthFault("bad_oauth_callback", "OAuth callback with missing authorization code")
 
 
 async def _brought(room: Room, client: Client, values: Mapping[str, str], state: str) -> Brought:

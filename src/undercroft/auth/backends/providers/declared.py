@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from undercroft.auth.parts.addresses import email_of
 from undercroft.auth.types.people import Person
 from undercroft.base.secret import Secret
 
@@ -38,13 +39,21 @@ def part(value: object, *names: str | int) -> Any:
     return value
 
 
+def is_plain(address: str | None) -> bool:
+    """Whether an address is stored as it was verified, but for capitals: one that becomes another by Unicode's ways of
+    writing alike is another mailbox."""
+    if address is None:
+        return False
+    return email_of(address) == (address.lower() if address.isascii() else address)
+
+
 def person(issuer: str | None, subject: object, email: object, verified: bool, **more: object) -> Person:
     """Somebody, with `identity_data` in GoTrue's words."""
     who, address = text(subject) or "", text(email)
     told: dict[str, Any] = {"iss": issuer, "sub": who, "provider_id": who, "email": address}
     told |= {name: value if isinstance(value, dict | list) else text(value) for name, value in more.items()}
     data = {name: value for name, value in told.items() if value is not None}
-    is_verified = bool(address) and verified
+    is_verified = verified and is_plain(address)
     return Person(who, address, is_verified, {**data, "email_verified": is_verified, "phone_verified": False})
 
 
