@@ -94,7 +94,7 @@ class SealingRing:
 
         Equal values of one column have equal texts; without the key, nobody can make the text of a guess.
         """
-        return [hmac.new(key.index, _bound(value.encode(), place), hashlib.sha256).hexdigest() for key in self._keys]
+        return [hmac.digest(key.index, _bound(value.encode(), place), "sha256").hex() for key in self._keys]
 
 
 def _read(sealed: str) -> bytes:

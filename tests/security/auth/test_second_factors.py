@@ -13,12 +13,16 @@ import pytest
 from tests.api.auth.authenticator import Authenticator, b64
 from tests.api.auth.factoring import Person, claims_of, error_of
 from tests.api.auth.people import Answer, People
+from undercroft.auth.service import challenges
+from undercroft.auth.service.room import Room, Unit
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import AUDIT, CREDENTIALS, SESSIONS, USERS
 
 SETTINGS = {
     "mfa_web_authn_enroll_enabled": True,
     "mfa_web_authn_verify_enabled": True,
+    "mfa_phone_enroll_enabled": True,
+    "mfa_phone_verify_enabled": True,
     "sms_enable_signup": True,
 }
 MANY = 64
@@ -90,6 +94,26 @@ def test_d9_a_registration_makes_one_passkey(house: People) -> None:
     answers = house.together(*(house.asking("POST", path, body, token=person.token) for _ in range(MANY)))
     assert statuses(answers) == [200] + [400] * (MANY - 1)
     assert len(house.rows(CREDENTIALS, user_id=person.id)) == 1
+
+
+def test_d9_a_code_by_message_is_used_once(house: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages: list[str] = []
+
+    async def sent(unit: Unit, phone: str, text: str, channel: str | None) -> None:
+        messages.append(text)
+
+    async def may(room: Room, phone: str) -> None:
+        """There is a provider."""
+
+    monkeypatch.setattr(Unit, "text", sent)
+    monkeypatch.setattr(challenges, "may_text", may)
+    person = Person(house)
+    body = {"factor_type": "phone", "phone": "4915112345678"}
+    factor = person.ask("POST", "/factors", body).json()["id"]
+    body = {"challenge_id": person.challenged(factor)["id"], "code": messages.pop().split()[-1]}
+    path = f"/factors/{factor}/verify"
+    answers = house.together(*(house.asking("POST", path, body, token=person.token) for _ in range(MANY)))
+    assert statuses(answers) == [200] + [422] * (MANY - 1)
 
 
 # --- D21: no door beside the second factor ---
