@@ -22,7 +22,9 @@ TOLD_TO_APPS = ("id", "aud", "role", "email", "phone", "app_metadata", "user_met
 
 def told_moment(value: datetime | None) -> str | None:
     """RFC 3339, UTC."""
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if value is None:
+        return None
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat().replace("+00:00", "Z")
 
 
 def user_shape(

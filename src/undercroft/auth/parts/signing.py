@@ -72,18 +72,23 @@ def sign(claims: Mapping[str, Any], secret: Secret) -> str:
     return secret_signer(secret)(claims)
 
 
-def secret_signer(secret: Secret) -> Callable[[Mapping[str, Any]], str]:
+def secret_signer(
+    secret: Secret, write: Callable[[Mapping[str, Any]], bytes] | None = None
+) -> Callable[[Mapping[str, Any]], str]:
     """What signs by HS256 with a secret, which is read once."""
-    return compact_signer({"alg": "HS256", "typ": "JWT"}, OctKey.import_key(secret.reveal_bytes()))
+    return compact_signer({"alg": "HS256", "typ": "JWT"}, OctKey.import_key(secret.reveal_bytes()), write)
 
 
-def compact_signer(header: Mapping[str, str], key: Any) -> Callable[[Mapping[str, Any]], str]:
-    """What makes compact tokens (RFC 7515, 3.1) with one header and one key."""
+def compact_signer(
+    header: Mapping[str, str], key: Any, write: Callable[[Mapping[str, Any]], bytes] | None = None
+) -> Callable[[Mapping[str, Any]], str]:
+    """What makes compact tokens (RFC 7515, 3.1) with one header and one key; `write` makes JSON of claims."""
+    written = write or _json
     algorithm = JWSRegistry.algorithms[header["alg"]]
     head = compact.encode(_json(header)) + b"."
 
     def signed(claims: Mapping[str, Any]) -> str:
-        over = head + compact.encode(_json(claims))
+        over = head + compact.encode(written(claims))
         return (over + b"." + compact.encode(algorithm.sign(over, key))).decode("ascii")
 
     return signed

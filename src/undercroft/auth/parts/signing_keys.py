@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from msgspec.json import encode
 
 from undercroft.auth.errors import KeyFault
 from undercroft.auth.parts.keyring import ALGORITHMS, MAX_KEYS, TrustedKey, key_set
@@ -78,11 +79,13 @@ class Signer:
         if not can_sign(key.jwk):
             raise KeyFault(f'the signing key "{key.kid}" has no private part')
         self._sign = compact_signer(
-            {"alg": key.algorithm, "typ": "JWT", "kid": key.kid}, _READERS[key.jwk["kty"]].import_key(_plain(key.jwk))
+            {"alg": key.algorithm, "typ": "JWT", "kid": key.kid},
+            _READERS[key.jwk["kty"]].import_key(_plain(key.jwk)),
+            encode,
         )
 
     def __call__(self, claims: Mapping[str, Any]) -> str:
-        """A token with exactly these claims. Raises `ValueError` for claims that are not JSON."""
+        """A token with these claims."""
         return self._sign(claims)
 
 

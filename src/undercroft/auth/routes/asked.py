@@ -105,7 +105,8 @@ class Asked:
     async def limited(self, room: Room, setting: str) -> None:
         """Count this request under a setting of `[auth.rate_limit]`. Raises `AuthFault` where there were too many."""
         most = getattr(room.settings.rate_limit, setting)
-        await room.limits.take(Limit(setting, most, 300.0), self.caller.network)
+        if most:
+            await room.limits.take(Limit(setting, most, 300.0), self.caller.network)
 
     def redirect_to(self, room: Room, body: str | None = None) -> str:
         """Where to go afterwards: what the query or the body names, where that is allowed; else the site."""

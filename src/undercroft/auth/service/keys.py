@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.json import encode
+
 from undercroft.auth.backends import signing_file
 from undercroft.auth.backends.key_file import FILE as SECRET_FILE
 from undercroft.auth.errors import KeyFault
@@ -50,7 +52,7 @@ class Signing:
         self.trust(keys)
 
     def __call__(self, claims: Claims) -> str:
-        """A token. Raises `ValueError` for claims that are not JSON."""
+        """A token."""
         return self._signs(claims)
 
     def public(self) -> list[dict[str, Any]]:
@@ -61,7 +63,7 @@ class Signing:
         """Read the keys again. Raises `KeyFault`."""
         found = signing_keys(self._settings)
         used = next((key for key in found if key.state == IN_USE), None)
-        self._signs = used.signer() if used is not None else secret_signer(keys.signing)
+        self._signs = used.signer() if used is not None else secret_signer(keys.signing, encode)
         self._public = [told for key in found if key.is_believed and (told := key.public()) is not None]
 
 
