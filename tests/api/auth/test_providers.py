@@ -1,9 +1,12 @@
-"""Signing in by other places: there and back, by ID token, linked by hand, and places that an admin adds."""
+"""Signing in by other places: there and back, by ID token, and linked by hand."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -12,7 +15,7 @@ import pytest
 from tests.api.auth.people import PLACE, SITE
 from tests.api.auth.places import ME, TENANT, Browser, Round, fragment, query, way, who
 from undercroft.auth.parts.states import challenge_of
-from undercroft.auth.tables import CUSTOM_PROVIDERS, FLOWS, IDENTITIES, SESSIONS
+from undercroft.auth.tables import FLOWS, IDENTITIES, SESSIONS
 
 VERIFIER = "v" * 50
 PKCE: dict[str, Any] = {"code_challenge": challenge_of(VERIFIER), "code_challenge_method": "s256"}
@@ -166,6 +169,30 @@ def test_a_place_that_is_not_enabled(trip: Round, name: str) -> None:
     assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed")
 
 
+def test_clients_are_told_which_places_there_are(trip: Round) -> None:
+    told = trip.house.ask("GET", "/settings").json()["external"]
+    assert (told["github"], told["google"], told["spotify"], told["email"]) == (True, False, False, True)
+
+
+def test_somebody_who_is_banned_comes_in_by_no_place(trip: Round) -> None:
+    email = trip.house.fresh_email()
+    user = trip.user(trip.signed_in("keycloak", who("ban", email)))
+    path = f"/admin/users/{user['id']}"
+    assert trip.house.ask("PUT", path, {"ban_duration": "10m"}, token=trip.house.service).status_code == 200
+    for place in ("keycloak", "custom:acme"):
+        assert query(trip.go(place, who("ban", email)))["error_code"] == "user_banned"
+    token = trip.places.id_token("keycloak", who("ban", email))
+    assert by_token(trip, "keycloak", token).json()["error_code"] == "user_banned"
+
+
+def test_the_token_tells_how_somebody_came(trip: Round) -> None:
+    tokens = trip.signed_in("keycloak", who("amr", trip.house.fresh_email()))
+    payload = tokens["access_token"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert [each["method"] for each in claims["amr"]] == ["oauth"]
+    assert claims["aal"] == "aal1"
+
+
 def test_looking_at_a_callback_uses_nothing_up(trip: Round) -> None:
     browser = Browser(trip.house)
     values = trip.places.visit(
@@ -290,67 +317,18 @@ def test_linking_by_id_token(trip: Round) -> None:
     assert again.json()["msg"] == "Identity is already linked to another user"
 
 
-# --- places that an admin adds ---
-
-
-def test_an_admin_adds_a_place(trip: Round) -> None:
-    house, service = trip.house, trip.house.service
-    body = {
-        "provider_type": "oidc", "identifier": "own", "name": "Own", "client_id": ME,
-        "client_secret": "a-secret-of-the-app", "issuer": f"{trip.places.url}/custom:own", "scopes": ["email"],
-        "custom_claims_allowlist": ["groups"],
-    }  # fmt: skip
-    made = house.ask("POST", "/admin/custom-providers", body, token=service)
-    assert made.status_code == 201, made.text
-    assert made.json()["identifier"] == "custom:own"
-    for answer in (made, house.ask("GET", "/admin/custom-providers", token=service),
-                   house.ask("GET", "/admin/custom-providers/custom:own", token=service)):  # fmt: skip
-        assert "a-secret" not in answer.text
-        assert "client_secret" not in answer.text
-    assert "a-secret" not in str(house.rows(CUSTOM_PROVIDERS))
-    assert house.ask("POST", "/admin/custom-providers", body, token=service).json()["error_code"] == "conflict"
-    tokens = trip.signed_in("custom:own", who("sam", house.fresh_email(), groups=["cooks"]))
-    data = trip.user(tokens)["identities"][0]["identity_data"]
-    assert data["custom_claims"] == {"groups": ["cooks"]}
-    changed = house.ask("PUT", "/admin/custom-providers/custom:own", {"enabled": False}, token=service)
-    assert changed.json()["enabled"] is False
-    assert house.ask("GET", "/authorize?provider=custom:own").status_code == 400
-    assert house.ask("DELETE", "/admin/custom-providers/custom:own", token=service).status_code == 204
-    assert house.ask("GET", "/admin/custom-providers/custom:own", token=service).status_code == 404
-
-
-def test_an_admin_adds_a_place_without_openid(trip: Round) -> None:
-    house, url = trip.house, f"{trip.places.url}/plain"
-    body = {
-        "provider_type": "oauth2", "identifier": "plain", "name": "Plain", "client_id": ME,
-        "client_secret": "a-secret-of-the-app", "authorization_url": f"{url}/authorize", "token_url": f"{url}/token",
-        "userinfo_url": f"{url}/userinfo", "attribute_mapping": {"email": "mail", "sub": "uid"},
-    }  # fmt: skip
-    assert house.ask("POST", "/admin/custom-providers", body, token=house.service).status_code == 201
-    email = house.fresh_email()
-    told = {"userinfo": {"uid": "tom", "mail": email, "email_verified": True}}
-    assert trip.user(fragment(trip.go("custom:plain", {}, told)))["email"] == email
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"issuer": None}, {"issuer": "http://example.com"}, {"identifier": "google"}, {"identifier": "a b"},
-        {"attribute_mapping": {"role": "x"}}, {"authorization_params": {"state": "x"}}, {"provider_type": "saml"},
-        {"client_secret": ""}, {"issuer": "https://10.0.0.1"}, {"issuer": "WRONG"}, {"scopes": "email"},
-    ],
-)  # fmt: skip
-def test_a_place_that_makes_no_sense_is_refused(trip: Round, more: dict[str, Any]) -> None:
-    body = {
-        "provider_type": "oidc", "identifier": "wrong", "name": "Wrong", "client_id": ME, "client_secret": "x" * 20,
-        "issuer": f"{trip.places.url}/custom:wrong",
-    }  # fmt: skip
-    given = {name: value for name, value in (body | more).items() if value is not None}
-    if given.get("issuer") == "WRONG":
-        given["issuer"] = f"{trip.places.url}/custom:wrong/"
-    answer = trip.house.ask("POST", "/admin/custom-providers", given, token=trip.house.service)
-    assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed"), answer.text
-    assert trip.house.ask("POST", "/admin/custom-providers", body).status_code in (401, 403)
+def test_where_nobody_may_sign_up(server: str | None, tmp_path: Path) -> None:
+    with way(tmp_path, server, enable_signup=False, enable_manual_linking=False) as closed:
+        answer = closed.go("keycloak", who("vera", "vera@example.com"))
+        assert query(answer)["error_code"] == "signup_disabled"
+        token = closed.places.id_token("keycloak", who("vera", "vera@example.com"))
+        assert by_token(closed, "keycloak", token).json()["error_code"] == "signup_disabled"
+        body = {"email": "vera@example.com", "email_confirm": True}
+        assert closed.house.ask("POST", "/admin/users", body, token=closed.house.service).status_code == 200
+        tokens = closed.signed_in("keycloak", who("vera", "vera@example.com"))
+        path = "/user/identities/authorize?provider=custom:acme&skip_http_redirect=true"
+        answer = closed.house.ask("GET", path, token=tokens["access_token"])
+        assert (answer.status_code, answer.json()["error_code"]) == (404, "manual_linking_disabled")
 
 
 def test_somebody_who_was_invited_comes_by_a_place(trip: Round) -> None:

@@ -76,7 +76,7 @@ async def unlink(room: Room, asked: Asked) -> Answer:
 async def id_token(room: Room, asked: Asked) -> Answer:
     """`POST /token?grant_type=id_token`."""
     await asked.limited(room, "sign_in_sign_ups")
-    ask = await asked.body(IdTokenGrant)
+    ask = await asked.from_person(room, IdTokenGrant)
     if not ask.link_identity:
         return told(await id_tokens.sign_in(room, ask, asked.caller, asked.redirect_to(room)))
     await asked.identified(USER)

@@ -85,7 +85,8 @@ def _asked(room: Room, client: Client, ask: Authorize, state: str) -> dict[str, 
     """What a place is asked with (RFC 6749, 4.1.1)."""
     provider, key = client.provider, room.key()
     scopes = dict.fromkeys([*provider.scopes.split(), *ask.scopes.split()])
-    asked = {name: value for name, value in ask.more.items() if name not in RESERVED} | dict(provider.parameters)
+    said = {name: value for name, value in ask.more.items() if name not in RESERVED}
+    asked = {provider.renamed.get(name, name): value for name, value in said.items()} | dict(provider.parameters)
     asked |= {"client_id": client.client_id, "redirect_uri": client.redirect_uri, "response_type": "code"}
     if scopes:
         asked["scope"] = " ".join(scopes)

@@ -87,6 +87,8 @@ class Provider:
     scopes: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """What else it is asked with."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Words of callers that it knows by another name, which means something else here."""
     pkce: bool = True
     basic: bool = False
     """The app shows its secret in a header, not in the form (RFC 6749, 2.3.1)."""

@@ -177,7 +177,7 @@ PLAIN = (
     ),
     Provider(
         name="workos", url="https://api.workos.com", reads=_workos, pkce=False, authorization="{url}/sso/authorize",
-        exchange="{url}/sso/token", people={"user": "{url}/sso/profile"},
+        exchange="{url}/sso/token", people={"user": "{url}/sso/profile"}, renamed={"workos_provider": "provider"},
     ),
 )  # fmt: skip
 """GitHub, GitLab, Discord, X, Twitch, Spotify, Notion, Zoom, Bitbucket, Figma and WorkOS."""
