@@ -425,6 +425,23 @@ scenario("mfa: a code of an app raises the session", async ({ open }) => {
   await ok(device.auth.refreshSession());
   assert.equal((await ok(mfa.getAuthenticatorAssuranceLevel())).currentLevel, "aal1");
 });
+scenario("mfa.recoveryCodes", async ({ open }) => {
+  const { device, email } = await member(open, { experimental: { recoveryCodes: true } });
+  const { mfa } = device.auth;
+  if (!mfa.recoveryCodes) return;  // releases before 2.119
+  const { id, totp: { secret } } = await ok(mfa.enroll({ factorType: "totp" }));
+  await ok(mfa.challengeAndVerify({ factorId: id, code: totp(secret) }));
+  await refused(mfa.recoveryCodes.getStatus(), "mfa_factor_not_found", 404);
+  const made = await ok(mfa.recoveryCodes.generate({ friendlyName: "Paper" }));
+  assert.equal(made.codes.length, 10);
+  const other = open.client({ experimental: { recoveryCodes: true } });
+  await ok(other.auth.signInWithPassword({ email, password: PASSWORD }));
+  await ok(other.auth.mfa.recoveryCodes.verify({ code: made.codes[0].match(/.{4}/g).join("-") }));
+  assert.equal((await ok(other.auth.mfa.getAuthenticatorAssuranceLevel())).currentLevel, "aal2");
+  const status = await ok(mfa.recoveryCodes.getStatus());
+  assert.deepEqual([status.total, status.remaining], [10, 9]);
+  assert.equal((await ok(mfa.recoveryCodes.regenerate())).codes.length, 10);
+});
 scenario("passkey: what a browser is asked for", async ({ open }) => {
   const { device } = await member(open, { experimental: { passkey: true } });
   const { passkey } = device.auth;

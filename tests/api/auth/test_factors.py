@@ -288,37 +288,42 @@ def test_without_a_way_to_send_there_is_no_challenge(house: People) -> None:
 
 def test_recovery_codes(house: People) -> None:
     person = Person(house)
-    first = person.ask("POST", "/factors/recovery_codes")
-    assert error_of(first) == (422, "mfa_factor_not_found")
+    first = person.ask("POST", "/factors/recovery-codes")
+    assert error_of(first) == (422, "mfa_recovery_codes_sole_factor")
     person.secured()
-    codes = person.ask("POST", "/factors/recovery_codes").json()["codes"]
-    assert len(set(codes)) == 10
+    assert error_of(person.ask("POST", "/factors/recovery-codes/regenerate")) == (404, "mfa_factor_not_found")
+    told = person.ask("POST", "/factors/recovery-codes", {"friendly_name": "Paper"}).json()
+    codes = told["codes"]
+    assert (len(set(codes)), told["total"], told["type"]) == (10, 10, "recovery_code")
+    assert told["friendly_name"] == "Paper"
+    assert error_of(person.ask("POST", "/factors/recovery-codes")) == (422, "mfa_verified_factor_exists")
     assert not set(codes) & {each["code_hash"] for each in house.rows(RECOVERY_CODES, user_id=person.id)}
     other = person.again()
-    answer = other.ask("POST", "/factors/recovery_codes/verify", {"code": codes[3].upper().replace("-", " ")})
+    answer = other.ask("POST", "/factors/recovery-codes/verify", {"code": f"{codes[3][:4].upper()}-{codes[3][4:]} "})
     assert answer.status_code == 200, answer.text
     other.told = answer.json()
     assert other.aal == "aal2"
-    assert methods(other.token) == {"password", "recovery_code"}
-    assert other.ask("GET", "/factors/recovery_codes").json()["left"] == 9
+    assert methods(other.token) == {"password", "mfa/recovery_code"}
+    left = other.ask("GET", "/factors/recovery-codes").json()
+    assert left == {"id": told["id"], "type": "recovery_code", "total": 10, "remaining": 9}
     third = person.again()
     for code in (codes[3], "nonsense", "abcd-efgh-jkmn-pqrs"):
-        answer = third.ask("POST", "/factors/recovery_codes/verify", {"code": code})
+        answer = third.ask("POST", "/factors/recovery-codes/verify", {"code": code})
         assert error_of(answer) == (422, "mfa_verification_failed")
     # New ones end those before.
-    fresh = other.ask("POST", "/factors/recovery_codes").json()["codes"]
-    answer = third.ask("POST", "/factors/recovery_codes/verify", {"code": codes[4]})
+    fresh = other.ask("POST", "/factors/recovery-codes/regenerate").json()["codes"]
+    answer = third.ask("POST", "/factors/recovery-codes/verify", {"code": codes[4]})
     assert error_of(answer) == (422, "mfa_verification_failed")
-    assert third.ask("POST", "/factors/recovery_codes/verify", {"code": fresh[0]}).status_code == 200
-    assert other.ask("DELETE", "/factors/recovery_codes").status_code == 204
-    assert other.ask("GET", "/factors/recovery_codes").json() == {"left": 0, "created_at": None}
+    assert third.ask("POST", "/factors/recovery-codes/verify", {"code": fresh[0]}).status_code == 200
+    assert other.ask("DELETE", "/factors/recovery-codes").json() == {"id": told["id"]}
+    assert error_of(other.ask("GET", "/factors/recovery-codes")) == (404, "mfa_factor_not_found")
 
 
 def test_recovery_codes_go_with_the_last_factor(house: People) -> None:
     person = Person(house).secured()
-    code = person.ask("POST", "/factors/recovery_codes").json()["codes"][0]
+    code = person.ask("POST", "/factors/recovery-codes").json()["codes"][0]
     other = person.again()
-    other.told = other.ask("POST", "/factors/recovery_codes/verify", {"code": code}).json()
+    other.told = other.ask("POST", "/factors/recovery-codes/verify", {"code": code}).json()
     assert person.ask("DELETE", f"/factors/{person.factor}").status_code == 200
     assert other.refreshed().aal == "aal1"
     assert not house.rows(RECOVERY_CODES, user_id=person.id)

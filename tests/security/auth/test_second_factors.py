@@ -60,8 +60,8 @@ def test_d9_a_challenge_is_used_once(house: People) -> None:
 
 def test_d9_a_recovery_code_is_used_once(house: People) -> None:
     person = Person(house).secured()
-    code = person.ask("POST", "/factors/recovery_codes").json()["codes"][0]
-    path = "/factors/recovery_codes/verify"
+    code = person.ask("POST", "/factors/recovery-codes").json()["codes"][0]
+    path = "/factors/recovery-codes/verify"
     answers = house.together(*(house.asking("POST", path, {"code": code}, token=person.token) for _ in range(MANY)))
     assert statuses(answers) == [200] + [422] * (MANY - 1)
 
@@ -121,8 +121,8 @@ def test_d9_a_code_by_message_is_used_once(house: People, monkeypatch: pytest.Mo
 CHANGES: dict[str, Callable[[Person], tuple[str, str, Any]]] = {
     "another factor": lambda person: ("POST", "/factors", {"factor_type": "totp", "friendly_name": "x"}),
     "away with the factor": lambda person: ("DELETE", f"/factors/{person.factor}", None),
-    "recovery codes": lambda person: ("POST", "/factors/recovery_codes", None),
-    "away with recovery codes": lambda person: ("DELETE", "/factors/recovery_codes", None),
+    "recovery codes": lambda person: ("POST", "/factors/recovery-codes", None),
+    "away with recovery codes": lambda person: ("DELETE", "/factors/recovery-codes", None),
     "a passkey": lambda person: ("POST", "/passkeys/registration/options", {}),
     "another address": lambda person: ("PUT", "/user", {"email": "other@example.com"}),
     "another number": lambda person: ("PUT", "/user", {"phone": "4915100000001"}),

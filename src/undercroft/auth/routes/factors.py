@@ -1,11 +1,11 @@
-"""Second factors. Those under `recovery_codes` are ours, the rest is GoTrue's OpenAPI."""
+"""Second factors: GoTrue's OpenAPI, and under `recovery-codes` what auth-js 2.119 calls."""
 
 from __future__ import annotations
 
-from undercroft.auth.routes.asked import USER, Asked, Route, nothing, told
+from undercroft.auth.routes.asked import USER, Asked, Route, told
 from undercroft.auth.service import challenges, factors, recovery_codes
 from undercroft.auth.service.room import Room
-from undercroft.auth.types.asks import Challenge, Enroll, RecoveryCode, VerifyFactor
+from undercroft.auth.types.asks import Challenge, Enroll, RecoveryCode, RecoveryCodes, VerifyFactor
 from undercroft.web.types import Answer
 
 
@@ -32,23 +32,29 @@ async def unenroll(room: Room, asked: Asked) -> Answer:
 
 
 async def make_codes(room: Room, asked: Asked) -> Answer:
-    """`POST /factors/recovery_codes`."""
-    return told(await recovery_codes.made(room, asked.user, asked.session, asked.caller))
+    """`POST /factors/recovery-codes`."""
+    ask = await asked.body(RecoveryCodes)
+    return told(await recovery_codes.made(room, asked.user, asked.session, ask, asked.caller, again=False))
+
+
+async def make_codes_again(room: Room, asked: Asked) -> Answer:
+    """`POST /factors/recovery-codes/regenerate`."""
+    made = recovery_codes.made(room, asked.user, asked.session, RecoveryCodes(), asked.caller, again=True)
+    return told(await made)
 
 
 async def count_codes(room: Room, asked: Asked) -> Answer:
-    """`GET /factors/recovery_codes`."""
+    """`GET /factors/recovery-codes`."""
     return told(await recovery_codes.left(room, asked.user))
 
 
 async def remove_codes(room: Room, asked: Asked) -> Answer:
-    """`DELETE /factors/recovery_codes`."""
-    await recovery_codes.removed(room, asked.user, asked.session, asked.caller)
-    return nothing()
+    """`DELETE /factors/recovery-codes`."""
+    return told(await recovery_codes.removed(room, asked.user, asked.session, asked.caller))
 
 
 async def verify_code(room: Room, asked: Asked) -> Answer:
-    """`POST /factors/recovery_codes/verify`."""
+    """`POST /factors/recovery-codes/verify`."""
     ask = await asked.body(RecoveryCode)
     return told(await recovery_codes.verify(room, asked.user, asked.session, ask, asked.caller))
 
@@ -56,10 +62,11 @@ async def verify_code(room: Room, asked: Asked) -> Answer:
 ROUTES = [
     Route("POST", "/factors", enroll, USER),
     # Before those with an id in their path, which would take the name for one.
-    Route("POST", "/factors/recovery_codes", make_codes, USER),
-    Route("GET", "/factors/recovery_codes", count_codes, USER),
-    Route("DELETE", "/factors/recovery_codes", remove_codes, USER),
-    Route("POST", "/factors/recovery_codes/verify", verify_code, USER, limit="token_verifications"),
+    Route("POST", "/factors/recovery-codes", make_codes, USER),
+    Route("POST", "/factors/recovery-codes/regenerate", make_codes_again, USER),
+    Route("GET", "/factors/recovery-codes", count_codes, USER),
+    Route("DELETE", "/factors/recovery-codes", remove_codes, USER),
+    Route("POST", "/factors/recovery-codes/verify", verify_code, USER, limit="token_verifications"),
     Route("POST", "/factors/{factor_id}/challenge", challenge, USER),
     Route("POST", "/factors/{factor_id}/verify", verify, USER, limit="token_verifications"),
     Route("DELETE", "/factors/{factor_id}", unenroll, USER),

@@ -24,7 +24,7 @@ VERIFIED, UNVERIFIED = "verified", "unverified"
 TOTP, PHONE, WEBAUTHN = "totp", "phone", "webauthn"
 METHODS = {TOTP: "totp", PHONE: "mfa/phone", WEBAUTHN: "mfa/webauthn"}
 """What a token's `amr` says of each."""
-RECOVERY = "recovery_code"
+RECOVERY = "mfa/recovery_code"
 LIFETIME = 300.0
 """Seconds in which a challenge is to be answered, and after which a factor that nobody verified may go."""
 _LONGEST_NAME = 120

@@ -184,8 +184,14 @@ class Nothing(Struct, frozen=True, kw_only=True):
     more: Data = field(default_factory=dict)
 
 
+class RecoveryCodes(Struct, frozen=True, kw_only=True):
+    """`POST /factors/recovery-codes`."""
+
+    friendly_name: str | None = None
+
+
 class RecoveryCode(Struct, frozen=True, kw_only=True):
-    """`POST /factors/recovery_codes/verify`."""
+    """`POST /factors/recovery-codes/verify`."""
 
     code: str = ""
 
