@@ -106,6 +106,7 @@ async def send(
         "new_email": user["email_change"] or "",
         "data": user["raw_user_meta_data"] or {},
         "redirect_to": redirect_to,
+        "sending_to": to,
         "minutes": max(1, round(room.settings.email.otp_expiry / 60)),
         **more,
     }
