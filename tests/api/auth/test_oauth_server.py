@@ -324,6 +324,13 @@ def test_a_secret_may_come_by_basic(house: People, client: dict[str, Any]) -> No
         assert answer.status_code in (400, 401)
 
 
+def test_a_public_client_has_no_secret(house: People) -> None:
+    client = registered(house, client_type="public")
+    code = coded(house, client, house.signed_up()["access_token"])
+    assert exchanged(house, client, code, client_secret="x").json()["error"] == "invalid_client"
+    assert exchanged(house, client, code).status_code == 200
+
+
 def test_the_token_endpoint_reads_forms(house: People, client: dict[str, Any]) -> None:
     answer = house.ask("POST", "/oauth/token", {"grant_type": "authorization_code"})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")

@@ -109,6 +109,8 @@ def test_a_code_that_is_shown_again_ends_the_session(house: People, client: dict
 def test_one_of_many_answers_is_taken(house: People, client: dict[str, Any]) -> None:
     """D9: of somebody's yes and no at once, one leads to the app."""
     token, its_id = house.signed_up()["access_token"], begun(house, client)
+    # Looked at before: so none of them waits for another to become the one who is asked.
+    assert house.ask("GET", f"/oauth/authorizations/{its_id}", token=token).is_success
     path = f"/oauth/authorizations/{its_id}/consent"
     asks = [house.asking("POST", path, {"action": ("approve", "deny")[turn % 2]}, token=token) for turn in range(16)]
     answers = house.together(*asks)
