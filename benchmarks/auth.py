@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).with_name("people.lua")
 CONNECTIONS = 32
 COMING = 4
 """Connections over which people sign in, without a pause: two hash, two wait."""
-PASSWORD = "a horse of some length"  # noqa: S105  # nobody's
+PASSWORD = "a horse of some length"
 NOTES = "/rest/v1/public_notes?select=id,text&limit=20"
 UNLIMITED = {f"UNDERCROFT_AUTH_RATE_LIMIT_{name}": "0" for name in
              ("TOKEN_REFRESH", "SIGN_IN_SIGN_UPS", "ACCOUNT_ATTEMPTS")}  # fmt: skip

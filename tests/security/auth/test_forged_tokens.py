@@ -187,10 +187,11 @@ def test_d4_a_token_for_something_else_is_no_access_token(ground: Ground) -> Non
 
 def test_d5_times_are_numbers_and_are_kept(ground: Ground) -> None:
     now = int(ground.house.clock.timestamp())
+    values: list[Any] = ["1", str(now + 3600), True, [now], {}, "never"]
 
     def forged() -> Forged:
         for name in ("exp", "nbf", "iat"):
-            for value in ("1", str(now + 3600), True, [now], {}, "never"):
+            for value in values:
                 yield f"{name} {value!r}", ground.ours(**{name: value})
         yield "long over", ground.ours(exp=now - 3600)
         yield "just over", ground.ours(exp=now - 31)
