@@ -110,7 +110,7 @@ def test_without_file_and_variables_everything_has_its_default() -> None:
 
 
 def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
-    secrets = {"SHOP_JWT_SECRET": SHOP, "SENDGRID_API_KEY": "the key of a mail server"}
+    secrets = {"SHOP_JWT_SECRET": SHOP, "SENDGRID_API_KEY": "the key of a mail server", "GITHUB_SECRET": "x"}
     settings = Settings.load(write(tmp_path, SUPABASE, "config.toml"), secrets)
     assert settings.api.port == 54321
     assert settings.api.schemas == ("public", "graphql_public")
@@ -122,7 +122,7 @@ def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
     assert getattr(settings.auth.email.smtp, "pass") == Secret("the key of a mail server")
     sections, unused = settings.notices
     assert sections == (
-        "sections that are not here yet, left out: [analytics] [auth.external] [db] "
+        "sections that are not here yet, left out: [analytics] [db] "
         "[edge_runtime] [experimental] [local_smtp] [realtime] [storage] [studio]"
     )
     assert "project_id" in unused

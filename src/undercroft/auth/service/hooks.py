@@ -228,5 +228,5 @@ def _refused(message: str, status: object) -> AuthFault:
 
 
 def _status(code: str) -> int | None:
-    """Of `Fault("…", code="PT422")`."""
+    """The status that an app chose by a code of the form `PTnnn`."""
     return int(code[2:]) if code.startswith("PT") and code[2:].isdigit() else None
