@@ -313,3 +313,11 @@ def test_an_app_registers_itself_only_where_it_may(server: str | None, tmp_path:
         assert "registration_endpoint" not in made.ask("GET", "/.well-known/openid-configuration").json()
         answer = asked(made, registered(made))
         assert set(said(answer)) == {"authorization_id"}
+
+
+def test_what_a_caller_says_of_the_host_is_told_to_nobody(house: People, client: dict[str, Any]) -> None:
+    """D15."""
+    headers = {"host": "evil.example", "x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
+    for path in ("/.well-known/openid-configuration", f"/oauth/authorize?client_id={client['client_id']}"):
+        answer = house.ask("GET", path, headers=headers)
+        assert "evil.example" not in answer.text + str(answer.headers)
