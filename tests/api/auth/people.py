@@ -107,7 +107,7 @@ class People:
 
 @contextmanager
 def people(folder: Path, server: str | None, app: App | None = None, **settings: object) -> Iterator[People]:
-    """The house on a database of its own; `settings` by their names under `[auth]`, as `email_enable_confirmations`, or whole."""
+    """The house on a database of its own; `settings` by their names under `[auth]`, as `email_otp_length`, or whole."""
 
     class PeopleBase(DeclarativeBase):
         metadata = MetaData(naming_convention=NAMES)
