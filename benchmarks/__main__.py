@@ -16,7 +16,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from benchmarks import durable_inserts, keys, list_of_posts, moving, one_row, outbox, policy_cost, startup, webhooks
+from benchmarks import (
+    auth,
+    durable_inserts,
+    keys,
+    list_of_posts,
+    moving,
+    one_row,
+    outbox,
+    policy_cost,
+    startup,
+    webhooks,
+)
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.postgres import database_mode, second_wall
@@ -43,6 +54,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "move": moving.measure,
     "outbox": outbox.measure,
     "webhooks": webhooks.measure,
+    "auth": auth.measure,
 }
 
 

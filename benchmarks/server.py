@@ -44,7 +44,8 @@ def serving(name: str, target: str, environment: Mapping[str, str]) -> Iterator[
     """Serve an ASGI application, `module:name`, with one worker until the block ends."""
     port = _free_port()
     command = [sys.executable, "-m", *granian(target), "--port", str(port)]
-    surroundings = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    surroundings = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)}
     process = subprocess.Popen(command, cwd=ROOT, env=surroundings, stdout=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from undercroft.base.faults import Fault
     from undercroft.functions.types import Event, Reply
     from undercroft.models.base import Model, Numeric, Timestamp, Uuid
+    from undercroft.models.encrypted import Encrypted, blind
     from undercroft.models.mail import Attachment
     from undercroft.pages.types import Page, Redirect
     from undercroft.pipeline.context import Context
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from undercroft.web.received import WebRequest
 
 __all__ = [
-    "App", "Attachment", "Context", "Event", "Fault", "Form", "FormErrors", "Model", "Numeric", "Page", "Redirect",
-    "Reply", "Timestamp", "Upload", "User", "Uuid", "WebRequest", "auth",
+    "App", "Attachment", "Context", "Encrypted", "Event", "Fault", "Form", "FormErrors", "Model", "Numeric", "Page",
+    "Redirect", "Reply", "Timestamp", "Upload", "User", "Uuid", "WebRequest", "auth", "blind",
 ]  # fmt: skip
 
 
@@ -38,6 +39,7 @@ def __getattr__(name: str) -> object:
     from undercroft.base.faults import Fault
     from undercroft.functions.types import Event, Reply
     from undercroft.models.base import Model, Numeric, Timestamp, Uuid
+    from undercroft.models.encrypted import Encrypted, blind
     from undercroft.models.mail import Attachment
     from undercroft.pages.types import Page, Redirect
     from undercroft.pipeline.context import Context
@@ -46,8 +48,8 @@ def __getattr__(name: str) -> object:
     from undercroft.web.received import WebRequest
 
     public = (
-        App, Attachment, Context, Event, Fault, Form, FormErrors, Model, Numeric, Page, Redirect, Reply, Timestamp,
-        Upload, User, Uuid, WebRequest, auth,
+        App, Attachment, Context, Encrypted, Event, Fault, Form, FormErrors, Model, Numeric, Page, Redirect, Reply,
+        Timestamp, Upload, User, Uuid, WebRequest, auth, blind,
     )  # fmt: skip
     globals().update(zip(__all__, public, strict=True))
     return globals()[name]

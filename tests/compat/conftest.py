@@ -47,7 +47,7 @@ def serve(folder: Path, root: Path) -> Iterator[Served]:
         server = subprocess.Popen(command, cwd=root, env={**os.environ, **environment}, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait(url, server, folder / "server.log")
+            wait_for(url, server, folder / "server.log")
             users = [
                 auth.sign({"role": "authenticated", "sub": who, "exp": int(time.time()) + 3600}, house.keys.signing)
                 for who in (ADA, GRACE)
@@ -62,7 +62,7 @@ def serve(folder: Path, root: Path) -> Iterator[Served]:
                 server.wait()
 
 
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and server.poll() is None:
         try:

@@ -22,6 +22,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tests import postgres
 from undercroft import Model
 from undercroft.app.blueprint import HOUSE_TABLES
+from undercroft.auth.tables import METADATA as PEOPLE
+from undercroft.auth.tables import TABLES as AUTH_TABLES
 from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import Kind
 from undercroft.engine import SQLiteSettings, migrate
@@ -659,6 +661,7 @@ def _make_house_tables(url: str) -> None:
     """What every app has beside its own tables."""
     engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
+        PEOPLE.create_all(connection, tables=AUTH_TABLES)
         for metadata in HOUSE_TABLES:
             metadata.create_all(connection)
     engine.dispose()
@@ -684,7 +687,6 @@ def test_the_command_says_what_it_did_and_what_to_do(tmp_path: Path, postgres_ur
         postgres_url,
         "create schema auth",
         "create schema undercroft",
-        "create table auth.users (id uuid primary key, email text, role text not null, created_at timestamptz)",
     )
     _make_house_tables(postgres_url)
     back = command("app.py", "--from", postgres_url, "--to", "sqlite:///new.db", "--json", folder=tmp_path)

@@ -1,5 +1,5 @@
-"""`auth.uid`, `auth.role`, `auth.claim(...)`: the caller's identity inside a policy, as parameters bound anew for
-each request.
+"""`auth.uid`, `auth.role`, `auth.aal`, `auth.claim(...)`: the caller's identity inside a policy, as parameters bound
+anew for each request.
 
 A claim that is absent, null or of the wrong type is NULL in SQL, so that a comparison with it is never true.
 """
@@ -74,6 +74,9 @@ uid = ClaimParameter("uid", ())
 
 role = ClaimParameter("role", (), sa.Text())
 """The caller's role: `anon`, `authenticated`, `service_role` or one of the app's own."""
+
+aal = ClaimParameter("claim", ("aal",), sa.Text())
+"""How sure it is who calls: `aal1` after one proof, `aal2` after a second factor. NULL for an anonymous caller."""
 
 
 def claim(*path: str) -> ClaimParameter:

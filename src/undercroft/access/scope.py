@@ -35,7 +35,8 @@ def _without(table: Table, hidden: frozenset[str]) -> Table:
     columns = {name: column for name, column in table.columns.items() if name not in hidden}
     visible_unique = tuple(unique for unique in table.unique if not hidden.intersection(unique))
     primary_key = () if hidden.intersection(table.primary_key) else table.primary_key
-    return replace(table, columns=columns, unique=visible_unique, primary_key=primary_key)
+    sealed = table.sealed - hidden
+    return replace(table, columns=columns, unique=visible_unique, primary_key=primary_key, sealed=sealed)
 
 
 def _is_known(relation: Relation, tables: dict[str, Table]) -> bool:

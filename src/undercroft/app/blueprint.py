@@ -10,7 +10,8 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 from undercroft.access.actor import SERVICE_ROLE
-from undercroft.auth.tables import User
+from undercroft.auth.declarations import AuthDeclarations
+from undercroft.auth.tables import TABLES as AUTH_TABLES
 from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
@@ -29,7 +30,9 @@ HOUSE_TABLES = (KEY_TABLES, JOB_TABLES, MAIL_TABLES, WEBHOOK_TABLES)
 """What rooms keep beside the app's own tables, in the schema `undercroft`."""
 
 
-class Blueprint(Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations, WebhookDeclarations):
+class Blueprint(
+    Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations, WebhookDeclarations, AuthDeclarations
+):
     """The plan of a house."""
 
     def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:
@@ -49,8 +52,6 @@ class Blueprint(Declarations, JobDeclarations, FunctionDeclarations, PageDeclara
         self._classes = [mapper.class_ for mapper in models.registry.mappers]
         self.developing = False
         """Changes of the models are applied at the start, as `undercroft dev` does it."""
-        if not existing and models.metadata is not User.metadata and "auth.users" not in models.metadata.tables:
-            User.__table__.to_metadata(models.metadata)  # type: ignore[attr-defined]  # it is a Table
         if not existing:
             _add_tables(models.metadata)
 
@@ -76,7 +77,6 @@ def _is_without_rowid(table: Any) -> bool:
 
 def _add_tables(metadata: MetaData) -> None:
     """Have the house's own tables come with the app's, so that migrations and moves carry them."""
-    for room in HOUSE_TABLES:
-        for table in room.tables.values():
-            if table.key not in metadata.tables:
-                table.to_metadata(metadata)
+    for table in [*AUTH_TABLES, *(table for room in HOUSE_TABLES for table in room.tables.values())]:
+        if table.key not in metadata.tables:
+            table.to_metadata(metadata)

@@ -16,14 +16,19 @@ from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
+from undercroft.app.messaging import messages_of
 from undercroft.app.served import build_served
+from undercroft.app.signing_in import AUTH, auth_of
 from undercroft.app.walls import second_wall
 from undercroft.app.webhooking import WEBHOOKS, notifying_hooks, webhooks_of
 from undercroft.app.wiring import docs_page, door_settings
-from undercroft.auth.service import identity, installation_keys
+from undercroft.auth import SealingKeys
+from undercroft.auth.routes.oauth_server import discovery_rooms
+from undercroft.auth.service.identity import identity, installation_keys
 from undercroft.base.clock import Clock, SystemClock
 from undercroft.base.settings import Settings
 from undercroft.jobs.service.tidying import Tidying
+from undercroft.models.encrypted import unlock
 from undercroft.models.jobs import Job
 from undercroft.outgoing import Http
 from undercroft.pipeline.call import Caller
@@ -51,6 +56,7 @@ def build(
     log = structlog.get_logger()
     keys = installation_keys(settings, clock, dev=dev)
     database = database_of(app, settings)
+    unlock(app.metadata, SealingKeys(settings.auth, settings.database.data).ring)
     catalog = app.catalog(settings.api.schemas[0])
     rules = rules_of(app.policies, app.column_rules, app.bypass, calls_functions=settings.database.rls)
     check_rules(catalog, rules)
@@ -73,7 +79,7 @@ def build(
     client = client_of(settings, clock, log)
     pipeline.ports.http = Http(client)
     running: list[Running] = [client]
-    background, mailer = None, None
+    background, mailer, messages, people = None, None, None, None
     rooms: dict[bytes, Room] = {}
     if not app.existing:
         webhooks = webhooks_of(app, settings, pipeline, client, clock, log)
@@ -84,13 +90,21 @@ def build(
         running += [mailer, Tidying((mailer.tidy, webhooks.tidy), log)]
         if mailer.backend is not None:
             house_jobs.append(mailer.job)
+        messages = messages_of(settings, pipeline, log, dev=dev)
+        if messages is not None:
+            house_jobs.append(messages.job)
         background = background_of(app, house_jobs, pipeline, settings, clock, log)
         running.append(background)
     idempotency = idempotency_of(app, pipeline, settings, clock)
+    who = identity(keys, settings, clock)
+    if settings.auth.enabled and not app.existing:
+        rooms[AUTH], people, revoking = auth_of(settings, pipeline, who, keys, clock, log, messages, app.auth_hooks)
+        running += [people.hasher, revoking]
+        rooms |= discovery_rooms(people)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},
-        identity(keys, settings, clock),
+        who,
         door_settings(settings),
         log,
         fault_headers=fault_headers,
@@ -114,4 +128,5 @@ def build(
         running=running,
         background=background,
         mailer=mailer,
+        people=people,
     )

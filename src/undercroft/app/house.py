@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from undercroft.auth.service.room import Room as People
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Engine
@@ -55,6 +56,8 @@ class House:
     background: Background | None = None
     """The outbox; None over an existing database, as is"""
     mailer: Mailer | None = None
+    people: People | None = None
+    """What the verbs of `/auth/v1` share, where it is served."""
 
     async def start(self) -> None:
         self.prepare()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from undercroft.access.actor import Actor
 from undercroft.app.blueprint import Blueprint
+from undercroft.auth.backends.template_files import TEMPLATES, read_templates
 from undercroft.base.clock import Clock
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clock, log: Any, *, dev: bool) -> Mailer:
     """The app's mailer, also as the port of its contexts. Raises `SetupFault` for settings that are wrong."""
     name = backend_name(settings, dev=dev)
+    worded = read_templates(settings.auth.email)
     public = {"title": app.title, "external_url": settings.api.external_url or ""}
     key = signing_key(settings)
 
@@ -46,7 +48,7 @@ def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clo
     def templates() -> Templates:
         from undercroft.mail.parts.templates import Templates
 
-        return Templates(templates_folder(app, settings), public)
+        return Templates(templates_folder(app, settings), public, first=worded, last=(TEMPLATES,))
 
     mailer = Mailer(
         pipeline.engine,

@@ -12,7 +12,7 @@ from undercroft.access.policy import Rules
 from undercroft.app.blueprint import Blueprint
 from undercroft.app.house import House
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
-from undercroft.auth.service import identity, installation_keys, session_keys
+from undercroft.auth.service.identity import identity, installation_keys, session_keys
 from undercroft.base.clock import Clock
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings

@@ -15,6 +15,7 @@ from undercroft.base.clock import Clock
 from undercroft.base.secret import Secret
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Transaction
+from undercroft.models.encrypted import encrypted_columns
 from undercroft.models.functions import Hook
 from undercroft.models.jobs import Job, Planned
 from undercroft.models.objects import lacks_values, values_of
@@ -116,7 +117,8 @@ async def _columns(ctx: Context, row: Any, hidden: frozenset[str]) -> dict[str, 
 
 def _hidden(app: Blueprint, table: str) -> frozenset[str]:
     rules = [rule for rule in app.column_rules if rule.table == table and rule.kind == "hide"]
-    return frozenset().union(*(rule.columns for rule in rules))
+    sealed = (column.name for column in encrypted_columns(app.metadata) if column.table.name == table)
+    return frozenset(sealed).union(*(rule.columns for rule in rules))
 
 
 def _enqueuing(pipeline: Pipeline) -> Any:

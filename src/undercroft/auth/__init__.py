@@ -1,21 +1,38 @@
 """Who somebody is: keys, tokens, and the actor that a request stands for. What may be done is decided in `access`.
 
-For app files, `auth` is the caller as a value: `auth.uid`, `auth.role` and `auth.claim(...)` stand in policies,
-presets and defaults, and are bound anew for each request.
+For app files, `auth` is the caller as a value: `auth.uid`, `auth.role`, `auth.aal` and `auth.claim(...)` stand in
+policies, presets and defaults, and are bound anew for each request.
 """
 
 from __future__ import annotations
 
-from undercroft.access.claims import claim, is_among, role, uid
+from undercroft.access.claims import aal, claim, is_among, role, uid
 from undercroft.auth.backends.key_file import load_or_create, open_data_dir, rotate
-from undercroft.auth.backends.sealing_file import load_or_create_sealing_key
+from undercroft.auth.backends.sealing_file import SealingKeys, add_sealing_key, load_or_create_sealing_key
 from undercroft.auth.parts.signing import configured_secret, read_claim, sign, token_claims, weakness
-from undercroft.auth.service import Identity, identity, installation_keys, key_ring
+from undercroft.auth.service.identity import Identity, identity, installation_keys, key_ring
 from undercroft.auth.types import Keys
+from undercroft.auth.types.hooks import (
+    AccessTokenEvent,
+    EmailEvent,
+    FactorEvent,
+    PasswordEvent,
+    SmsEvent,
+    UserEvent,
+)
 
 __all__ = [
+    "AccessTokenEvent",
+    "EmailEvent",
+    "FactorEvent",
     "Identity",
     "Keys",
+    "PasswordEvent",
+    "SealingKeys",
+    "SmsEvent",
+    "UserEvent",
+    "aal",
+    "add_sealing_key",
     "claim",
     "configured_secret",
     "identity",

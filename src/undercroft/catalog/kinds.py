@@ -71,6 +71,10 @@ class Named(sa.UserDefinedType[Any]):
         return self.name
 
 
+class Sealed:
+    """A type whose values only the program can read: to the database they are text without meaning."""
+
+
 # The first match wins, so that subclasses stand before what they derive from.
 _BY_TYPE: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
     (sa.Boolean, Kind.BOOLEAN),

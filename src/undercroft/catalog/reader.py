@@ -11,7 +11,7 @@ from sqlalchemy import inspect as sa_inspect
 
 from undercroft.base.faults import SetupFault
 from undercroft.catalog.indexes import whole_key
-from undercroft.catalog.kinds import INTEGERS, kind_of
+from undercroft.catalog.kinds import INTEGERS, Sealed, kind_of
 from undercroft.catalog.relations import ForeignKey, find_relations
 from undercroft.catalog.types import Catalog, Column, Table
 
@@ -64,13 +64,15 @@ def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_r
     ]
     unique += [key for index in table.indexes if index.unique and (key := whole_key(index)) is not None]
     is_view = bool(table.info.get("is_view"))
+    sealed = frozenset(column.name for column in table.columns if isinstance(column.type, Sealed))
+    unique += [(column.name,) for column in table.columns if column.unique]
     return Table(
         name=table.name,
         schema=schema,
         element=table,
-        columns={column.name: _read_column(column) for column in table.columns},
+        columns={column.name: _read_column(column) for column in table.columns if column.name not in sealed},
         primary_key=tuple(column.name for column in table.primary_key.columns),
-        unique=tuple(sorted(set(unique) | {(column.name,) for column in table.columns if column.unique})),
+        unique=tuple(sorted(key for key in set(unique) if sealed.isdisjoint(key))),
         is_view=is_view,
         insertable=not is_view,
         updatable=not is_view,
@@ -78,6 +80,7 @@ def _read_table(table: sa.Table, schema: str, entity: type[Any] | None, *, has_r
         has_rowid=has_rowid,
         entity=entity,
         comment=table.comment or _docstring(entity),
+        sealed=sealed,
     )
 
 

@@ -91,6 +91,8 @@ class Table:
     updatable: bool = True
     deletable: bool = True
     """What the database lets anybody do: simple views may be written to, others not."""
+    sealed: frozenset[str] = frozenset()
+    """Columns of encrypted values: no protocol shows, takes or compares them, and they are not among `columns`."""
 
     @property
     def qualified(self) -> str:

@@ -30,9 +30,11 @@ from undercroft.cli.arguments import (
     UnixSocket,
 )
 from undercroft.cli.jobs_commands import jobs, worker
+from undercroft.cli.keys_commands import keys
 from undercroft.cli.mail_commands import mail
 from undercroft.cli.migrate_commands import migrate
 from undercroft.cli.telling import WRONG, tell_fault
+from undercroft.cli.users_commands import users
 from undercroft.cli.webhook_commands import webhooks
 
 undercroft = typer.Typer(
@@ -44,8 +46,10 @@ undercroft = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 undercroft.add_typer(jobs, name="jobs")
+undercroft.add_typer(keys, name="keys")
 undercroft.add_typer(mail, name="mail")
 undercroft.add_typer(migrate, name="migrate")
+undercroft.add_typer(users, name="users")
 undercroft.add_typer(webhooks, name="webhooks")
 undercroft.command()(worker)
 
@@ -146,18 +150,6 @@ def serve(
         postgrest_config=postgrest_config,
     )
     _end(run_server(options))
-
-
-@undercroft.command()
-def keys(data: Data = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Print the two API keys.
-
-    They are made at the first start. The second passes every policy: keep it secret.
-    """
-    from undercroft.cli.credentials import tell_keys
-    from undercroft.cli.options import Common
-
-    tell_keys(Common(data=data, config=config), as_json=as_json)
 
 
 @undercroft.command()

@@ -28,11 +28,15 @@ def unknown_table(name: str, catalog: Catalog) -> QueryFault:
 
 def unknown_column(table: Table, name: str, spoken: str) -> QueryFault:
     """In the words of PostgreSQL; `spoken` is what a statement of PostgREST calls the table in this place."""
+    if name in table.sealed:
+        return sealed_column(table, name)
     return _no_column(f"{spoken}.{name}", name, table, spoken)
 
 
 def unknown_key_column(table: Table, name: str) -> QueryFault:
     """In the words of PostgreSQL, of a name in `on_conflict`."""
+    if name in table.sealed:
+        return sealed_column(table, name)
     return _no_column(f'"{name}"', name, table, table.name)
 
 
@@ -46,9 +50,20 @@ def _no_column(told: str, name: str, table: Table, spoken: str) -> QueryFault:
 
 
 def unknown_payload_column(table: Table, name: str) -> QueryFault:
+    if name in table.sealed:
+        return sealed_column(table, name)
     return QueryFault(
         f"Could not find the '{name}' column of '{table.name}' in the schema cache",
         code="PGRST204",
+    )
+
+
+def sealed_column(table: Table, name: str) -> QueryFault:
+    """Of a column that is there, and that the database cannot read."""
+    return QueryFault(
+        f"column {table.name}.{name} is encrypted: the data API neither shows, takes nor compares it",
+        code="0A000",
+        hint="Read, write and find its values in a function or a hook.",
     )
 
 

@@ -95,6 +95,7 @@ class Door:
         request = Request(
             scope["method"], path, scope["query_string"], headers, receive, limit, patience, self._streams
         )
+        request.peer = scope.get("client")
         given: Given = dict(headers)
         try:
             if request.method == "OPTIONS" and _is_preflight(given, room):

@@ -42,6 +42,7 @@ class Request:
         "marks",
         "method",
         "path",
+        "peer",
         "query",
     )
 
@@ -68,6 +69,8 @@ class Request:
         self.cors_told = False
         """The answer has its cross-origin headers already."""
         self.id = ""
+        self.peer: tuple[str, int] | None = None
+        """Address and port of the machine that spoke to us, where there is one."""
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
         self.holds_stream = False

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from undercroft.auth import load_or_create_sealing_key
+from undercroft.auth import SealingKeys, add_sealing_key, load_or_create_sealing_key
 from undercroft.auth.errors import KeyFault
+from undercroft.base.secret import Secret
+from undercroft.base.settings.auth_section import Auth
 
 
 def test_it_is_made_once(tmp_path: Path) -> None:
@@ -37,3 +39,15 @@ def test_a_damaged_one_is_never_replaced(tmp_path: Path, content: str) -> None:
     with pytest.raises(KeyFault, match="damaged"):
         load_or_create_sealing_key(folder)
     assert (folder / "sealing.key").read_text() == content
+
+
+def test_a_new_key_seals_and_the_old_one_opens_and_lasts(tmp_path: Path) -> None:
+    keys = SealingKeys(Auth(), tmp_path / "data")
+    lasting, sealed = keys.lasting(), keys.ring().seal("words", "here")
+    add_sealing_key(tmp_path / "data")
+    assert not keys.ring().is_current(sealed)
+    assert keys.ring().open(sealed, "here") == "words"
+    assert keys.lasting() == lasting == load_or_create_sealing_key(tmp_path / "data")
+    named = SealingKeys(Auth(encryption_key=Secret("n" * 40)), tmp_path / "data")
+    assert named.ring().open(sealed, "here") == "words"
+    assert named.lasting() == Secret("n" * 40)

@@ -52,7 +52,7 @@ def verifications(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         seen.append(token)
         return tokens.verify(token, *rest)
 
-    monkeypatch.setattr("undercroft.auth.service.verify", counted)
+    monkeypatch.setattr("undercroft.auth.service.identity.verify", counted)
     return seen
 
 

@@ -110,7 +110,7 @@ def test_without_file_and_variables_everything_has_its_default() -> None:
 
 
 def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
-    secrets = {"SHOP_JWT_SECRET": SHOP, "SENDGRID_API_KEY": "the key of a mail server"}
+    secrets = {"SHOP_JWT_SECRET": SHOP, "SENDGRID_API_KEY": "the key of a mail server", "GITHUB_SECRET": "x"}
     settings = Settings.load(write(tmp_path, SUPABASE, "config.toml"), secrets)
     assert settings.api.port == 54321
     assert settings.api.schemas == ("public", "graphql_public")
@@ -122,13 +122,12 @@ def test_a_config_toml_of_supabase_is_taken_as_it_is(tmp_path: Path) -> None:
     assert getattr(settings.auth.email.smtp, "pass") == Secret("the key of a mail server")
     sections, unused = settings.notices
     assert sections == (
-        "sections that are not here yet, left out: [analytics] [auth.external] [auth.sms] [db] "
+        "sections that are not here yet, left out: [analytics] [db] "
         "[edge_runtime] [experimental] [local_smtp] [realtime] [storage] [studio]"
     )
-    assert "auth.email.enable_confirmations" in unused
-    assert "auth.site_url" in unused
+    assert "project_id" in unused
     assert "enabled" not in unused.replace("enable_", "")  # what is so anyway is not worth a line
-    for honoured in ("api.port", "api.max_rows", "auth.jwt_expiry", "auth.jwt_secret"):
+    for honoured in ("api.port", "api.max_rows", "auth.jwt_expiry", "auth.jwt_secret", "auth.site_url"):
         assert honoured not in unused
 
 
@@ -211,8 +210,8 @@ def test_an_unknown_variable_is_an_error_with_a_suggestion() -> None:
 
 
 def test_a_variable_of_a_section_that_is_not_here_yet_is_told() -> None:
-    settings = Settings.load(None, {"UNDERCROFT_AUTH_SMS_ENABLE_SIGNUP": "true"})
-    assert settings.notices == ("sections that are not here yet, left out: [auth.sms]",)
+    settings = Settings.load(None, {"UNDERCROFT_STUDIO_ENABLED": "true"})
+    assert settings.notices == ("sections that are not here yet, left out: [studio]",)
 
 
 def test_variables_are_unambiguous() -> None:

@@ -7,8 +7,8 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
-from joserfc import jws
 from joserfc.jwk import OctKey
+from joserfc.jws import JWSRegistry
 
 from undercroft.auth.errors import KeyFault, TokenFault
 from undercroft.auth.parts import compact
@@ -16,7 +16,7 @@ from undercroft.auth.parts.keyring import SHORTEST_SECRET, secret_key
 from undercroft.base.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # Published in documentation and examples: whoever reads those can sign with them.
 _KNOWN = frozenset(
@@ -28,6 +28,7 @@ _KNOWN = frozenset(
     }
 )
 _FEWEST_DIFFERENT = 8
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def weakness(secret: Secret, *, dev: bool = False) -> str | None:
@@ -68,9 +69,33 @@ def configured_secret(secret: Secret | None, *, is_base64: bool = False, dev: bo
 
 def sign(claims: Mapping[str, Any], secret: Secret) -> str:
     """A token with exactly these claims, signed by HS256. Raises `ValueError` for claims that are not JSON."""
-    payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    key = OctKey.import_key(secret.reveal_bytes())
-    return jws.serialize_compact({"alg": "HS256", "typ": "JWT"}, payload, key, algorithms=["HS256"])
+    return secret_signer(secret)(claims)
+
+
+def secret_signer(
+    secret: Secret, write: Callable[[Mapping[str, Any]], bytes] | None = None
+) -> Callable[[Mapping[str, Any]], str]:
+    """What signs by HS256 with a secret, which is read once."""
+    return compact_signer({"alg": "HS256", "typ": "JWT"}, OctKey.import_key(secret.reveal_bytes()), write)
+
+
+def compact_signer(
+    header: Mapping[str, str], key: Any, write: Callable[[Mapping[str, Any]], bytes] | None = None
+) -> Callable[[Mapping[str, Any]], str]:
+    """What makes compact tokens (RFC 7515, 3.1) with one header and one key; `write` makes JSON of claims."""
+    written = write or _json
+    algorithm = JWSRegistry.algorithms[header["alg"]]
+    head = compact.encode(_json(header)) + b"."
+
+    def signed(claims: Mapping[str, Any]) -> str:
+        over = head + compact.encode(written(claims))
+        return (over + b"." + compact.encode(algorithm.sign(over, key))).decode("ascii")
+
+    return signed
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return _ENCODER.encode(value).encode()
 
 
 def signed_with(secret: Secret, *tokens: str) -> bool:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from undercroft.auth.parts.role_path import RolePath
 
 
+USE, ID_TOKEN = "token_use", "id"
+"""What our ID tokens say of themselves: one key signs them and access tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a token's claims must satisfy."""
@@ -41,6 +45,8 @@ def verify(token: bytes, ring: KeyRing, rules: Rules, now: float) -> Verified:
     parsed = compact.read(token)
     key = _signer(parsed, ring)
     claims = compact.claims(parsed.payload)
+    if claims.get(USE) == ID_TOKEN:
+        raise ClaimsFault("An ID token is no access token")
     expires = _check_times(claims, rules.leeway, now)
     _check_audience(claims, rules.audience)
     if key.issuer is not None and claims.get("iss") != key.issuer:

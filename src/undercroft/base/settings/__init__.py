@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from undercroft.base.settings.auth_section import Auth, AuthEmail
 from undercroft.base.settings.postgrest import from_postgrest, load_postgrest
 from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault
-from undercroft.base.settings.sections import Api, ApiTls, Auth, AuthEmail, Database, Log, Server
+from undercroft.base.settings.sections import Api, ApiTls, Database, Log, Server
 from undercroft.base.settings.settings import Settings
 
 __all__ = [

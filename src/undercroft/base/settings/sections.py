@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from undercroft.base.secret import Secret
 from undercroft.base.settings.units import Bytes, Seconds
@@ -103,93 +103,6 @@ class Api(Section):
         return value or None
 
 
-def _with_pass(section: type[S]) -> type[S]:
-    """The section with its setting `pass`: no class can be written with one, for Python has the word for itself."""
-    named: dict[str, object] = {"pass": (Secret | None, None)}
-    made: type[S] = create_model(section.__name__, __base__=section, __module__=section.__module__, **named)  # type: ignore[call-overload]  # a field by name
-    return made
-
-
-@_with_pass
-class AuthEmailSmtp(Section):
-    """`[auth.email.smtp]`: a mail server, as Supabase CLI's file names it. It comes before `[mail] servers`."""
-
-    enabled: bool = False
-    """Whether it is used."""
-    host: str = ""
-    port: Port = 587
-    """465 is spoken to with TLS from the first byte, any other with STARTTLS, a loopback address in the clear."""
-    user: str = ""
-    admin_email: str = ""
-    """The sender of mails, where `[mail] sender` is not set."""
-    sender_name: str = ""
-    """The name beside it."""
-
-
-class AuthEmail(Section):
-    """`[auth.email]`: signing in by e-mail."""
-
-    enable_signup: bool = later(True)
-    double_confirm_changes: bool = later(True)
-    enable_confirmations: bool = later(False)
-    secure_password_change: bool = later(False)
-    max_frequency: Seconds = later(1.0, ge=0)
-    otp_length: int = later(6, ge=6, le=10)
-    otp_expiry: int = later(3600, ge=1, le=86400)
-    smtp: AuthEmailSmtp = AuthEmailSmtp()
-
-
-class Auth(Section):
-    """`[auth]`: which tokens are believed, and how our own are made."""
-
-    enabled: bool = later(True)
-    site_url: str = later("http://localhost:3000")
-    external_url: str | None = later(None)
-    additional_redirect_urls: tuple[str, ...] = later(())
-    jwt_expiry: int = Field(default=3600, ge=1, le=604800)
-    """Seconds for which a token made here is good; at most a week."""
-    jwt_issuer: str = "undercroft"
-    """The `iss` of tokens made here."""
-    signing_keys_path: Path | None = later(None)
-    enable_refresh_token_rotation: bool = later(True)
-    refresh_token_reuse_interval: int = later(10, ge=0)
-    enable_signup: bool = later(True)
-    enable_anonymous_sign_ins: bool = later(False)
-    enable_manual_linking: bool = later(False)
-    minimum_password_length: int = later(6, ge=6)
-    password_requirements: Literal[
-        "", "letters_digits", "lower_upper_letters_digits", "lower_upper_letters_digits_symbols"
-    ] = later("")
-    jwt_secret: Secret | None = None
-    """The HS256 key, at least 32 bytes; without it, the one made at first start in the data directory."""
-    anon_key: Secret | None = None
-    """Shown and accepted in place of the generated `anon` key; a token that `jwt_secret` signed."""
-    service_role_key: Secret | None = None
-    """Shown and accepted in place of the generated `service_role` key; a token that `jwt_secret` signed."""
-    publishable_key: Secret | None = None
-    """An opaque key (`sb_publishable_…`) that stands for the anonymous role."""
-    secret_key: Secret | None = None
-    """An opaque key (`sb_secret_…`) that stands for `service_role`."""
-    email: AuthEmail = AuthEmail()
-
-    jwt_secret_is_base64: bool = False
-    """Whether `jwt_secret` is written in base64."""
-    jwks: Secret | None = None
-    """A JWK or a set of them, as JSON: further keys whose tokens are believed (RS256, ES256, EdDSA, HS256)."""
-    jwks_file: Path | None = None
-    """The same, in a file."""
-    jwks_issuer: str | None = None
-    """When set, a token that a key of the set verifies must carry exactly this `iss`."""
-    jwt_audience: tuple[str, ...] = ()
-    """When set, a token that names an audience must name one of these; one that names none is let pass."""
-    jwt_leeway: int = Field(default=30, ge=0, le=300)
-    """Seconds by which clocks may differ when `exp`, `nbf` and `iat` are checked."""
-    jwt_role_claim: str = ".role"
-    """Where in the claims the role stands, as a PostgREST path: `.app_metadata.roles[0]`."""
-    jwt_cache_entries: int = Field(default=4096, ge=0)
-    """Verified tokens remembered per worker until they expire; 0 remembers none."""
-
-
 class Server(Section):
     """`[server]`: the process."""
 
@@ -224,6 +137,8 @@ class Server(Section):
     """A header whose value is copied from request to answer, such as `X-Request-Id`."""
     timing: bool = False
     """Whether answers carry `Server-Timing`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies before us, whose `X-Forwarded-For` is believed."""
     cors_allowed_origins: tuple[str, ...] = ()
     """Origins that browsers may call from; empty for all."""
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PrivateAttr, ValidationError
 
+from undercroft.base.settings.auth_section import Auth
 from undercroft.base.settings.mail_section import Mail
 from undercroft.base.settings.outgoing_section import Outgoing, Webhooks
 from undercroft.base.settings.pages_section import Pages
 from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault
-from undercroft.base.settings.sections import Api, Auth, Database, Jobs, Log, Section, Server, later
+from undercroft.base.settings.sections import Api, Database, Jobs, Log, Section, Server, later
 from undercroft.base.settings.sources import Found, read_environ, read_toml
 from undercroft.base.settings.vocabulary import is_later, leaves
 

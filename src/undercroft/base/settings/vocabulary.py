@@ -24,10 +24,10 @@ ELSEWHERE: frozenset[Path] = frozenset(
         "storage", "studio",
     )]
     + [("auth", name) for name in (
-        "captcha", "external", "hook", "mfa", "oauth_server", "passkey", "rate_limit", "sessions", "sms", "third_party",
-        "web3", "webauthn",
+        "hook", "third_party", "web3",
     )]
-    + [("auth", "email", name) for name in ("notification", "template")]
+    + [("auth", "email", name) for name in ("notification",)]
+    + [("auth", "sms", name) for name in ("messagebird", "textlocal", "twilio_verify", "vonage")]
 )  # fmt: skip
 
 

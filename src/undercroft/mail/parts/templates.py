@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import html as html_escapes
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, TemplateNotFound
+from jinja2 import (
+    ChoiceLoader,
+    DictLoader,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from undercroft.base.faults import SetupFault
@@ -40,15 +48,26 @@ class Rendered(NamedTuple):
 class Templates:
     """The templates of a folder, compiled once; a changed file is read again."""
 
-    def __init__(self, folder: Path, public: Mapping[str, Any] | None = None) -> None:
-        """`public` are values that every template has. Raises `SetupFault` where the style inliner is missing."""
+    def __init__(
+        self,
+        folder: Path,
+        public: Mapping[str, Any] | None = None,
+        *,
+        first: Mapping[str, str] | None = None,
+        last: Sequence[Path] = (),
+    ) -> None:
+        """`public` are values that every template has; `first` are templates by the names of their files that come
+        before those of the folder, and `last` the folders in which the house looks for what is not there.
+
+        Raises `SetupFault` where the style inliner is missing.
+        """
         try:
             from css_inline import CSSInliner
         except ImportError as error:
             raise SetupFault(f"mail needs a package: {error}", hint="pip install 'undercroft[mail]'") from error
         self.folder = folder
         self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folder),
+            loader=ChoiceLoader([DictLoader(dict(first or {})), FileSystemLoader([folder, *last])]),
             undefined=StrictUndefined,
             autoescape=lambda name: name is None or not name.endswith(".txt"),
             trim_blocks=True,

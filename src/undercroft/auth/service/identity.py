@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from undercroft.access.actor import SERVICE_ROLE, Actor
 from undercroft.auth.backends.key_file import load_or_create
-from undercroft.auth.errors import AnonymousFault, KeyFault, UnknownRoleFault
+from undercroft.auth.errors import AnonymousFault, EndedFault, KeyFault, UnknownRoleFault
 from undercroft.auth.parts.keyring import KeyRing, key_set, secret_key
 from undercroft.auth.parts.role_path import role_path
 from undercroft.auth.parts.signing import configured_secret, signed_with
 from undercroft.auth.parts.tokens import Rules, verify
+from undercroft.auth.service.keys import signing_keys
 from undercroft.auth.types import Keys
 from undercroft.base.secret import Secret
 from undercroft.web.actor import credential
@@ -58,6 +59,7 @@ class Identity:
         self._generation = (cache_entries + 1) // 2
         self._young: dict[bytes, _Cached] = {}
         self._old: dict[bytes, _Cached] = {}
+        self._ended: dict[str, float] = {}
 
     def __call__(self, authorization: Header, apikey: Header) -> Actor:
         """The actor of a request; see `web.actor.Identify` for the faults."""
@@ -78,6 +80,21 @@ class Identity:
         self._ring = ring
         self._young, self._old = {}, {}
 
+    def refuse(self, sessions: Mapping[str, float]) -> None:
+        """Believe no token of these sessions, each until the last of them has run out: seconds since 1970.
+
+        Verdicts on them are forgotten here, so that a hit need not ask.
+        """
+        self._ended.update(sessions)
+        for known in (self._young, self._old):
+            for token in [token for token, (actor, _) in known.items() if _session_of(actor) in sessions]:
+                del known[token]
+
+    def tidy(self) -> None:
+        """Forget sessions whose tokens have all run out."""
+        now = self._now()
+        self._ended = {session: until for session, until in self._ended.items() if until >= now}
+
     def _of(self, token: bytes) -> Actor:
         now = self._now()
         known = self._young.get(token) or self._old.get(token)
@@ -88,6 +105,8 @@ class Identity:
             if compare_digest(key, token):
                 return actor
         verified = verify(token, self._ring, self._rules, now)
+        if _session_of(verified.actor) in self._ended:
+            raise EndedFault
         if self._roles is not None and verified.actor.role not in self._roles:
             raise UnknownRoleFault(verified.actor.role)
         self._remember(token, (verified.actor, verified.expires))
@@ -99,6 +118,11 @@ class Identity:
         if len(self._young) >= self._generation and token not in self._young:
             self._young, self._old = {}, self._young
         self._young[token] = entry
+
+
+def _session_of(actor: Actor) -> str | None:
+    found = actor.claims.get("session_id")
+    return found if isinstance(found, str) else None
 
 
 def _plain(role: str) -> Actor:
@@ -150,6 +174,7 @@ def key_ring(keys: Keys, settings: Settings) -> KeyRing:
             raise KeyFault(f"[auth] jwks_file {auth.jwks_file} cannot be read: {error.strerror}") from None
     for document in documents:
         trusted.extend(key_set(document, auth.jwks_issuer))
+    trusted.extend(key.trusted() for key in signing_keys(settings) if key.is_believed)
     return KeyRing(tuple(trusted))
 
 

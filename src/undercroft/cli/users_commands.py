@@ -1,0 +1,134 @@
+"""The commands of `undercroft users`; what they do is in `accounts`, imported when it is needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from undercroft.cli.arguments import AppDatabase, AppOption, AsJson, Config, Data
+
+if TYPE_CHECKING:
+    from undercroft.cli.options import Common
+
+users = typer.Typer(help="See and look after the accounts of an app.", no_args_is_help=True, rich_markup_mode=None)
+
+Who = Annotated[str, typer.Argument(metavar="USER", help="An id, an e-mail address or a phone number.")]
+
+
+@users.command("list")
+def users_list(
+    search: Annotated[str, typer.Argument(metavar="[TEXT]", help="How an address or a name begins.")] = "",
+    page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
+    most: Annotated[int, typer.Option(min=1, max=1000, help="Accounts on a page.")] = 50,
+    app: AppOption = None,
+    database: AppDatabase = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show accounts, the newest first."""
+    from undercroft.cli.accounts import tell_users
+
+    tell_users(_common(app, database, data, config), search, page, most, as_json=as_json)
+
+
+@users.command("show")
+def users_show(
+    user: Who, app: AppOption = None, database: AppDatabase = None, data: Data = None, config: Config = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Show everything that is known of one."""
+    from undercroft.cli.accounts import tell_user
+
+    tell_user(_common(app, database, data, config), user, as_json=as_json)
+
+
+@users.command("create")
+def users_create(
+    email: Annotated[str | None, typer.Option(help="Its e-mail address, taken as confirmed.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Its phone number, taken as confirmed.")] = None,
+    password: Annotated[
+        str | None, typer.Option(help="Its password; - reads it from standard input. Without one, by code only.")
+    ] = None,
+    password_hash: Annotated[str | None, typer.Option(help="A password that another system stored.")] = None,
+    role: Annotated[str | None, typer.Option(help="Its role (authenticated).")] = None,
+    data_of: Annotated[
+        list[str] | None, typer.Option("--user-metadata", metavar="NAME=VALUE", help="VALUE as JSON, or a text.")
+    ] = None,
+    app_data_of: Annotated[
+        list[str] | None, typer.Option("--app-metadata", metavar="NAME=VALUE", help="What its owner cannot change.")
+    ] = None,
+    app: AppOption = None,
+    database: AppDatabase = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an account."""
+    from undercroft.cli.accounts import create
+
+    create(
+        _common(app, database, data, config),
+        email=email,
+        phone=phone,
+        password=password,
+        password_hash=password_hash,
+        role=role,
+        user_metadata=data_of or [],
+        app_metadata=app_data_of or [],
+        as_json=as_json,
+    )
+
+
+@users.command("ban")
+def users_ban(
+    user: Who,
+    duration: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long: 24h, 1h30m; none lifts a ban.")
+    ] = "876000h",
+    app: AppOption = None,
+    database: AppDatabase = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep somebody out: all sessions end, and none begins."""
+    from undercroft.cli.accounts import ban
+
+    ban(_common(app, database, data, config), user, duration, as_json=as_json)
+
+
+@users.command("delete")
+def users_delete(
+    user: Who,
+    softly: Annotated[
+        bool, typer.Option("--soft", help="Keep the row for what refers to it, and nothing of the person.")
+    ] = False,
+    app: AppOption = None,
+    database: AppDatabase = None,
+    data: Data = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete an account."""
+    from undercroft.cli.accounts import delete
+
+    delete(_common(app, database, data, config), user, softly=softly, as_json=as_json)
+
+
+@users.command("sign-out")
+def users_sign_out(
+    user: Who, app: AppOption = None, database: AppDatabase = None, data: Data = None, config: Config = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """End all sessions of an account."""
+    from undercroft.cli.accounts import sign_out
+
+    sign_out(_common(app, database, data, config), user, as_json=as_json)
+
+
+def _common(app: str | None, database: str | None, data: Data, config: Config) -> Common:
+    from undercroft.cli.options import Common
+
+    return Common(app=app, database=database, data=data, config=config)

@@ -1,0 +1,126 @@
+"""supabase-js from npm, unmodified, signs people in: every scenario of `auth_scenarios.mjs`, on both engines, through
+each release that package.json names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import postgres
+from tests.api.auth.people import LIMITS
+from tests.compat.auth_club import Diary
+from tests.compat.conftest import wait_for
+from undercroft import App
+from undercroft.app import build
+from undercroft.base.settings import Settings
+
+HERE = Path(__file__).parent
+RELEASES = ("supabase-js", "supabase-js-node20")
+WORLDS = {"open": "false", "confirming": "true"}
+"""Whether an address is to be confirmed, by world."""
+SITE = "https://app.example.com"
+
+
+def scenario_names() -> list[str]:
+    """The names in the order of the file, read as text: collecting tests must not need Node."""
+    text = (HERE / "auth_scenarios.mjs").read_text(encoding="utf-8")
+    names = re.findall(r'^ *scenario\("([^"]+)"', text, re.MULTILINE)
+    return [*names, *(f"signOut: {scope}" for scope in ("global", "local", "others"))]
+
+
+NAMES = scenario_names()
+
+pytestmark = pytest.mark.needs("compat")
+
+Results = Mapping[str, str | None]
+
+
+@contextmanager
+def world(folder: Path, root: Path, server: str | None, confirms: str, **more: object) -> Iterator[dict[str, str]]:
+    """A process that serves the diary: its address, and the keys of the app and of the service."""
+    with ExitStack() as stack:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        auth = {f"rate_limit_{name}": 0 for name in LIMITS} | {
+            "email_enable_confirmations": confirms, "email_max_frequency": 0, "enable_anonymous_sign_ins": "true",
+            "enable_manual_linking": "true", "site_url": SITE, "external_url": f"{url}/auth/v1", **more,
+        }  # fmt: skip
+        environment = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items()} | {
+            "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
+            "UNDERCROFT_JOBS_ENABLED": "false",
+            "UNDERCROFT_MAIL_BACKEND": "memory",
+            "UNDERCROFT_MAIL_SENDER": "Diary <diary@example.com>",
+        }
+        if server is not None:
+            environment["UNDERCROFT_DATABASE_URL"] = stack.enter_context(postgres.database(server))
+        keys = build(App(models=Diary, title="Diary"), Settings.load(None, environment)).keys
+        log = stack.enter_context((folder / "server.log").open("wb"))
+        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port)]
+        process = subprocess.Popen(
+            [*command, "tests.compat.auth_club:app"],
+            cwd=root,
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            wait_for(url, process, folder / "server.log")
+            yield {"url": url, "anon": keys.anon, "service": keys.service_role.reveal()}
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def worlds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, root: Path
+) -> Iterator[dict[str, dict[str, str]]]:
+    """A server for each of them, on one engine."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgres_server")
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(world(tmp_path_factory.mktemp(name), root, server, confirms))
+            for name, confirms in WORLDS.items()
+        }
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def results(request: pytest.FixtureRequest, worlds: dict[str, Any]) -> Results:
+    """What came of each scenario, by name."""
+    ran = subprocess.run(
+        ["node", "auth_run.mjs", request.param],
+        cwd=HERE,
+        input=json.dumps({"worlds": worlds, "names": NAMES}),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return {each["name"]: each["error"] for each in json.loads(ran.stdout)}
+
+
+def test_every_scenario_was_run(results: Results) -> None:
+    assert sorted(results) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_auth_js(results: Results, name: str) -> None:
+    assert results[name] is None, results[name]

@@ -1,0 +1,6 @@
+"""People, for the rows of the plan that are about them: on each engine, as the tests of the API have them."""
+
+from tests.api.auth.conftest import house
+from tests.api.conftest import server
+
+__all__ = ["house", "server"]
