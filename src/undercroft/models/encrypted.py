@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator
 
@@ -104,17 +105,17 @@ class Encrypted(TypeDecorator[T], Sealed):
             if op in (operators.is_, operators.is_not) or (op in (operators.eq, operators.ne) and other[0] is None):
                 return super().operate(op, *other, **kwargs)
             if not isinstance(kind, Encrypted) or op not in (operators.eq, operators.ne, operators.in_op):
-                raise sa.exc.InvalidRequestError("a value of an encrypted column is sealed: SQL cannot compare it")
+                raise InvalidRequestError("a value of an encrypted column is sealed: SQL cannot compare it")
             values = other[0] if op is operators.in_op else [other[0]]
             found = kind.matching(self.expr, values)
             return sa.not_(found) if op is operators.ne else found
 
-    comparator_factory = Comparator
+    comparator_factory: Any = Comparator
 
     def matching(self, column: Any, values: Iterable[Any]) -> sa.ColumnElement[bool]:
         """Whether a column's value is one of these, by its blind index."""
         if not self.index:
-            raise sa.exc.InvalidRequestError(
+            raise InvalidRequestError(
                 f"{'.'.join(self.place)} is encrypted without an index: give it index=True to find equal values"
             )
         kind = Blind(*self.place)
