@@ -372,7 +372,7 @@ def test_c2_no_body_is_expanded_into_a_call(root: Path) -> None:
     # Arguments that pydantic has made, under names that the function's own signature gave; and rows of our own making.
     known = {("service.py", "arguments"), ("attempt.py", "arguments"), ("outbox.py", "arguments"), ("keys.py", "arguments"),
              ("outbox.py", "row"), ("service.py", "{name: row[name] for name in NEW}"),
-             ("turn.py", "self._taking(request)")}  # fmt: skip
+             ("turn.py", "self._taking(request)"), ("custom_providers.py", "row")}  # fmt: skip
     found = set()
     for file in sorted((root / "src/undercroft").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):

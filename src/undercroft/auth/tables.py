@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped
 
 from undercroft.access.actor import AUTHENTICATED
@@ -19,7 +18,7 @@ from undercroft.models.base import Model, Timestamp, Uuid
 
 METADATA = Model.metadata
 
-_JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+_JSON = sa.JSON(none_as_null=True)
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -375,6 +374,7 @@ class User(Model):
     """A user: `auth.users`. It lies outside the schemas that the data API serves, so only logic and policies reach
     it."""
 
+    __tablename__ = "users"
     __table__ = USERS
     __mapper_args__ = {  # noqa: RUF012  # SQLAlchemy's own spelling
         "include_properties": [
