@@ -147,7 +147,7 @@ def assert_unknown(reply: Reply) -> None:
 
 def is_kept_by_the_house(table: Any) -> bool:
     """Its own tables; apps may refer to people themselves."""
-    return table.schema == "undercroft" or (table.schema == "auth" and table.name != "users")
+    return bool(table.schema == "undercroft" or (table.schema == "auth" and table.name != "users"))
 
 
 def test_t2_every_table_column_function_and_persona_has_an_expectation(place: Place) -> None:
