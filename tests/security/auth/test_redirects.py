@@ -6,7 +6,6 @@ What is let pass is compared with how browsers read it, where Node.js is there t
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from urllib.parse import urlencode, urlsplit
 
@@ -95,7 +94,7 @@ let text = ''; process.stdin.on('data', part => text += part).on('end', () => {
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js reads addresses as browsers do, and is not here")
+@pytest.mark.needs("node")
 def test_browsers_read_what_is_let_pass_as_we_do() -> None:
     """Every address, and a thousand made of their parts."""
     parts = [
