@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from undercroft.base.faults import SetupFault
 from undercroft.base.harmless import harmless
-from undercroft.cli.options import Common, of_a_file, open_app, read_settings
+from undercroft.cli.opening import opened_house
+from undercroft.cli.options import Common
 from undercroft.cli.telling import columns, say, say_json
 
 if TYPE_CHECKING:
@@ -143,24 +144,14 @@ def _harmless(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 def with_room(options: Common, work: Callable[[Room], Awaitable[T]]) -> T:
     """Do something with the people of an app, whose database is brought up to date. Raises `SetupFault`."""
-    from undercroft.app import build
-
-    opened = open_app(of_a_file(options), read_settings(options))
-    if opened.app.existing or not opened.settings.auth.enabled:
-        raise SetupFault("there are no accounts here", hint="Name an app, with [auth] enabled: --app app.py")
-    opened.app.migrations = opened.migrations
-    house = build(opened.app, opened.settings, dev=True)
-    people = house.people
-    if people is None:
-        raise SetupFault("there are no accounts here")
 
     async def run() -> T:
-        house.prepare()
-        await house.engine.start()  # the engine alone: nothing is to be run here
-        try:
-            return await work(people)
-        finally:
-            await people.hasher.stop()
-            await house.engine.close()
+        async with opened_house(options, "accounts") as house:
+            if house.people is None:
+                raise SetupFault("there are no accounts here", hint="Set [auth] enabled = true.")
+            try:
+                return await work(house.people)
+            finally:
+                await house.people.hasher.stop()
 
     return asyncio.run(run())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undercroft.cli.arguments import AppDatabase, AppOption, AsJson, Config, Data
+from undercroft.cli.arguments import AsJson, of_app
 
 if TYPE_CHECKING:
     from undercroft.cli.options import Common
@@ -17,35 +17,33 @@ Who = Annotated[str, typer.Argument(metavar="USER", help="An id, an e-mail addre
 
 
 @users.command("list")
+@of_app
 def users_list(
+    options: Common,
     search: Annotated[str, typer.Argument(metavar="[TEXT]", help="How an address or a name begins.")] = "",
     page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
     most: Annotated[int, typer.Option(min=1, max=1000, help="Accounts on a page.")] = 50,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Show accounts, the newest first."""
     from undercroft.cli.accounts import tell_users
 
-    tell_users(_common(app, database, data, config), search, page, most, as_json=as_json)
+    tell_users(options, search, page, most, as_json=as_json)
 
 
 @users.command("show")
-def users_show(
-    user: Who, app: AppOption = None, database: AppDatabase = None, data: Data = None, config: Config = None,
-    as_json: AsJson = False,
-) -> None:  # fmt: skip
+@of_app
+def users_show(options: Common, user: Who, as_json: AsJson = False) -> None:
     """Show everything that is known of one."""
     from undercroft.cli.accounts import tell_user
 
-    tell_user(_common(app, database, data, config), user, as_json=as_json)
+    tell_user(options, user, as_json=as_json)
 
 
 @users.command("create")
+@of_app
 def users_create(
+    options: Common,
     email: Annotated[str | None, typer.Option(help="Its e-mail address, taken as confirmed.")] = None,
     phone: Annotated[str | None, typer.Option(help="Its phone number, taken as confirmed.")] = None,
     password: Annotated[
@@ -59,17 +57,13 @@ def users_create(
     app_data_of: Annotated[
         list[str] | None, typer.Option("--app-metadata", metavar="NAME=VALUE", help="What its owner cannot change.")
     ] = None,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an account."""
     from undercroft.cli.accounts import create
 
     create(
-        _common(app, database, data, config),
+        options,
         email=email,
         phone=phone,
         password=password,
@@ -82,53 +76,41 @@ def users_create(
 
 
 @users.command("ban")
+@of_app
 def users_ban(
+    options: Common,
     user: Who,
     duration: Annotated[
         str, typer.Option("--for", metavar="TIME", help="How long: 24h, 1h30m; none lifts a ban.")
     ] = "876000h",
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep somebody out: all sessions end, and none begins."""
     from undercroft.cli.accounts import ban
 
-    ban(_common(app, database, data, config), user, duration, as_json=as_json)
+    ban(options, user, duration, as_json=as_json)
 
 
 @users.command("delete")
+@of_app
 def users_delete(
+    options: Common,
     user: Who,
     softly: Annotated[
         bool, typer.Option("--soft", help="Keep the row for what refers to it, and nothing of the person.")
     ] = False,
-    app: AppOption = None,
-    database: AppDatabase = None,
-    data: Data = None,
-    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete an account."""
     from undercroft.cli.accounts import delete
 
-    delete(_common(app, database, data, config), user, softly=softly, as_json=as_json)
+    delete(options, user, softly=softly, as_json=as_json)
 
 
 @users.command("sign-out")
-def users_sign_out(
-    user: Who, app: AppOption = None, database: AppDatabase = None, data: Data = None, config: Config = None,
-    as_json: AsJson = False,
-) -> None:  # fmt: skip
+@of_app
+def users_sign_out(options: Common, user: Who, as_json: AsJson = False) -> None:
     """End all sessions of an account."""
     from undercroft.cli.accounts import sign_out
 
-    sign_out(_common(app, database, data, config), user, as_json=as_json)
-
-
-def _common(app: str | None, database: str | None, data: Data, config: Config) -> Common:
-    from undercroft.cli.options import Common
-
-    return Common(app=app, database=database, data=data, config=config)
+    sign_out(options, user, as_json=as_json)
