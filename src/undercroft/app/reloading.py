@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
 from undercroft.base.settings import SettingsFault
 from undercroft.engine.postgres.listening import Listening
@@ -36,14 +37,14 @@ class Reloading:
         self._log = log
         self._asked: dict[What, float] = {}
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._beside = Beside()
         self._listening = (
             listening(heard=self._heard, begun=self._begun, failed=self._unheard) if listening is not None else None
         )
 
     async def start(self) -> None:
         """Listen, and be ready to read."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._beside.begin(self._run())
         if self._listening is not None:
             self._listening.start()
 
@@ -51,10 +52,7 @@ class Reloading:
         """End. May be called again."""
         if self._listening is not None:
             await self._listening.stop()
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._beside.end()
 
     def ask(self, what: What) -> None:
         """Have it read as soon as may be."""

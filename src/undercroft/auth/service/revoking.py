@@ -7,7 +7,6 @@ tokens reads that twice a second, and refuses what the session's tokens ask for 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from undercroft.auth.service.identity import Identity
 from undercroft.auth.store import Rows
 from undercroft.auth.store.revocations import Revocation, ended_after, purge
 from undercroft.auth.store.tidying import forget
+from undercroft.base.beside import Beside
 from undercroft.base.clock import Clock
 from undercroft.engine.types import Engine
 
@@ -46,7 +46,7 @@ class Revoking:
         self._known = 0
         self._recent: dict[int, Revocation] = {}
         self._tidied = clock.monotonic()
-        self._task: asyncio.Task[None] | None = None
+        self._beside = Beside()
         self._fails = False
 
     def refuse(self, sessions: Iterable[str]) -> None:
@@ -58,15 +58,11 @@ class Revoking:
         """Read what ended while this process was not there. Raises `DatabaseFault`."""
         self._stamps = [_stamp(file) for file in self._files]
         await self.look()
-        self._task = asyncio.create_task(self._watch())
+        self._beside.begin(self._watch())
 
     async def stop(self) -> None:
         """Hear of nothing more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._beside.end()
 
     async def look(self) -> None:
         """Read what is new. Raises `DatabaseFault`."""

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from undercroft.base.beside import Beside
 from undercroft.engine.postgres.connecting import libpq_url
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -43,18 +44,15 @@ class Listening:
         self._heard = heard
         self._begun = begun
         self._failed = failed
-        self._task: asyncio.Task[None] | None = None
+        self._beside = Beside()
 
     def start(self) -> None:
         """Begin, and begin anew whenever the connection is lost."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._beside.begin(self._run())
 
     async def stop(self) -> None:
         """End. May be called again."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._beside.end()
 
     async def _run(self) -> None:
         pause, again, told = _FIRST_PAUSE, False, False

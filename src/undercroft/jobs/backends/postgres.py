@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
 from undercroft.engine.postgres.listening import Listening
 from undercroft.engine.types import Engine
@@ -32,7 +33,7 @@ class Notifier:
             begun=lambda _: self._heard(),
             failed=lambda why: log.warning("jobs: nobody is heard", why=why),
         )
-        self._task: asyncio.Task[None] | None = None
+        self._telling = Beside()
         self._again = False
 
     async def start(self, heard: Callable[[], None]) -> None:
@@ -41,17 +42,14 @@ class Notifier:
 
     async def stop(self) -> None:
         await self._listening.stop()
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._telling.end()
 
     def tell(self) -> None:
         self._heard()
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._notify())
-        else:
+        if self._telling.running:
             self._again = True
+        else:
+            self._telling.begin(self._notify())
 
     async def say(self) -> None:
         try:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
 from undercroft.engine.types import Cursor, Engine
 from undercroft.jobs.store.records import RecordStatements, record_statements
@@ -27,7 +28,7 @@ class Reports:
     log: Any
     _statements: RecordStatements = field(init=False)
     _latest: dict[tuple[int, int], str] = field(default_factory=dict)
-    _task: asyncio.Task[None] | None = None
+    _writing: Beside = field(default_factory=Beside)
 
     def __post_init__(self) -> None:
         self._statements = record_statements(self.engine.dialect)
@@ -35,8 +36,8 @@ class Reports:
     def note(self, job: int, fence: int, said: str) -> None:
         """Have the progress of a job stored, as JSON, if it is still under this fence. Called on the loop."""
         self._latest[job, fence] = said
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._write())
+        if not self._writing.running:
+            self._writing.begin(self._write())
 
     async def _write(self) -> None:
         while self._latest:

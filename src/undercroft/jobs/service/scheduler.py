@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercroft.access.actor import SERVICE
+from undercroft.base.beside import Beside
 from undercroft.base.clock import Clock
 from undercroft.engine.types import Cursor, Engine, Row
 from undercroft.jobs.parts.slots import MOST_MISSED, mark_of, next_slot, slots_to_fire
@@ -72,7 +73,7 @@ class Scheduler:
     _hands: list[_Hand] = field(default_factory=list)
     _seen: int = 0
     """The latest moment that the clock has shown."""
-    _task: asyncio.Task[None] | None = None
+    _beside: Beside = field(default_factory=Beside)
 
     def __post_init__(self) -> None:
         self._statements = slot_statements(self.engine.dialect)
@@ -81,15 +82,12 @@ class Scheduler:
 
     async def start(self) -> None:
         """Begin to fire, where there is anything to."""
-        if self.schedules and self._task is None:
-            self._task = asyncio.create_task(self._run())
+        if self.schedules and not self._beside.running:
+            self._beside.begin(self._run())
 
     async def stop(self) -> None:
         """Fire no more. What is being fired has happened or has not."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._beside.end()
 
     async def _run(self) -> None:
         while True:

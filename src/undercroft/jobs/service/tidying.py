@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
 
 
@@ -18,18 +19,15 @@ class Tidying:
     log: Any
     first: float = 5.0
     every: float = 3600.0
-    _task: asyncio.Task[None] | None = None
+    _beside: Beside = field(default_factory=Beside)
 
     async def start(self) -> None:
         """Begin to."""
-        self._task = asyncio.create_task(self._run())
+        self._beside.begin(self._run())
 
     async def stop(self) -> None:
         """What is being removed is gone or is not."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._beside.end()
 
     async def _run(self) -> None:
         await asyncio.sleep(self.first)
