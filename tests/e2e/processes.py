@@ -122,6 +122,18 @@ class Served:
         assert answer.status_code == 200
         return self
 
+    def answering(self, path: str) -> Served:
+        """Wait until it answers there: `dev` logs no readiness."""
+
+        def answers() -> bool:
+            try:
+                return httpx2.get(f"{self.url}{path}").status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        self.until(answers, "an answer")
+        return self
+
     def signal(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,16 +44,9 @@ class Watched:
 
 
 @pytest.fixture
-def watched() -> Iterator[Watched]:
-    """A page of a headless Chromium, with a profile that is thrown away."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        try:
-            yield Watched(browser.new_page(viewport={"width": 1280, "height": 1000}))
-        finally:
-            browser.close()
+def watched(page: Any) -> Watched:
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    return Watched(page)
 
 
 @pytest.mark.needs("chromium")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -62,27 +61,7 @@ def feast(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
     url = f"http://localhost:{port}"
     given = {"UNDERCROFT_AUTH_SITE_URL": site, "UNDERCROFT_AUTH_EMAIL_MAX_FREQUENCY": "0"}
     with served("dev", "--port", str(port), cwd=folder, url=url, **given) as process:
-        process.until(lambda: _answers(url), "an answer")
-        yield process
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/auth/v1/health").status_code == 200
-    except httpx2.TransportError:
-        return False
-
-
-@pytest.fixture
-def page() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        try:
-            yield browser.new_page()
-        finally:
-            browser.close()
+        yield process.answering("/auth/v1/health")
 
 
 def link_of(feast: Served, address: str, redirect_to: str) -> str:

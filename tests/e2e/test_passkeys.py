@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,36 +76,21 @@ def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Pat
         "UNDERCROFT_MAIL_BACKEND": "memory",
     }
     with served("dev", "--port", str(port), cwd=folder, url=url, **settings) as process:
-        process.until(lambda: _answers(url), "an answer")
-        yield process, folder
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/auth/v1/health").status_code == 200
-    except httpx2.TransportError:
-        return False
+        yield process.answering("/auth/v1/health"), folder
 
 
 @pytest.fixture
-def page(club: tuple[Served, Path]) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        try:
-            found = browser.new_page()
-            found.goto(f"{club[0].url}/docs")
-            session = found.context.new_cdp_session(found)
-            session.send("WebAuthn.enable")
-            options = {
-                "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-                "isUserVerified": True, "automaticPresenceSimulation": True,
-            }  # fmt: skip
-            session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-            yield found
-        finally:
-            browser.close()
+def page(page: Any, club: tuple[Served, Path]) -> Any:
+    """A page of the club, in a browser with an authenticator."""
+    page.goto(f"{club[0].url}/docs")
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return page
 
 
 def called(page: Any, path: str, body: Any, token: str | None = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,19 +135,6 @@ def test_a_stream_is_cut_off_after_the_drain(tmp_path: Path, free_port: int) -> 
 
 
 # ---------------------------------------------------------------- a browser
-
-
-@pytest.fixture
-def page() -> Iterator[Any]:
-    """A page of a headless Chromium, with a profile that is thrown away."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        try:
-            yield browser.new_page()
-        finally:
-            browser.close()
 
 
 @pytest.mark.needs("chromium")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.auth.people import People, people
+from tests.api.auth.places import Round, way
 
 
 @pytest.fixture(scope="module")
@@ -16,4 +17,20 @@ def house(
     """The house, on a database of its own."""
     settings = getattr(request.module, "SETTINGS", {})
     with people(tmp_path_factory.mktemp("people"), server, **settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def trip(
+    request: pytest.FixtureRequest, server: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Round]:
+    """A house that other places tell of people, and where addresses are confirmed by mail."""
+    with way(tmp_path_factory.mktemp("places"), server, **getattr(request.module, "SETTINGS", {})) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def trusting(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
+    """The same, where addresses of new accounts are taken as they come."""
+    with way(tmp_path_factory.mktemp("places"), server, email_enable_confirmations=False) as made:
         yield made

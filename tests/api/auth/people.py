@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ from undercroft.models.base import NAMES
 
 SITE = "https://app.example.com"
 PLACE = "https://api.example.com/auth/v1"
+VERIFIER = "v" * 50
+CHALLENGE = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+PKCE: dict[str, Any] = {"code_challenge": CHALLENGE, "code_challenge_method": "s256"}
 Answer = httpx2.Response
 
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 import pytest
 
 from tests.api.auth.mailed import Mail, code_of, landed, pressed
-from tests.api.auth.people import SITE, People
+from tests.api.auth.people import PKCE, SITE, VERIFIER, People
 from undercroft.auth.tables import ONE_TIME_TOKENS, SESSIONS, USERS
 
 SETTINGS = {"email_enable_confirmations": "true", "additional_redirect_urls": "myapp://back/**"}
-VERIFIER = "v" * 50
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "s256"}
 
 
 def signed_up(house: People, **more: object) -> str:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.api.auth.calls import CALLS, SETTINGS
+from tests.api.auth import calls
+from tests.api.auth.calls import CALLS
 from tests.api.auth.contract import Operation, complaints, contract, operations
 from tests.api.auth.people import Answer
-from tests.api.auth.places import Round, way
+from tests.api.auth.places import Round
 from tests.conftest import SHARED
 from undercroft.auth.routes import ROUTES
 
 pytestmark = pytest.mark.needs("shared")
 
+SETTINGS = calls.SETTINGS
+
 ALL = operations(contract(SHARED)) if SHARED.is_dir() else [Operation("GET", "/health")]
-
-
-@pytest.fixture(scope="module")
-def trip(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    with way(tmp_path_factory.mktemp("contract"), server, **SETTINGS) as made:
-        yield made
 
 
 def is_served(operation: Operation) -> bool:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.api.auth.places import ME, Round, fragment, way, who
+from tests.api.auth.places import ME, Round, fragment, who
 from undercroft.auth.tables import CUSTOM_PROVIDERS
-
-
-@pytest.fixture(scope="module")
-def trip(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    with way(tmp_path_factory.mktemp("places"), server) as made:
-        yield made
 
 
 def test_an_admin_adds_a_place(trip: Round) -> None:

@@ -5,26 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from tests.api.auth.people import PLACE, SITE
+from tests.api.auth.people import PKCE, PLACE, SITE, VERIFIER
 from tests.api.auth.places import ME, TENANT, Browser, Round, fragment, query, way, who
-from undercroft.auth.parts.states import challenge_of
 from undercroft.auth.tables import FLOWS, IDENTITIES, SESSIONS
-
-VERIFIER = "v" * 50
-PKCE: dict[str, Any] = {"code_challenge": challenge_of(VERIFIER), "code_challenge_method": "s256"}
-
-
-@pytest.fixture(scope="module")
-def trip(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    with way(tmp_path_factory.mktemp("places"), server) as made:
-        yield made
 
 
 def exchanged(trip: Round, code: str, verifier: str = VERIFIER) -> Any:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 
-from tests.api.auth.people import People
-from tests.api.auth.places import TENANT, Browser, Round, fragment, way, who
-from undercroft.auth.parts.states import challenge_of
+from tests.api.auth.people import PKCE, People
+from tests.api.auth.places import TENANT, Browser, Round, fragment, who
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import (
     CREDENTIALS,
@@ -24,23 +22,6 @@ from undercroft.auth.tables import (
     SESSIONS,
     USERS,
 )
-
-VERIFIER = "v" * 50
-PKCE: dict[str, Any] = {"code_challenge": challenge_of(VERIFIER), "code_challenge_method": "s256"}
-
-
-@pytest.fixture(scope="module")
-def trip(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    """Where addresses are confirmed by mail."""
-    with way(tmp_path_factory.mktemp("places"), server) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def trusting(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    """Where addresses of new accounts are taken as they come."""
-    with way(tmp_path_factory.mktemp("places"), server, email_enable_confirmations=False) as made:
-        yield made
 
 
 @pytest.fixture(params=["trip", "trusting"])

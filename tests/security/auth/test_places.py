@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from uuid import uuid4
 
 import pytest
 
-from tests.api.auth.people import SITE, People
-from tests.api.auth.places import Browser, Round, fragment, query, way, who
-from undercroft.auth.parts.states import challenge_of
+from tests.api.auth.people import PKCE, SITE, People
+from tests.api.auth.places import Browser, Round, fragment, query, who
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import (
     FACTORS,
@@ -20,16 +18,6 @@ from undercroft.auth.tables import (
     IDENTITIES,
     USERS,
 )
-
-VERIFIER = "v" * 50
-PKCE: dict[str, Any] = {"code_challenge": challenge_of(VERIFIER), "code_challenge_method": "s256"}
-
-
-@pytest.fixture(scope="module")
-def trip(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
-    """Where addresses are confirmed by mail."""
-    with way(tmp_path_factory.mktemp("places"), server) as made:
-        yield made
 
 
 def added(house: People, table: Any, **values: Any) -> None:
