@@ -119,17 +119,7 @@ def people(folder: Path, server: str | None, app: App | None = None, **settings:
 
     app = app or App(PeopleBase, title="Feast")
     app.developing = True
-    auth = {"site_url": SITE, "external_url": PLACE, "email_max_frequency": 0, "hashing": 4}
-    auth |= {f"rate_limit_{name}": 0 for name in LIMITS} | settings
-    whole = {name: str(value) for name, value in auth.items() if name.startswith("UNDERCROFT_")}
-    given = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items() if name not in whole}
-    given |= whole
-    given |= {
-        "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
-        "UNDERCROFT_JOBS_ENABLED": "false",
-        "UNDERCROFT_MAIL_BACKEND": "memory",
-        "UNDERCROFT_MAIL_SENDER": "Feast <feast@example.com>",
-    }
+    given = environment(folder, **settings)
     clock = ManualClock(datetime(2026, 6, 1, 12, tzinfo=UTC))
     with asyncio.Runner() as runner:
         if server is None:
@@ -137,6 +127,24 @@ def people(folder: Path, server: str | None, app: App | None = None, **settings:
         else:
             with postgres.database(server) as url:
                 yield from _started(app, given | {"UNDERCROFT_DATABASE_URL": url}, clock, runner)
+
+
+def environment(folder: Path, **settings: object) -> dict[str, str]:
+    """The settings of a house as the environment has them."""
+    auth = {"site_url": SITE, "external_url": PLACE, "email_max_frequency": 0, "hashing": 4}
+    auth |= {f"rate_limit_{name}": 0 for name in LIMITS} | settings
+    whole = {name: str(value) for name, value in auth.items() if name.startswith("UNDERCROFT_")}
+    given = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items() if name not in whole}
+    return (
+        given
+        | whole
+        | {
+            "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
+            "UNDERCROFT_JOBS_ENABLED": "false",
+            "UNDERCROFT_MAIL_BACKEND": "memory",
+            "UNDERCROFT_MAIL_SENDER": "Feast <feast@example.com>",
+        }
+    )
 
 
 LIMITS = (

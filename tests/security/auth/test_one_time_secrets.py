@@ -1,4 +1,4 @@
-"""D9, D10, D19: what is sent to people is good once, is not guessed, and is not used up by programs that read mail."""
+"""D10, D19: what is sent to people is not guessed, and is not used up by programs that read mail."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import pytest
 
 from tests.api.auth.mailed import FORM, Mail, code_of, landed
 from tests.api.auth.people import PLACE, Answer, People, people
-from undercroft.auth.service.one_time import REAUTHENTICATION, tried
-from undercroft.auth.store import Rows
 from undercroft.auth.tables import AUDIT, ONE_TIME_TOKENS, SESSIONS, USERS
 
-MANY = 64
 SETTINGS = {
     "email_enable_confirmations": "true",
     "sms_enable_signup": "true",
@@ -42,83 +39,10 @@ def of_recovery(house: People) -> tuple[str, str, str]:
     return email, email, "recovery"
 
 
-def of_otp(house: People) -> tuple[str, str, str]:
-    email = account(house)
-    house.ask("POST", "/otp", {"email": email})
-    return email, email, "email"
-
-
-def of_magic_link(house: People) -> tuple[str, str, str]:
-    email = account(house)
-    house.ask("POST", "/magiclink", {"email": email})
-    return email, email, "magiclink"
-
-
-def of_invite(house: People) -> tuple[str, str, str]:
-    email = house.fresh_email()
-    house.ask("POST", "/invite", {"email": email}, token=house.service)
-    return email, email, "invite"
-
-
-def of_email_change(house: People) -> tuple[str, str, str]:
-    """The second of both; the first one was confirmed."""
-    old, new = account(house), house.fresh_email()
-    token = house.ask("POST", "/token?grant_type=password", {"email": old, "password": "correct horse"}).json()
-    house.ask("PUT", "/user", {"email": new}, token=token["access_token"])
-    house.ask("POST", "/verify", {"type": "email_change", "email": old, "token": Mail(house, old).code})
-    return new, new, "email_change"
-
-
-KINDS = [of_signup, of_recovery, of_otp, of_magic_link, of_invite, of_email_change]
-
-
 def won(answer: Answer) -> bool:
     if answer.status_code == 303:
         return "access_token" in landed(answer)[2]
     return answer.status_code == 200 and "access_token" in answer.json()
-
-
-@pytest.mark.parametrize("how", ["code", "token_hash", "button"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_of_many_at_once_one_has_it(house: People, kind: Any, how: str) -> None:
-    """D9."""
-    box, email, verified = kind(house)
-    mail = Mail(house, box)
-    before = len(house.rows(SESSIONS))
-    asks = []
-    for place in range(MANY):
-        ip = f"192.0.2.{place + 1}"
-        if how == "button":
-            body = urlencode({"token": mail.said["token"], "type": mail.said["type"]})
-            asks.append(house.asking("POST", "/verify", body, headers=FORM, ip=ip))
-        elif how == "code":
-            asks.append(house.asking("POST", "/verify", {"email": email, "token": mail.code, "type": verified}, ip=ip))
-        else:
-            asks.append(house.asking("POST", "/verify", {"token_hash": mail.said["token"], "type": verified}, ip=ip))
-    answers = house.together(*asks)
-    assert [won(answer) for answer in answers].count(True) == 1
-    assert len(house.rows(SESSIONS)) == before + 1
-    assert all(answer.status_code in (200, 303, 403) for answer in answers)
-
-
-def test_of_many_who_reauthenticate_at_once_one_has_it(house: People) -> None:
-    """D9."""
-    email = account(house)
-    house.ask("POST", "/otp", {"email": email})
-    body = {"email": email, "token": Mail(house, email).code, "type": "email"}
-    token = house.ask("POST", "/verify", body).json()["access_token"]
-    house.ask("POST", "/reauthenticate", token=token)
-    code = Mail(house, email, "reauthentication").code
-    room = house.house.people
-    assert room is not None
-
-    async def one() -> bool:
-        def work(rows: Rows) -> bool:
-            return tried(rows, room, (REAUTHENTICATION,), email, code, 3600.0) is not None
-
-        return bool(await room.write(work))
-
-    assert [bool(found) for found in house.together(*(one() for _ in range(MANY)))].count(True) == 1
 
 
 # --- programs that read mail ---

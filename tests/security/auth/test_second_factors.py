@@ -13,8 +13,6 @@ import pytest
 from tests.api.auth.authenticator import Authenticator, b64
 from tests.api.auth.factoring import Person, claims_of, error_of
 from tests.api.auth.people import Answer, People
-from undercroft.auth.service import challenges
-from undercroft.auth.service.room import Room, Unit
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import AUDIT, CREDENTIALS, SESSIONS, USERS
 
@@ -35,85 +33,6 @@ def changed(house: People, user_id: str, **columns: Any) -> None:
 
 def statuses(answers: list[Answer]) -> list[int]:
     return sorted(answer.status_code for answer in answers)
-
-
-# --- D9: single use ---
-
-
-def test_d9_a_time_step_is_used_once(house: People) -> None:
-    person = Person(house).secured()
-    others = [person.again() for _ in range(4)]
-    bodies = [(each, {"challenge_id": each.challenged()["id"], "code": person.code()}) for each in others * (MANY // 4)]
-    path = f"/factors/{person.factor}/verify"
-    answers = house.together(*(house.asking("POST", path, body, token=each.token) for each, body in bodies))
-    assert statuses(answers).count(200) == 1
-    assert {answer.status_code for answer in answers} <= {200, 403, 422}
-
-
-def test_d9_a_challenge_is_used_once(house: People) -> None:
-    person = Person(house).secured()
-    body = {"challenge_id": person.challenged()["id"], "code": person.code()}
-    path = f"/factors/{person.factor}/verify"
-    answers = house.together(*(house.asking("POST", path, body, token=person.token) for _ in range(MANY)))
-    assert statuses(answers) == [200] + [422] * (MANY - 1)
-
-
-def test_d9_a_recovery_code_is_used_once(house: People) -> None:
-    person = Person(house).secured()
-    code = person.ask("POST", "/factors/recovery-codes").json()["codes"][0]
-    path = "/factors/recovery-codes/verify"
-    answers = house.together(*(house.asking("POST", path, {"code": code}, token=person.token) for _ in range(MANY)))
-    assert statuses(answers) == [200] + [422] * (MANY - 1)
-
-
-def test_d9_a_challenge_of_a_security_key_is_used_once(house: People) -> None:
-    person, key = Person(house), Authenticator(counts=False)
-    factor = person.keyed(key)
-    asked = person.challenged(factor)
-    body = person.proof(asked, "request", key.get(asked["webauthn"]["credential_options"]["publicKey"]))
-    path = f"/factors/{factor}/verify"
-    answers = house.together(*(house.asking("POST", path, body, token=person.token) for _ in range(MANY)))
-    assert statuses(answers) == [200] + [422] * (MANY - 1)
-
-
-def test_d9_a_challenge_of_a_passkey_is_used_once(house: People) -> None:
-    person, key = Person(house), Authenticator(counts=False)
-    person.passkey(key)
-    asked = house.ask("POST", "/passkeys/authentication/options", {}).json()
-    body = {"challenge_id": asked["challenge_id"], "credential": key.get(asked["options"])}
-    path = "/passkeys/authentication/verify"
-    answers = house.together(*(house.asking("POST", path, body) for _ in range(MANY)))
-    assert statuses(answers) == [200] + [400] * (MANY - 1)
-
-
-def test_d9_a_registration_makes_one_passkey(house: People) -> None:
-    person, key = Person(house), Authenticator()
-    asked = person.ask("POST", "/passkeys/registration/options", {}).json()
-    body = {"challenge_id": asked["challenge_id"], "credential": key.create(asked["options"])}
-    path = "/passkeys/registration/verify"
-    answers = house.together(*(house.asking("POST", path, body, token=person.token) for _ in range(MANY)))
-    assert statuses(answers) == [200] + [400] * (MANY - 1)
-    assert len(house.rows(CREDENTIALS, user_id=person.id)) == 1
-
-
-def test_d9_a_code_by_message_is_used_once(house: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    messages: list[str] = []
-
-    async def sent(unit: Unit, phone: str, text: str, channel: str | None) -> None:
-        messages.append(text)
-
-    async def may(room: Room, phone: str) -> None:
-        """There is a provider."""
-
-    monkeypatch.setattr(Unit, "text", sent)
-    monkeypatch.setattr(challenges, "may_text", may)
-    person = Person(house)
-    body = {"factor_type": "phone", "phone": "4915112345678"}
-    factor = person.ask("POST", "/factors", body).json()["id"]
-    body = {"challenge_id": person.challenged(factor)["id"], "code": messages.pop().split()[-1]}
-    path = f"/factors/{factor}/verify"
-    answers = house.together(*(house.asking("POST", path, body, token=person.token) for _ in range(MANY)))
-    assert statuses(answers) == [200] + [422] * (MANY - 1)
 
 
 # --- D21: no door beside the second factor ---
