@@ -14,8 +14,7 @@ from tests.api.scenario import Persona, Place, Reply, Request, get
 from tests.api.site.app import another
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.clock import ManualClock
-from undercroft.pages.errors import ForgedFault
-from undercroft.pages.parts.forgery import Stamps, check_origin, new_visitor
+from undercroft.web.forgery import ForgedFault, Stamps, check_origin, new_visitor
 
 ADA = Persona("u", "authenticated", "0a000000-0000-4000-8000-000000000001")
 EVE = Persona("v", "authenticated", "0a000000-0000-4000-8000-000000000002")

@@ -13,7 +13,6 @@ from undercroft.functions.routes import FunctionsRoom
 from undercroft.functions.service import Functions, by_name
 from undercroft.functions.types import Endpoint
 from undercroft.pages.backends.templates import Templates
-from undercroft.pages.parts.forgery import Stamps
 from undercroft.pages.parts.paths import Paths
 from undercroft.pages.routes import FileServer, PagesRoom, Site, address_in
 from undercroft.pages.service import Pages
@@ -21,11 +20,14 @@ from undercroft.pages.settings import PageSettings
 from undercroft.pages.types import PageRoute
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.run import Pipeline
+from undercroft.web.actor import Identify
+from undercroft.web.cookies import Renew
 from undercroft.web.door import Door
+from undercroft.web.forgery import Stamps
 
 FUNCTIONS = b"/functions/v1"
 _RESERVED = (
-    "/auth/v1", "/docs", "/functions/v1", "/graphql/v1", "/healthz", "/readyz", "/realtime/v1", "/rest/v1",
+    "/auth/ui", "/auth/v1", "/docs", "/functions/v1", "/graphql/v1", "/healthz", "/readyz", "/realtime/v1", "/rest/v1",
     "/storage/v1", "/webhooks/v1",
 )  # fmt: skip
 """Where the house itself stands, or will."""
@@ -47,9 +49,12 @@ def addresses_of(app: Blueprint) -> dict[str, Endpoint | PageRoute]:
 
 
 def site_of(
-    app: Blueprint, pipeline: Pipeline, settings: Settings, keys: Keys, clock: Clock, door: Door, *, dev: bool
-) -> Site | None:
-    """The pages and files of an app; None where it has neither. Raises `SetupFault` where two have one path."""
+    app: Blueprint, pipeline: Pipeline, settings: Settings, keys: Keys, clock: Clock, door: Door, identify: Identify,
+    renew: Renew | None, *, dev: bool,
+) -> Site | None:  # fmt: skip
+    """The pages and files of an app; None where it has neither. `renew` keeps people signed in. Raises `SetupFault`
+    where two have one path.
+    """
     if not app.pages and not app.files:
         return None
     taken = [*_RESERVED, *(path for path, _ in app.mounts)]
@@ -62,18 +67,32 @@ def site_of(
         settings.pages.form_lifetime,
         settings.server.handler_timeout,
         dev or app.developing,
+        is_secure(settings),
     )
     pages = Pages(
         pipeline,
         Paths((page.path, page) for page in app.pages),
-        Stamps(keys.signing.reveal_bytes(), page_settings.form_seconds),
+        stamps_of(settings, keys),
         Templates(reload=page_settings.reload),
         address_in([server for server in servers if not server.files.fallback]),
         clock,
         page_settings,
         tuple(dict.fromkeys(page.templates for page in app.pages)),
+        identify=identify,
+        renew=renew,
     )
     return Site(PagesRoom(pages), pages, servers, door)
+
+
+def is_secure(settings: Settings) -> bool:
+    """Whether browsers come over https, as far as the settings say where."""
+    said = (settings.api.external_url, settings.auth.external_url)
+    return any(address is not None and address.lower().startswith("https://") for address in said)
+
+
+def stamps_of(settings: Settings, keys: Keys) -> Stamps:
+    """What marks forms as ours; those of the app's pages and of ours are known to both."""
+    return Stamps(keys.signing.reveal_bytes(), settings.pages.form_lifetime)
 
 
 def _check_paths(declared: Iterable[tuple[str, str]], taken: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from undercroft.app.calling import client_of
 from undercroft.app.checking import check_rules, functions_by_name
 from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
+from undercroft.app.hosted_pages import UI, hosted_room
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
 from undercroft.app.messaging import messages_of
@@ -35,6 +36,7 @@ from undercroft.pipeline.call import Caller
 from undercroft.pipeline.hooks import sort_hooks
 from undercroft.pipeline.run import Pipeline, PipelineSettings
 from undercroft.rest.response import fault_headers
+from undercroft.web.cookies import Renew
 from undercroft.web.door import Door
 from undercroft.web.outside import Outside
 from undercroft.web.types import Room
@@ -80,6 +82,7 @@ def build(
     pipeline.ports.http = Http(client)
     running: list[Running] = [client]
     background, mailer, messages, people = None, None, None, None
+    renew: Renew | None = None
     rooms: dict[bytes, Room] = {}
     if not app.existing:
         webhooks = webhooks_of(app, settings, pipeline, client, clock, log)
@@ -101,6 +104,8 @@ def build(
         rooms[AUTH], people, revoking = auth_of(settings, pipeline, who, keys, clock, log, messages, app.auth_hooks)
         running += [people.hasher, revoking]
         rooms |= discovery_rooms(people)
+        if settings.auth.ui.enabled:
+            rooms[UI], renew = hosted_room(app, settings, keys, people, who, clock, log, dev=dev)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},
@@ -121,7 +126,7 @@ def build(
             title=app.title,
             docs=docs_page(settings, app.title),
             check=database.check,
-            otherwise=site_of(app, pipeline, settings, keys, clock, door, dev=dev),
+            otherwise=site_of(app, pipeline, settings, keys, clock, door, who, renew, dev=dev),
             more=mail_pages(mailer, dev=dev),
         ),
         prepare=lambda: None if app.existing else bring_up(app, settings),

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from undercroft.access.actor import SERVICE
+from undercroft.app.hosted_pages import address_of_pages
 from undercroft.app.signing_hooks import hooks_of, notify_by, text_by
 from undercroft.auth import SealingKeys
 from undercroft.auth.backends.breached import breached_by
@@ -54,7 +55,10 @@ def auth_of(
             raise not_here("mail")
         await pipeline.ports.mail(transaction, SERVICE, MailRequest(f"{FOLDER}/{template}", to, data))
 
-    auth = settings.auth
+    auth, ui = settings.auth, address_of_pages(settings, address_of(settings))
+    if ui:  # a mail that one of our pages asked for leads back to it
+        more = (*auth.additional_redirect_urls, f"{ui}/callback")
+        auth = auth.model_copy(update={"additional_redirect_urls": more})
     sealing = SealingKeys(auth, settings.database.data)
 
     @cache
@@ -90,6 +94,7 @@ def auth_of(
         captcha=captcha_of(auth.captcha, pipeline.ports.http),
         hooks=hooks,
         places=Calls(pipeline.ports.http, clock) if pipeline.ports.http is not None else None,
+        ui=ui,
     )
     check_settings(auth.external)
     return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room, revoking

@@ -11,18 +11,6 @@ class PageFault(Fault):
     default_code = "UC404"
 
 
-class ForgedFault(PageFault):
-    """A form that cannot be shown to come from a page of this server."""
-
-    default_code = "UC403"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"This form was not accepted: {why}",
-            hint="Open the page again, and send the form from there.",
-        )
-
-
 def no_page() -> PageFault:
     """Also where there is one for other roles."""
     return PageFault("There is no such page")

@@ -47,11 +47,20 @@ class PagesRoom(Hosting):
     def show(self, request: Request, fault: Fault, answer: Answer) -> Answer:
         """The fault as a page."""
         request.cors_told = True
-        return self._pages.show(request, fault, answer)
+        return _with_cookies(self._pages.show(request, fault, answer), request)
 
     async def __call__(self, request: Request) -> Answer:
         """The page. Raises `Fault`."""
-        return await self._pages.answer(request)
+        await self._pages.stay_signed_in(request)
+        return _with_cookies(await self._pages.answer(request), request)
+
+
+def _with_cookies(answer: Answer, request: Request) -> Answer:
+    """The answer with the cookies that were set on the way, which no cache may keep for others."""
+    if not request.set_cookies:
+        return answer
+    kept = [pair for pair in answer.headers if pair[0] != b"cache-control"]
+    return answer._replace(headers=(*kept, (b"cache-control", b"private, no-store"), *request.set_cookies))
 
 
 class FileServer:

@@ -15,22 +15,21 @@ from undercroft.base.clock import Clock
 from undercroft.base.faults import Fault
 from undercroft.pages.backends.templates import Templates
 from undercroft.pages.errors import no_page, took_too_long
-from undercroft.pages.parts.forgery import FIELD, HEADER, Stamps, check_origin, known_visitor, new_visitor
-from undercroft.pages.parts.heads import cookie, heads, plain_fault
+from undercroft.pages.parts.heads import heads, plain_fault
 from undercroft.pages.parts.paths import Match, Paths, read_path
 from undercroft.pages.settings import PageSettings
 from undercroft.pages.types import Page, PageRoute, Redirect
 from undercroft.pipeline.context import Caller, Context
 from undercroft.pipeline.run import Pipeline
 from undercroft.web.actor import Identify
+from undercroft.web.cookies import ACCESS, REFRESH, VISITOR, Cookies, Renew
+from undercroft.web.forgery import FIELD, HEADER, Stamps, check_origin, known_visitor, new_visitor
 from undercroft.web.forms import MULTIPART, URLENCODED, FormLimits
 from undercroft.web.headers import header, headers
 from undercroft.web.methods import MethodFault, takes
 from undercroft.web.received import WebRequest
 from undercroft.web.types import Answer, Header, Request
 
-TOKEN_COOKIE = "undercroft-access-token"  # noqa: S105  # its name
-VISITOR_COOKIE = "undercroft-visitor"
 _SAFE = frozenset({"GET", "HEAD"})
 _ERROR_PAGE = "error.html"
 
@@ -65,6 +64,15 @@ class Pages:
     error_folders: Iterable[Any] = ()
     """Folders in which an error page of the app may be."""
     form_limits: FormLimits = field(default_factory=FormLimits)
+    identify: Identify | None = None
+    """The way that holds elsewhere; where cookies are renewed, it is asked again."""
+    renew: Renew | None = None
+    """None where nobody signs in on pages."""
+
+    @property
+    def cookies(self) -> Cookies:
+        """How cookies are set."""
+        return Cookies(self.settings.secure)
 
     def find(self, raw: bytes) -> Match[PageRoute] | None:
         """The page at a path as it was sent."""
@@ -83,25 +91,34 @@ class Pages:
         if authorization is not None or apikey is not None:
             request.authenticated = True
             return identify(authorization, apikey)
-        token = WebRequest(request, "").cookies.get(self._name(TOKEN_COOKIE))
-        if token:
-            try:
-                found = identify(b"Bearer " + token.encode("latin-1", "replace"), None)
-            except Fault:
-                pass
-            else:
-                request.authenticated = True
-                return found
+        if (token := self.cookies.of(request, ACCESS)) and (found := _believed(identify, token)):
+            request.authenticated = True
+            return found
         try:
             return identify(None, None)
         except Fault:
-            if not lenient:
-                raise
-            return ANONYMOUS
+            # Who can renew what they have is told after that.
+            if lenient or (self.renew is not None and self.cookies.of(request, REFRESH)):
+                return ANONYMOUS
+            raise
 
-    def _name(self, cookie_name: str) -> str:
-        """The name of a cookie. Over https, one that no neighbouring host can set (RFC 6265bis, 4.1.3.2)."""
-        return f"__Host-{cookie_name}" if self.settings.secure else cookie_name
+    async def stay_signed_in(self, request: Request) -> None:
+        """Have somebody stay signed in whose access token ran out. Raises a `Fault` for nobody where the page is not
+        public, and where it cannot be found out now.
+        """
+        if request.authenticated or self.renew is None or self.identify is None:
+            return
+        found = await self.renew(request)
+        if found is None:
+            return
+        request.set_cookies = found.headers
+        actor = _believed(self.identify, found.access) if found.access else None
+        if actor is not None:
+            request.authenticated, request.actor = True, actor
+            return
+        match = self.find(request.path)
+        if match is not None and not match.found.public:
+            self.identify(None, None)
 
     # --- showing ---
 
@@ -170,12 +187,12 @@ class Pages:
         return Answer(page.status, (*found, *self._cookies(showing)), text.encode())
 
     def _showing(self, request: WebRequest) -> Showing:
-        return Showing(known_visitor(request.cookies.get(self._name(VISITOR_COOKIE))))
+        return Showing(known_visitor(request.cookies.get(self.cookies.name(VISITOR))))
 
     def _cookies(self, showing: Showing) -> tuple[Header, ...]:
         if not showing.fresh_visitor or showing.visitor is None:
             return ()
-        return (cookie(self._name(VISITOR_COOKIE), showing.visitor, secure=self.settings.secure),)
+        return (self.cookies.set(VISITOR, showing.visitor),)
 
     def _ours(self, auth: Caller, actor: Actor, showing: Showing) -> Mapping[str, Any]:
         """What every template knows (`backends.templates.RESERVED`)."""
@@ -218,3 +235,11 @@ class Pages:
         except Exception as error:  # the page about a fault must not fail
             self.pipeline.log.error("error page", template=_ERROR_PAGE, reason=repr(error))
         return plain_fault(fault, status)
+
+
+def _believed(identify: Identify, token: str) -> Actor | None:
+    """Whose token it is; None for one that is not believed."""
+    try:
+        return identify(b"Bearer " + token.encode("latin-1", "replace"), None)
+    except Fault:
+        return None

@@ -20,11 +20,13 @@ class PageSettings:
     handler_seconds: float = 30.0
     reload: bool = False
     """Templates are read again when they change."""
+    https: bool = False
+    """Browsers come over https, whatever `external_url` says."""
 
     @property
     def secure(self) -> bool:
         """Whether browsers come over https."""
-        return self.external_url is not None and self.external_url.lower().startswith("https://")
+        return self.https or (self.external_url or "").lower().startswith("https://")
 
     @property
     def origin(self) -> str | None:

@@ -44,6 +44,7 @@ class Request:
         "path",
         "peer",
         "query",
+        "set_cookies",
     )
 
     def __init__(
@@ -74,6 +75,8 @@ class Request:
         self.marks: list[tuple[str, float]] | None = None
         """(stage, moment at its end), where timing is told."""
         self.holds_stream = False
+        self.set_cookies: tuple[Header, ...] = ()
+        """Cookies that go with the answer of a page, whatever comes of it."""
         self.body_limit = body_limit
         self._body_seconds = body_seconds
         self._stream_places = stream_places

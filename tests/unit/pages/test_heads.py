@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from undercroft.base.faults import Fault
-from undercroft.pages.parts.heads import cookie, heads, plain_fault, with_nonce
+from undercroft.pages.parts.heads import heads, plain_fault, with_nonce
 from undercroft.pages.parts.media import encodings_of, media_type
 from undercroft.pages.settings import PageSettings
 from undercroft.pages.types import Page, Redirect
+from undercroft.web.cookies import Cookies
 from undercroft.web.headers import header
 
 
@@ -40,8 +41,10 @@ def test_nonces(policy: str, with_it: str) -> None:
 
 
 def test_cookies() -> None:
-    assert cookie("a", "b", secure=False) == (b"set-cookie", b"a=b; Path=/; HttpOnly; SameSite=Lax")
-    assert cookie("__Host-a", "b", secure=True)[1].endswith(b"; Path=/; HttpOnly; SameSite=Lax; Secure")
+    assert Cookies(secure=False).set("a", "b") == (b"set-cookie", b"a=b; Path=/; HttpOnly; SameSite=Lax")
+    _, kept = Cookies(secure=True).set("a", "b", 60)
+    assert kept == b"__Host-a=b; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+    assert Cookies(secure=True).taken("a")[1].startswith(b"__Host-a=; Path=/; Max-Age=0;")
 
 
 def test_the_page_of_a_fault_is_text() -> None:

@@ -46,6 +46,11 @@ def is_allowed(asked: str, site: str, more: tuple[str, ...]) -> bool:
     return any(_pattern(each).takes(url) for each in (site, *more))
 
 
+def is_own_path(asked: str) -> bool:
+    """Whether this is a path of whoever serves the page, as everybody reads it."""
+    return asked.startswith("/") and not asked.startswith("//") and _read(f"https://here.invalid{asked}") is not None
+
+
 def is_sound(asked: str) -> bool:
     """Whether everybody reads an address in one way, and browsers do nothing else with it than go there."""
     return _read(asked) is not None

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from functools import cached_property, partial
 from typing import Any
 from urllib.parse import unquote
-from uuid import UUID
 
 import msgspec
 
@@ -31,8 +30,7 @@ from undercroft.auth.routes import (
 from undercroft.auth.routes.asked import ADMIN, ANYONE, USER, Asked, Route
 from undercroft.auth.service.hooks import CALLER
 from undercroft.auth.service.room import Room
-from undercroft.auth.store import Record, Rows
-from undercroft.auth.tables import SESSIONS, USERS
+from undercroft.auth.service.users import person_of
 from undercroft.auth.types import Caller
 from undercroft.base.faults import Fault
 from undercroft.web.actor import Identify
@@ -140,33 +138,10 @@ class AuthRoom(Hosting):
             if actor.role not in (SERVICE_ROLE, "supabase_admin"):
                 raise AuthFault("not_admin", "User not allowed")
             return
-        user, session = await self._room.read(lambda rows: _person(rows, actor))
+        user, session = await self._room.read(lambda rows: person_of(rows, actor))
         asked.stands_for(user, session, dict(actor.claims))
         if asked.is_app and not asked.apps:
             raise AuthFault("insufficient_scope", "A token that was given to an app does not do this")
-
-
-def _person(rows: Rows, actor: Actor) -> tuple[Record, Record | None]:
-    """Whose token it is, and in which session. Raises `AuthFault` where either is gone."""
-    if not actor.uid:
-        raise AuthFault("bad_jwt", "invalid claim: missing sub claim")
-    user = rows.one(USERS, id=_uuid(actor.uid))
-    if user is None or user["deleted_at"] is not None:
-        raise AuthFault("user_not_found", "User from sub claim in JWT does not exist", status=403)
-    session_id = actor.claims.get("session_id")
-    if not session_id:
-        return user, None
-    session = rows.one(SESSIONS, id=_uuid(str(session_id)), user_id=user["id"])
-    if session is None:
-        raise AuthFault("session_not_found", "Session from session_id claim in JWT does not exist")
-    return user, session
-
-
-def _uuid(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise AuthFault("bad_jwt", "invalid claim: sub claim must be a UUID") from None
 
 
 def _compiled(routes: Iterable[Route]) -> Iterable[tuple[Route, re.Pattern[str]]]:

@@ -93,7 +93,7 @@ def consent_page(room: Room) -> str:
     """Where people are asked."""
     path = room.settings.oauth_server.authorization_url_path
     if not path:
-        return f"{room.address}/ui/consent"
+        return f"{room.ui}/consent"
     return f"{room.settings.site_url.rstrip('/')}/{path.lstrip('/')}"
 
 

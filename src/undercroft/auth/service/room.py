@@ -75,6 +75,8 @@ class Room:
     """None where nobody has to show that they are a person."""
     hooks: Hooks | None = None
     """None where the app asks for none."""
+    ui: str = ""
+    """The address of our own pages; empty where there are none."""
 
     async def write(self, work: Callable[[Rows], T]) -> T:
         """A unit of work, on disk when it is answered. It may be run again. Raises `DatabaseFault`."""

@@ -21,8 +21,8 @@ from undercroft.auth.types import Caller, Granted
 
 _NOT_FOUND = "Invalid Refresh Token: Refresh Token Not Found"
 _USED = "Invalid Refresh Token: Already Used"
-_LATE = 3
-"""By how many refreshes a parent that came late is behind: see `_stepped`."""
+_LATE = 1 << 32
+"""By how many refreshes a parent that came late is behind, which no other is: see `_stepped`."""
 
 
 def opened(

@@ -252,8 +252,30 @@ class AuthOAuthServer(Section):
     allow_dynamic_registration: bool = False
     """Whether an app may register itself, as those that speak the Model Context Protocol do."""
     authorization_url_path: str = "/oauth/consent"
-    """Your page below `site_url` that asks people; `authorization_id` in its query says for what. Empty for our own
-    below `/auth/v1`."""
+    """Your page below `site_url` that asks people; `authorization_id` in its query says for what. Empty for the one of
+    `[auth.ui]`."""
+
+
+class AuthUi(Section):
+    """`[auth.ui]`: pages at `/auth/ui`, on which people sign up and in and look after their account."""
+
+    enabled: bool = False
+    """Whether they are served. An app that has no pages needs none of them."""
+    title: str = ""
+    """What they call the app; by default its title."""
+    logo: str = ""
+    """The address of a picture at their head: a path of this server, or `https://…`."""
+    accent: str = Field(default="#1f5c4d", pattern=r"^#[0-9a-fA-F]{6}$")
+    """The colour of buttons and links, as `#rrggbb`. Where it cannot be read on the page, a shade of it is taken."""
+    privacy_url: str = Field(default="", pattern=r"^(https?://\S+|/\S*)?$")
+    """Your privacy policy: a path of this server, or an address."""
+    terms_url: str = Field(default="", pattern=r"^(https?://\S+|/\S*)?$")
+    """Your terms of use."""
+    redirect_to: str = ""
+    """Where people go who signed in and came for nothing else; by default their account at `/auth/ui/account`. A path
+    of this server, or an address that people may come back to."""
+    captcha_site_key: str = ""
+    """The site's key of `[auth.captcha]`, which goes into the pages."""
 
 
 class AuthExternal(Section):
@@ -328,6 +350,7 @@ class Auth(Section):
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
     oauth_server: AuthOAuthServer = AuthOAuthServer()
+    ui: AuthUi = AuthUi()
     external: Annotated[dict[str, AuthExternal], BeforeValidator(_table)] = Field(default={})
     """Other places to sign in by, each in a section `[auth.external.<name>]` with `enabled`, `client_id`, `secret`,
     `redirect_uri`, `url`, `skip_nonce_check` and `email_optional`. In the environment: all of them as JSON."""

@@ -47,11 +47,6 @@ def with_nonce(policy: str, nonce: str | None) -> str:
     return "; ".join(rules.values())
 
 
-def cookie(name: str, value: str, *, secure: bool) -> Header:
-    """Set-Cookie for the time until the browser is closed, out of reach of scripts (RFC 6265bis)."""
-    return b"set-cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}".encode()
-
-
 def plain_fault(fault: Fault, status: int) -> str:
     """A page for a fault, where the app has none of its own."""
     title = responses.get(status, "Error")

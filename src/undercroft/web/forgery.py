@@ -15,7 +15,7 @@ from hmac import compare_digest, digest
 from secrets import token_bytes, token_urlsafe
 
 from undercroft.access.actor import Actor
-from undercroft.pages.errors import ForgedFault
+from undercroft.base.faults import Fault
 
 FIELD = "_csrf"
 HEADER = "x-csrf-token"
@@ -23,6 +23,18 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{32}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{64}")
 _NONCE, _MOMENT = 11, 5
 """Bytes of the first parts of a token; the rest is its signature. Together they need no padding."""
+
+
+class ForgedFault(Fault):
+    """A form that cannot be shown to come from a page of this server."""
+
+    default_code = "UC403"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"This form was not accepted: {why}",
+            hint="Open the page again, and send the form from there.",
+        )
 
 
 class Stamps:
