@@ -6,10 +6,10 @@ from undercroft.auth.errors import AuthFault
 from undercroft.auth.parts.shapes import TOLD_TO_APPS
 from undercroft.auth.routes.asked import USER, Asked, Route, nothing, told
 from undercroft.auth.routes.providers import id_token
-from undercroft.auth.service import changing, flows, passwords, sessions, signing_up, users
+from undercroft.auth.service import changing, flows, passwords, sessions, signing_up, users, web3
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room
-from undercroft.auth.types.asks import ChangeUser, CodeGrant, PasswordGrant, RefreshGrant, SignUp
+from undercroft.auth.types.asks import ChangeUser, CodeGrant, PasswordGrant, RefreshGrant, SignUp, Web3Grant
 from undercroft.web.types import Answer
 
 _HOUR = 3600.0
@@ -38,6 +38,9 @@ async def token(room: Room, asked: Asked) -> Answer:
         return told(await flows.exchange(room, ask.auth_code, ask.code_verifier, asked.caller))
     if kind == "id_token":
         return await id_token(room, asked)
+    if kind == "web3":
+        await asked.limited(room, "web3")
+        return told(await web3.sign_in(room, await asked.from_person(room, Web3Grant), asked.caller))
     raise AuthFault("invalid_credentials", "unsupported_grant_type")
 
 

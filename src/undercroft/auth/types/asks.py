@@ -57,6 +57,14 @@ class RefreshGrant(Struct, frozen=True, kw_only=True):
     refresh_token: str = ""
 
 
+class Web3Grant(Ask, frozen=True, kw_only=True):
+    """`POST /token?grant_type=web3`."""
+
+    chain: str = ""
+    message: str = ""
+    signature: str = ""
+
+
 class CodeGrant(Struct, frozen=True, kw_only=True):
     """`POST /token?grant_type=pkce`."""
 

@@ -209,6 +209,21 @@ class AuthCaptcha(Section):
     """The secret that goes with the site's key there."""
 
 
+class AuthWeb3Chain(Section):
+    """`[auth.web3.ethereum]` and `[auth.web3.solana]`: signing in by the wallets of a chain."""
+
+    enabled: bool = False
+    """Whether they are taken."""
+
+
+class AuthWeb3(Section):
+    """`[auth.web3]`: signing in by a wallet, which signs a message that names `site_url` or another address to which
+    people may come back."""
+
+    ethereum: AuthWeb3Chain = AuthWeb3Chain()
+    solana: AuthWeb3Chain = AuthWeb3Chain()
+
+
 class AuthSessions(Section):
     """`[auth.sessions]`: how long somebody stays signed in."""
 
@@ -236,6 +251,8 @@ class AuthRateLimit(Section):
     """Sign-ups and sign-ins."""
     token_verifications: Rate = 30
     """Codes and links that are tried."""
+    web3: Rate = 30
+    """Sign-ins by wallets."""
     oauth_requests: Rate = 300
     """Requests of apps for authorizations and tokens, where this is a provider."""
     oauth_registrations: Rate = 10
@@ -347,6 +364,7 @@ class Auth(Section):
     passkey: AuthPasskey = AuthPasskey()
     webauthn: AuthWebAuthn = AuthWebAuthn()
     captcha: AuthCaptcha = AuthCaptcha()
+    web3: AuthWeb3 = AuthWeb3()
     sessions: AuthSessions = AuthSessions()
     rate_limit: AuthRateLimit = AuthRateLimit()
     oauth_server: AuthOAuthServer = AuthOAuthServer()

@@ -24,7 +24,7 @@ ELSEWHERE: frozenset[Path] = frozenset(
         "storage", "studio",
     )]
     + [("auth", name) for name in (
-        "hook", "third_party", "web3",
+        "hook", "third_party",
     )]
     + [("auth", "email", name) for name in ("notification",)]
     + [("auth", "sms", name) for name in ("messagebird", "textlocal", "twilio_verify", "vonage")]
