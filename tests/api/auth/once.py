@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from tests.api.auth import apps
+from tests.api.auth import apps, wallets
 from tests.api.auth.authenticator import Authenticator
 from tests.api.auth.factoring import Person
 from tests.api.auth.mailed import FORM, Mail
@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "sms_test_otp": f'{{"{SMS}": "{CODE}", "{PHONE_CHANGE}": "{CODE}", "{FACTOR}": "{CODE}"}}',
     "mfa_phone_enroll_enabled": True, "mfa_phone_verify_enabled": True, "mfa_web_authn_enroll_enabled": True,
     "mfa_web_authn_verify_enabled": True, "oauth_server_enabled": True, "enable_manual_linking": True,
-    "refresh_token_reuse_interval": 3600,
+    "refresh_token_reuse_interval": 3600, "web3_solana_enabled": True,
 }  # fmt: skip
 HOW = ("code", "token_hash", "button")
 
@@ -477,6 +477,14 @@ def invitation(trip: Round, many: int) -> Once:
     return Once(
         lambda number: trip.back(*ways[number % many]), counting(house, of(house, email), "invite_accepted"), came_in
     )
+
+
+@kind("a message that a wallet signed", "web3._entered")
+def wallet_message(trip: Round, many: int) -> Once:
+    wallet = wallets.SolanaWallet()
+    user = wallets.shown(trip.house, wallet, Nonce="whoever1").json()["user"]
+    attempt = posting(trip.house, wallets.PATH, wallets.signed(trip.house, wallet))
+    return Once(attempt, counting(trip.house, user["id"], "login"))
 
 
 # --- other apps ---

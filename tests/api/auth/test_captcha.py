@@ -57,6 +57,7 @@ GUARDED = [
     ("/otp", {"email": "otp@example.com"}),
     ("/magiclink", {"email": "otp@example.com"}),
     ("/recover", {"email": "new@example.com"}),
+    ("/token?grant_type=web3", {"chain": "solana"}),
     ("/resend", {"type": "signup", "email": "new@example.com"}),
 ]
 

@@ -66,7 +66,7 @@ def used_up() -> set[str]:
 
 def _uses_up(called: ast.expr) -> bool:
     if isinstance(called, ast.Name):
-        return called.id in ("stepped", "counted", "used")
+        return called.id in ("stepped", "counted", "used", "is_first")
     is_rows = isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "rows"
     return isinstance(called, ast.Attribute) and is_rows and called.attr in ("remove", "change")
 
