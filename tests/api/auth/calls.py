@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from tests.api.auth import apps, wallets
+from tests.api.auth import apps
 from tests.api.auth.factoring import Person
 from tests.api.auth.mailed import Mail
 from tests.api.auth.people import SITE, Answer, People
@@ -20,7 +20,7 @@ SETTINGS: dict[str, Any] = {
     "enable_anonymous_sign_ins": True, "email_enable_confirmations": False, "oauth_server_enabled": True,
     "oauth_server_allow_dynamic_registration": True, "oauth_server_authorization_url_path": "/consent",
     "email_verify_by_get": True, "sms_enable_signup": True, "sms_test_otp": '{"15550001111": "123456"}',
-    "web3_ethereum_enabled": True,
+
 }  # fmt: skip
 
 
@@ -204,7 +204,6 @@ CALLS: dict[str, list[Call]] = {
     "POST /token": [
         by_password,
         by_refresh,
-        lambda trip: wallets.shown(trip.house, wallets.EthereumWallet()),
         anyone("POST", "/token?grant_type=web3", {"chain": "solana"}),
         anyone("POST", "/token?grant_type=refresh_token", {"refresh_token": "x"}),
         anyone("POST", "/token?grant_type=password", {"email": "nobody", "password": PASSWORD}),
