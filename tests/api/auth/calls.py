@@ -204,7 +204,7 @@ CALLS: dict[str, list[Call]] = {
     "POST /token": [
         by_password,
         by_refresh,
-        anyone("POST", "/token?grant_type=web3", {"chain": "solana"}),
+        anyone("POST", "/token?grant_type=web3", {"chain": "bitcoin"}),
         anyone("POST", "/token?grant_type=refresh_token", {"refresh_token": "x"}),
         anyone("POST", "/token?grant_type=password", {"email": "nobody", "password": PASSWORD}),
     ],
