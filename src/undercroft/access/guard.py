@@ -15,6 +15,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.util import _deep_deannotate
 
 from undercroft.access.asked import as_functions, function_name
+from undercroft.access.belonging import settled
 from undercroft.access.claims import ClaimParameter
 from undercroft.access.errors import column_refused, policy_strays, row_refused
 from undercroft.access.policy import Command, Policy, Rules
@@ -190,7 +191,7 @@ def as_clause(value: Any, source: sa.FromClause) -> Clause | None:
     if value is False or value is None:
         return sa.false()
     # The models' marks on the expression would make the statement an ORM query.
-    clause: Clause = _deep_deannotate(value)
+    clause: Clause = settled(_deep_deannotate(value), source)
     strays = [stray for stray in clause._from_objects if not _is(stray, source)]
     if strays:
         # Beside the row, it would be joined to every row of the other table, and let everything in.

@@ -19,7 +19,7 @@ from undercroft.functions.declarations import FunctionDeclarations
 from undercroft.jobs.declarations import JobDeclarations
 from undercroft.jobs.tables import METADATA as JOB_TABLES
 from undercroft.mail.tables import METADATA as MAIL_TABLES
-from undercroft.models.declarations import Declarations
+from undercroft.organisations import OrganisationDeclarations
 from undercroft.pages.declarations import PageDeclarations
 from undercroft.pipeline.tables import METADATA as KEY_TABLES
 from undercroft.web.types import ASGIApp
@@ -31,13 +31,18 @@ HOUSE_TABLES = (KEY_TABLES, JOB_TABLES, MAIL_TABLES, WEBHOOK_TABLES)
 
 
 class Blueprint(
-    Declarations, JobDeclarations, FunctionDeclarations, PageDeclarations, WebhookDeclarations, AuthDeclarations
+    OrganisationDeclarations,
+    JobDeclarations,
+    FunctionDeclarations,
+    PageDeclarations,
+    WebhookDeclarations,
+    AuthDeclarations,
 ):
     """The plan of a house."""
 
     def __init__(self, models: type[DeclarativeBase], *, title: str, existing: bool) -> None:
         super().__init__()
-        self.models = models
+        self.models: type[DeclarativeBase] = models
         self.title = title
         self.mounts: list[tuple[str, ASGIApp]] = []
         self.bypass = frozenset({SERVICE_ROLE})

@@ -18,6 +18,7 @@ from undercroft.app.hosted_pages import UI, hosted_room
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
 from undercroft.app.messaging import messages_of
+from undercroft.app.organising import belonging_of, terms_of
 from undercroft.app.served import build_served
 from undercroft.app.signing_in import AUTH, auth_of
 from undercroft.app.walls import second_wall
@@ -80,6 +81,8 @@ def build(
     house_jobs: list[Job[Any, Any]] = []
     client = client_of(settings, clock, log)
     pipeline.ports.http = Http(client)
+    pipeline.ports.organisations = terms_of(settings, clock)
+    pipeline.ports.belonging = belonging_of(app, pipeline, settings)
     running: list[Running] = [client]
     background, mailer, messages, people = None, None, None, None
     renew: Renew | None = None

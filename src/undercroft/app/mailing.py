@@ -23,6 +23,7 @@ from undercroft.mail.settings import backend_name, mail_settings, servers_of, si
 from undercroft.mail.tasks import send_job
 from undercroft.mail.types import Backend
 from undercroft.models.jobs import Planned
+from undercroft.organisations.service import TEMPLATES as INVITATIONS
 from undercroft.pipeline.ports import not_here
 from undercroft.pipeline.run import Pipeline
 
@@ -48,7 +49,7 @@ def mailer_of(app: Blueprint, settings: Settings, pipeline: Pipeline, clock: Clo
     def templates() -> Templates:
         from undercroft.mail.parts.templates import Templates
 
-        return Templates(templates_folder(app, settings), public, first=worded, last=(TEMPLATES,))
+        return Templates(templates_folder(app, settings), public, first=worded, last=(TEMPLATES, INVITATIONS))
 
     mailer = Mailer(
         pipeline.engine,

@@ -91,6 +91,7 @@ def auth_of(
         revoked=revoking.refuse,
         sealing=sealing.ring,
         text=text_by(hooks, text, auth.sms.template),
+        belonging=pipeline.ports.belonging,
         captcha=captcha_of(auth.captcha, pipeline.ports.http),
         hooks=hooks,
         places=Calls(pipeline.ports.http, clock) if pipeline.ports.http is not None else None,

@@ -102,6 +102,11 @@ class Context:
         return self._transaction
 
     @property
+    def ports(self) -> Ports:
+        """For the rooms of the house: what is there beyond the data."""
+        return self._ports
+
+    @property
     def webhooks(self) -> Any:
         """Endpoints of webhooks in this transaction: `add`, `list`, `rotate`, `deliveries`, `replay` and others.
 

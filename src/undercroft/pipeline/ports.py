@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, Unpack
@@ -96,6 +96,10 @@ class Ports:
     webhooks: Callable[[Transaction], Any] | None = None
     """Endpoints of webhooks within a transaction."""
     http: Http | None = None
+    organisations: object | None = None
+    """What the settings say of organisations, for the room that keeps them."""
+    belonging: Callable[[str], Awaitable[dict[str, Any]]] | None = None
+    """What tokens say of the organisations of an account, by its id; None where they say nothing."""
 
 
 def not_here(what: str) -> Fault:

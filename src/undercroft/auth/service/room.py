@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,6 +73,8 @@ class Room:
     """Calls to the places that people sign in by."""
     captcha: Captcha | None = None
     """None where nobody has to show that they are a person."""
+    belonging: Callable[[str], Awaitable[dict[str, Any]]] | None = None
+    """What tokens say of the organisations of an account; None where they say nothing."""
     hooks: Hooks | None = None
     """None where the app asks for none."""
     ui: str = ""

@@ -88,6 +88,8 @@ async def tokens(room: Room, grant: Granted, method: str | None = None) -> Shape
         grant.user, grant.session, grant.amr, issuer=room.settings.jwt_issuer, now=now, lifetime=lifetime
     )
     session = grant.session
+    if room.belonging is not None:
+        claims["app_metadata"] = {**claims["app_metadata"], **await room.belonging(session["user_id"])}
     if room.hooks is not None:
         claims = await hooked(room, room.hooks, grant, claims, method)
     return {

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BeforeValidator, Field, create_model
 
 from undercroft.base.secret import Secret
+from undercroft.base.settings.organisations_section import AuthOrganisations
 from undercroft.base.settings.sections import Count, Port, Section
 from undercroft.base.settings.units import Seconds
 
@@ -369,6 +370,7 @@ class Auth(Section):
     rate_limit: AuthRateLimit = AuthRateLimit()
     oauth_server: AuthOAuthServer = AuthOAuthServer()
     ui: AuthUi = AuthUi()
+    organisations: AuthOrganisations = AuthOrganisations()
     external: Annotated[dict[str, AuthExternal], BeforeValidator(_table)] = Field(default={})
     """Other places to sign in by, each in a section `[auth.external.<name>]` with `enabled`, `client_id`, `secret`,
     `redirect_uri`, `url`, `skip_nonce_check` and `email_optional`. In the environment: all of them as JSON."""
