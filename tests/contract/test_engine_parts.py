@@ -10,13 +10,11 @@ import asyncio
 import pytest
 
 from tests.contract.engine_cases import ENDLESS, LONG, Open, number
+from tests.contract.items import ADD, COUNT
 from undercroft.engine import DatabaseFault, Engine
 from undercroft.engine.late import late_transaction
 
 pytestmark = pytest.mark.anyio
-
-ADD = "INSERT INTO items (name) VALUES (?)"
-COUNT = "SELECT count(*) FROM items"
 
 
 @pytest.mark.parametrize("way", ["fetch", "run_long"])

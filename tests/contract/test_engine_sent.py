@@ -12,27 +12,12 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.contract.engine_cases import LONG, number, postgres_only
+from tests.contract.items import ADD, COUNT, NAMES, Item
 from undercroft.engine import DatabaseFault, Engine, Transaction
 
 pytestmark = pytest.mark.anyio
-
-ADD = "INSERT INTO items (name) VALUES (?)"
-COUNT = "SELECT count(*) FROM items"
-NAMES = "SELECT group_concat(name) FROM (SELECT name FROM items ORDER BY id) AS ordered"
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Item(Base):
-    __tablename__ = "items"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str | None]
-    stock: Mapped[int] = mapped_column(default=0)
 
 
 @pytest.mark.parametrize("after", ["nothing", "fetch", "session", "run"])

@@ -9,38 +9,16 @@ import asyncio
 import time
 
 import pytest
-from sqlalchemy import ForeignKey, delete, select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError, MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
+from sqlalchemy.orm import selectinload
 
 from tests.contract.engine_cases import ENDLESS, LONG, Open, number
+from tests.contract.items import ADD, COUNT, NAMES, Item, Part
 from undercroft.engine import DatabaseFault, Engine, Transaction
 
 pytestmark = pytest.mark.anyio
-
-ADD = "INSERT INTO items (name) VALUES (?)"
-COUNT = "SELECT count(*) FROM items"
-NAMES = "SELECT group_concat(name) FROM (SELECT name FROM items ORDER BY id) AS ordered"
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Item(Base):
-    __tablename__ = "items"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str | None]
-    stock: Mapped[int] = mapped_column(default=0)
-    parts: Mapped[list[Part]] = relationship(back_populates="item")
-
-
-class Part(Base):
-    __tablename__ = "parts"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = mapped_column(ForeignKey(Item.id))
-    item: Mapped[Item] = relationship(back_populates="parts")
 
 
 async def test_an_exception_undoes_what_a_session_wrote(engine: Engine) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.contract.engine_cases import LIBRARIES, SCHEMA_ITEMS
+from tests.contract.items import COUNT
 from undercroft.engine import SQLiteEngine, SQLiteSettings
 from undercroft.engine.sqlite import mark
 from undercroft.engine.sqlite.library import choose
@@ -22,7 +23,6 @@ from undercroft.engine.sqlite.mark import CLOSE, HELD_SECONDS, PAUSE_SECONDS, QU
 from undercroft.engine.types import Cursor
 
 pytestmark = pytest.mark.anyio
-COUNT = "SELECT count(*) FROM items"
 WRITER = """
 import sys
 import {module} as sqlite

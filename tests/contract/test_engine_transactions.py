@@ -11,12 +11,10 @@ import time
 import pytest
 
 from tests.contract.engine_cases import ENDLESS, number, sqlite_only
+from tests.contract.items import ADD, COUNT
 from undercroft.engine import Cursor, DatabaseFault, Engine
 
 pytestmark = pytest.mark.anyio
-
-ADD = "INSERT INTO items (name) VALUES (?)"
-COUNT = "SELECT count(*) FROM items"
 
 
 async def test_it_commits_at_the_end(engine: Engine) -> None:

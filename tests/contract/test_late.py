@@ -9,27 +9,13 @@ import asyncio
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.contract.engine_cases import SCHEMA_ITEMS, Open, number
+from tests.contract.items import ADD, COUNT, Item
 from undercroft.engine import DatabaseFault, Engine
 from undercroft.engine.late import LateTransaction, late_transaction
 
 pytestmark = pytest.mark.anyio
-
-ADD = "INSERT INTO items (name) VALUES (?)"
-COUNT = "SELECT count(*) FROM items"
-
-
-class LateBase(DeclarativeBase):
-    pass
-
-
-class Item(LateBase):
-    __tablename__ = "items"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str | None]
-    stock: Mapped[int] = mapped_column(default=0)
 
 
 @pytest.fixture
