@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from undercroft.app.hosted_pages import address_of_pages
 from undercroft.app.signing_hooks import hooks_of, notify_by, text_by
 from undercroft.auth import SealingKeys
 from undercroft.auth.backends.breached import breached_by
+from undercroft.auth.backends.breached_range import BreachedRange
 from undercroft.auth.backends.captcha import Captcha
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.backends.providers import Calls
@@ -86,7 +87,7 @@ def auth_of(
         key,
         notify_by(hooks, notify),
         log,
-        breached=breached_by(auth.breached_passwords),
+        breached=breached_of(auth.breached_passwords, pipeline.ports.http, log),
         public_keys=signing.public,
         revoked=revoking.refuse,
         sealing=sealing.ring,
@@ -99,6 +100,20 @@ def auth_of(
     )
     check_settings(auth.external)
     return AuthRoom(room, identity, read_proxies(settings.server.trusted_proxies)), room, revoking
+
+
+def breached_of(setting: str, http: Http | None, log: Any) -> Callable[[str], Awaitable[bool]]:
+    """Who knows the passwords that everybody has: a list here, or a service. Raises `SetupFault`."""
+    if setting.startswith(("https://", "http://")):
+        if http is None:
+            raise SetupFault(f"[auth] breached_passwords {setting} cannot be asked here")
+        return BreachedRange(http, setting, log)
+    is_listed = breached_by(setting)
+
+    async def breached(password: str) -> bool:
+        return is_listed(password)
+
+    return breached
 
 
 def captcha_of(given: AuthCaptcha, http: Http | None) -> Captcha | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from undercroft.auth.backends.breached import breached_by, is_common
+from undercroft.auth.backends.breached import _listed, breached_by, is_common
 from undercroft.base.faults import SetupFault
 
 
@@ -55,3 +55,7 @@ def test_what_is_no_list_starts_no_server(tmp_path: Path, text: str) -> None:
         breached_by(str(file))
     with pytest.raises(SetupFault, match="cannot be read"):
         breached_by(str(tmp_path / "none.txt"))
+
+
+def test_the_list_holds_the_most_used() -> None:
+    assert len(_listed()) // 5 > 100_000

@@ -1,8 +1,9 @@
 """Passwords that everybody tries first: whether one is on a list, without asking anybody.
 
-The list that comes with the house has some 50,000 of published leaks (`scripts/common-passwords` says from where, and
-under which licences). Another may be named: a file in the form in which Have I Been Pwned gives its own, a line
-`SHA1:count` for each, sorted by the hash (https://haveibeenpwned.com/Passwords). It is searched where it lies.
+The list that comes with the house has the 100,000 most used of published leaks, and more (`scripts/common-passwords`
+says from where, and under which licences). Another may be named: a file in the form in which Have I Been Pwned gives
+its own, a line `SHA1:count` for each, sorted by the hash (https://haveibeenpwned.com/Passwords). It is searched where
+it lies.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def breached_by(setting: str) -> Breached:
 
 def is_common(password: str) -> bool:
     """Whether it is on our own list, in any case of its letters."""
-    wanted = _digest(password.lower())[:_SHORT]
+    wanted = digest(password.lower())[:_SHORT]
     listed = _listed()
     low, high = 0, len(listed) // _SHORT
     while low < high:
@@ -65,7 +66,7 @@ def _listed() -> bytes:
 
 def _is_in(path: Path, password: str) -> bool:
     """Whether its hash begins a line of a sorted file: halved until one line is left."""
-    wanted = _digest(password).hex().upper().encode()
+    wanted = digest(password).hex().upper().encode()
     with path.open("rb") as file:
         low, high = 0, os.fstat(file.fileno()).st_size
         while low < high:
@@ -80,7 +81,8 @@ def _is_in(path: Path, password: str) -> bool:
     return False
 
 
-def _digest(password: str) -> bytes:
+def digest(password: str) -> bytes:
+    """What it is known by."""
     return hashlib.sha1(password.encode(), usedforsecurity=False).digest()
 
 

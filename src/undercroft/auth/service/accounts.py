@@ -40,14 +40,14 @@ def address_of(email: str | None, phone: str | None) -> tuple[str, str]:
     raise validation_failed("To signup, please provide your email")
 
 
-def check_password(room: Room, password: str) -> None:
+async def check_password(room: Room, password: str) -> None:
     """Raises `AuthFault` for a password that is not taken."""
     settings = room.settings
     if len(password.encode()) > LONGEST:
         raise validation_failed(f"Password cannot be longer than {LONGEST} bytes")
     given = {"shortest": settings.minimum_password_length, "requirements": settings.password_requirements}
     reasons = weaknesses(password, **given)  # type: ignore[arg-type]  # two settings, each of its type
-    if room.breached(password):
+    if await room.breached(password):
         reasons.append("pwned")
     if reasons:
         message = told_weaknesses(reasons, **given)  # type: ignore[arg-type]

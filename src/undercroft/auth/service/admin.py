@@ -138,7 +138,7 @@ async def create(room: Room, ask: AdminUser, caller: Caller) -> Shape:
 async def change(room: Room, user_id: str, ask: AdminUser, caller: Caller) -> Shape:
     """`PUT /admin/users/{id}`. A new password or a ban ends the account's sessions. Raises `AuthFault`."""
     if ask.password:
-        check_password(room, ask.password)
+        await check_password(room, ask.password)
     columns = _plain_columns(room, ask) | await _password(room, ask)
     is_closed = "encrypted_password" in columns or columns.get("banned_until") is not None
 

@@ -148,7 +148,7 @@ async def _new_password(room: Room, user: Record, session: Record | None, ask: C
     password = ask.password or ""
     if user["is_anonymous"] and not (user["email"] or user["phone"]):
         raise validation_failed("Updating password of an anonymous user without an email or phone is not allowed")
-    check_password(room, password)
+    await check_password(room, password)
     stored = user["encrypted_password"]
     if ask.current_password is not None and stored:
         await _try(room, user)

@@ -35,7 +35,7 @@ async def generate_link(room: Room, ask: GenerateLink, caller: Caller, redirect_
     if ask.type == "signup":
         if not ask.password:
             raise validation_failed("Signup requires a valid password")
-        check_password(room, ask.password)
+        await check_password(room, ask.password)
         password = await room.hasher.hashed(ask.password)
     new = read_email(ask.new_email or "") if ask.type.startswith("email_change") else None
 

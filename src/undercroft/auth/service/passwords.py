@@ -49,7 +49,7 @@ async def sign_in(room: Room, ask: PasswordGrant, caller: Caller) -> Shape:
 
     told = await tokens(room, await room.write(work))
     try:
-        check_password(room, ask.password)
+        await check_password(room, ask.password)
     except AuthFault as fault:
         told |= fault.more
     return told

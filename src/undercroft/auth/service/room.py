@@ -43,6 +43,11 @@ class Text(Protocol):
         ...
 
 
+async def nowhere(password: str) -> bool:
+    """No list of passwords has it."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Room:
     """The database, the settings, and the ports to what lies outside."""
@@ -59,7 +64,7 @@ class Room:
     """What is not in the database, and without which nothing in it opens anything."""
     notify: Notify
     log: Any
-    breached: Callable[[str], bool] = field(default=lambda _: False)
+    breached: Callable[[str], Awaitable[bool]] = nowhere
     """Whether a password is on a list that everybody has."""
     public_keys: Callable[[], list[dict[str, Any]]] = field(default=list)
     """What our tokens can be verified with by others: JWKs."""

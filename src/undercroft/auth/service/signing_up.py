@@ -42,7 +42,7 @@ async def sign_up(room: Room, ask: SignUp, caller: Caller, redirect_to: str) -> 
         raise AuthFault(f"{column}_provider_disabled", f"{column.capitalize()} signups are disabled")
     if not ask.password:
         raise validation_failed("Signup requires a valid password")
-    check_password(room, ask.password)
+    await check_password(room, ask.password)
     challenge = check_challenge(ask.code_challenge, ask.code_challenge_method)
     password = await room.hasher.hashed(ask.password)
     confirms = (settings.email if column == "email" else settings.sms).enable_confirmations

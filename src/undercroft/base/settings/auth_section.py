@@ -397,7 +397,8 @@ class Auth(Section):
     """Keys of before, the latest first: they still open what they sealed, until `undercroft keys reseal` is through."""
     breached_passwords: str = "common"
     """Passwords that are not taken since everybody has them: `common` for the list that comes along, a file of Have I
-    Been Pwned (`SHA1:count` in each line, sorted), or nothing for any password."""
+    Been Pwned (`SHA1:count` in each line, sorted), the address of a service that is asked by the beginnings of hashes
+    (`https://api.pwnedpasswords.com/range`), or nothing for any password."""
     hashing: Count = 2
     """Passwords that are hashed at once, per worker; each takes 19 MiB and about 30 ms of a processor."""
     hashing_queue: Count = 64
