@@ -4,19 +4,19 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 
 export const scenarios = [];
-const scenario = (name, run) => scenarios.push({ name, run });
+export const scenario = (name, run) => scenarios.push({ name, run });
 
-const PASSWORD = "correct horse battery";
+export const PASSWORD = "correct horse battery";
 
 // --- what an answer must be ---
 
-async function ok(asked) {
+export async function ok(asked) {
   const { data, error } = await asked;
   assert.equal(error, null, JSON.stringify(error));
   return data;
 }
 
-async function refused(asked, code, status, type = "AuthApiError") {
+export async function refused(asked, code, status, type = "AuthApiError") {
   const { error } = await asked;
   assert.ok(error, "it was not refused");
   assert.equal(error.name, type, String(error.stack));
@@ -26,14 +26,14 @@ async function refused(asked, code, status, type = "AuthApiError") {
   return error;
 }
 
-async function member({ client, fresh }, options) {
+export async function member({ client, fresh }, options) {
   const device = client(options);
   const email = fresh();
   const { session, user } = await ok(device.auth.signUp({ email, password: PASSWORD }));
   return { device, email, session, user };
 }
 
-function totp(secret, ago = 0) {
+export function totp(secret, ago = 0) {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   const bits = [...secret.replace(/=+$/, "")].map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
   const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -33,17 +33,28 @@ SITE = "https://app.example.com"
 
 
 def scenario_names() -> list[str]:
-    """The names in the order of the file, read as text: collecting tests must not need Node."""
-    text = (HERE / "auth_scenarios.mjs").read_text(encoding="utf-8")
+    """The names in the order of the files, read as text: collecting tests must not need Node."""
+    files = ("auth_scenarios.mjs", "auth_more_scenarios.mjs")
+    text = "".join((HERE / name).read_text(encoding="utf-8") for name in files)
     names = re.findall(r'^ *scenario\("([^"]+)"', text, re.MULTILINE)
-    return [*names, *(f"signOut: {scope}" for scope in ("global", "local", "others"))]
+    solana = (f"signInWithWeb3: Solana, by a wallet that {how} message" for how in ("signs a", "builds the"))
+    return [*names, *(f"signOut: {scope}" for scope in ("global", "local", "others")), *solana]
 
 
 NAMES = scenario_names()
 
 pytestmark = pytest.mark.needs("compat")
 
-Results = Mapping[str, str | None]
+ELSEWHERE = {"signInWithSSO": "what it needs is another server: test_saml"}
+"""Methods that other tests call."""
+
+
+class Results(NamedTuple):
+    """What came of the scenarios, by name; the methods of the release, and those that one called which went well."""
+
+    errors: Mapping[str, str | None]
+    methods: list[str]
+    called: list[str]
 
 
 @contextmanager
@@ -56,7 +67,11 @@ def world(folder: Path, root: Path, server: str | None, confirms: str, **more: o
         url = f"http://127.0.0.1:{port}"
         auth = {f"rate_limit_{name}": 0 for name in LIMITS} | {
             "email_enable_confirmations": confirms, "email_max_frequency": 0, "enable_anonymous_sign_ins": "true",
-            "enable_manual_linking": "true", "site_url": SITE, "external_url": f"{url}/auth/v1", **more,
+            "enable_manual_linking": "true", "web3_ethereum_enabled": "true", "web3_solana_enabled": "true",
+            "mfa_web_authn_enroll_enabled": "true", "mfa_web_authn_verify_enabled": "true",
+            "oauth_server_enabled": "true",
+            "external": json.dumps({"gitlab": {"enabled": True, "client_id": "diary", "secret": "of the diary"}}),
+            "site_url": SITE, "external_url": f"{url}/auth/v1", **more,
         }  # fmt: skip
         environment = {f"UNDERCROFT_AUTH_{name.upper()}": str(value) for name, value in auth.items()} | {
             "UNDERCROFT_DATABASE_DATA": str(folder / "data"),
@@ -103,7 +118,7 @@ def worlds(
 
 @pytest.fixture(scope="module", params=RELEASES)
 def results(request: pytest.FixtureRequest, worlds: dict[str, Any]) -> Results:
-    """What came of each scenario, by name."""
+    """What came of it all, through one release."""
     ran = subprocess.run(
         ["node", "auth_run.mjs", request.param],
         cwd=HERE,
@@ -114,13 +129,20 @@ def results(request: pytest.FixtureRequest, worlds: dict[str, Any]) -> Results:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    return {each["name"]: each["error"] for each in json.loads(ran.stdout)}
+    told = json.loads(ran.stdout)
+    return Results({each["name"]: each["error"] for each in told["results"]}, told["methods"], told["called"])
 
 
 def test_every_scenario_was_run(results: Results) -> None:
-    assert sorted(results) == sorted(NAMES)
+    assert sorted(results.errors) == sorted(NAMES)
+
+
+def test_every_method_was_called(results: Results) -> None:
+    """Every one that the release has for others, and with success: a new one asks for a scenario."""
+    assert len(results.methods) > 60
+    assert set(results.methods) - set(results.called) - set(ELSEWHERE) == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_auth_js(results: Results, name: str) -> None:
-    assert results[name] is None, results[name]
+    assert results.errors[name] is None, results.errors[name]
