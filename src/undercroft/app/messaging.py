@@ -11,7 +11,7 @@ from undercroft.auth.backends.sms import ConsoleSms, Sms, Twilio
 from undercroft.auth.tasks import Messages
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
-from undercroft.base.settings.auth_section import AuthSmsTwilio
+from undercroft.base.settings.auth_messages_section import AuthSmsTwilio
 from undercroft.pipeline.ports import Enqueue, not_here
 from undercroft.pipeline.run import Pipeline
 

@@ -10,7 +10,7 @@ import pytest
 from undercroft.auth.backends.template_files import TEMPLATES, read_templates
 from undercroft.auth.parts.go_templates import translated
 from undercroft.base.faults import SetupFault
-from undercroft.base.settings.auth_section import AuthEmail
+from undercroft.base.settings.auth_messages_section import AuthEmail
 from undercroft.mail.parts.templates import Templates
 
 DATA: dict[str, Any] = {

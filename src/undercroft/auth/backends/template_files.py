@@ -10,7 +10,7 @@ from undercroft.auth.parts.go_templates import translated
 from undercroft.base.faults import SetupFault
 
 if TYPE_CHECKING:
-    from undercroft.base.settings.auth_section import AuthEmail
+    from undercroft.base.settings.auth_messages_section import AuthEmail
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 """Ours, in a folder `auth` as an app has it in its folder of mail templates."""

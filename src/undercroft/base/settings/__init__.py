@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from undercroft.base.settings.auth_section import Auth, AuthEmail
+from undercroft.base.settings.auth_messages_section import AuthEmail
+from undercroft.base.settings.auth_section import Auth
 from undercroft.base.settings.postgrest import from_postgrest, load_postgrest
 from undercroft.base.settings.postgrest_section import Postgrest
 from undercroft.base.settings.problems import Problem, SettingsFault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated
 
@@ -45,3 +46,13 @@ Seconds = Annotated[float, BeforeValidator(seconds)]
 
 Bytes = Annotated[int, BeforeValidator(size)]
 """A size in bytes; a file may also say `"10MiB"`."""
+
+
+def read_table(value: object) -> object:
+    """A table that may come as JSON, as a variable of the environment holds it. Raises `ValueError`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else {}
+    except ValueError:
+        raise ValueError("is not JSON") from None
