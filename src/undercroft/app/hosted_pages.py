@@ -41,13 +41,14 @@ def hosted_room(
     hosted = Hosted(
         room,
         PageFiles(folder, accents(ui.accent), reload=dev or app.developing),
+        identify,
         stamps_of(settings, keys),
         cookies,
         clock,
         ui.title or app.title,
         _origin(settings.api.external_url),
     )
-    return HostedRoom(hosted, identify, renewing, proxies, log), renewing
+    return HostedRoom(hosted, renewing, proxies, log), renewing
 
 
 def address_of_pages(settings: Settings, api: str) -> str:

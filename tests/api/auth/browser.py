@@ -111,9 +111,10 @@ class Browser:
         for form in self.forms:
             offered = dict(form["fields"])
             known = all(offered[name] == value for name, value in given.items() if name == "id" and name in offered)
-            if form["action"].partition("?")[0] == wanted and known:
+            action_there = urljoin(str(self.answer.url), form["action"]).removeprefix(self.here)
+            if action_there.partition("?")[0] == wanted and known:
                 fields = urlencode({**offered, **given})
-                return self.ask("POST", form["action"], headers=headers, body=fields)
+                return self.ask("POST", action_there, headers=headers, body=fields)
         raise AssertionError(f"no form goes to {wanted}: {[form['action'] for form in self.forms]}\n{self.answer.text}")
 
     def sign_in(self, email: str, password: str = "correct horse", to: str = "") -> httpx2.Response:
@@ -130,7 +131,7 @@ class Browser:
 
     def mailed_link(self, email: str) -> str:
         """The link of the last mail to an address."""
-        found = re.search(r"https://\S+/verify\S+", self.house.mails(email)[-1]["text"])
+        found = re.search(r"https://[^\s)]+/verify[^\s)]+", self.house.mails(email)[-1]["text"])
         assert found is not None
         return found[0]
 

@@ -64,3 +64,16 @@ def told_by_code(code: str) -> str:
     """What a code in an address stands for; of one that nobody knows, as little as can be said. The words that come
     with it are not looked at: anybody may have written them."""
     return _WORDS.get(code, "Something went wrong. Try again.")
+
+
+_PLACES = {
+    "apple": "Apple", "azure": "Microsoft", "bitbucket": "Bitbucket", "discord": "Discord", "facebook": "Facebook",
+    "figma": "Figma", "github": "GitHub", "gitlab": "GitLab", "google": "Google", "keycloak": "Keycloak",
+    "linkedin": "LinkedIn", "linkedin_oidc": "LinkedIn", "notion": "Notion", "slack": "Slack", "slack_oidc": "Slack",
+    "spotify": "Spotify", "twitch": "Twitch", "twitter": "X", "workos": "WorkOS", "x": "X", "zoom": "Zoom",
+}  # fmt: skip
+
+
+def place_name(name: str) -> str:
+    """What people call a place."""
+    return _PLACES.get(name) or name.removeprefix("custom:").replace("_", " ").replace("-", " ").title()

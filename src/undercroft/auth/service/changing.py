@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from undercroft.auth.errors import AuthFault, validation_failed
+from undercroft.auth.parts.passwords import LONGEST
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.service.accounts import changed, check_password, merged, read_email, read_phone
 from undercroft.auth.service.confirming import may_mail, may_text, send, send_code
@@ -151,9 +152,7 @@ async def _new_password(room: Room, user: Record, session: Record | None, ask: C
     await check_password(room, password)
     stored = user["encrypted_password"]
     if ask.current_password is not None and stored:
-        await _try(room, user)
-        if not await room.hasher.matches(stored, ask.current_password):
-            raise AuthFault("invalid_credentials", "Current password is incorrect")
+        await check_current(room, user, ask.current_password)
     if stored and await room.hasher.matches(stored, password):
         raise AuthFault("same_password", "New password should be different from the old password.")
     hashed = await room.hasher.hashed(password)
@@ -162,6 +161,13 @@ async def _new_password(room: Room, user: Record, session: Record | None, ask: C
             raise AuthFault("reauthentication_needed", "Password update requires reauthentication")
         await _check_nonce(room, user, ask.nonce)
     return hashed
+
+
+async def check_current(room: Room, user: Record, password: str) -> None:
+    """Whether this is somebody's password of now, before a change that asks for it. Raises `AuthFault`."""
+    await _try(room, user)
+    if len(password.encode()) > LONGEST or not await room.hasher.matches(user["encrypted_password"] or None, password):
+        raise AuthFault("invalid_credentials", "Current password is incorrect")
 
 
 def _is_recent(room: Room, session: Record | None) -> bool:

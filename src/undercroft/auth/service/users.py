@@ -38,6 +38,11 @@ def person_of(rows: Rows, actor: Actor) -> tuple[Record, Record | None]:
     return user, session
 
 
+def session_of(rows: Rows, session_id: str) -> Record | None:
+    """A session as it is now."""
+    return rows.one(SESSIONS, id=session_id)
+
+
 def _uuid(text: str) -> str:
     try:
         return str(UUID(text))

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.auth.errors import AuthFault
 from undercroft.auth.parts.words import said
-from undercroft.auth.routes.hosted import signing_in
+from undercroft.auth.routes.hosted import account, codes, consent, second_factor, signing_in, signing_up
 from undercroft.auth.routes.hosted.renewing import Renewing, caller_of, over
 from undercroft.auth.routes.hosted.visit import (
     ANYONE,
@@ -36,7 +36,14 @@ from undercroft.web.forms import FormLimits
 from undercroft.web.received import WebRequest
 from undercroft.web.types import Answer, Hosting, Request
 
-PAGES: list[Shown] = [*signing_in.PAGES]
+PAGES: list[Shown] = [
+    *signing_in.PAGES,
+    *signing_up.PAGES,
+    *codes.PAGES,
+    *second_factor.PAGES,
+    *account.PAGES,
+    *consent.PAGES,
+]
 _LIMITS = FormLimits(fields=40, files=0, field_bytes=32 * 1024, urlencoded_bytes=128 * 1024)
 _TITLES = {
     403: "This form was not accepted", 404: "There is no such page", 405: "This page is not sent to",
@@ -49,11 +56,9 @@ class HostedRoom(Hosting):
 
     cross_origin = False
 
-    def __init__(
-        self, hosted: Hosted, identify: Identify, renew: Renewing, proxies: tuple[Network, ...], log: Any
-    ) -> None:
+    def __init__(self, hosted: Hosted, renew: Renewing, proxies: tuple[Network, ...], log: Any) -> None:
         self._hosted = hosted
-        self._identify = identify
+        self._identify = hosted.identify
         self._renew = renew
         self._proxies = proxies
         self._log = log

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
+from uuid import UUID
 
+import msgspec
 from markupsafe import Markup
 
 from undercroft.access.actor import Actor
@@ -19,9 +21,11 @@ from undercroft.auth.parts.words import said
 from undercroft.auth.routes.hosted.renewing import kept, over
 from undercroft.auth.service.limits import Limit
 from undercroft.auth.service.room import Room
+from undercroft.auth.service.users import session_of
 from undercroft.auth.store import Record
 from undercroft.auth.types import Caller
 from undercroft.base.clock import Clock
+from undercroft.web.actor import Identify
 from undercroft.web.cookies import Cookies
 from undercroft.web.forgery import FIELD, Stamps, new_visitor
 from undercroft.web.types import Answer, Header, Request
@@ -41,6 +45,7 @@ class Hosted:
 
     room: Room
     files: PageFiles
+    identify: Identify
     stamps: Stamps
     cookies: Cookies
     clock: Clock
@@ -89,6 +94,30 @@ class Visit:
     def typed(self, name: str) -> str:
         """A field of the form, without blanks around it; of no form, "" ."""
         return self.form.get(name, "").strip()
+
+    def made(self, name: str) -> dict[str, Any]:
+        """What a browser's script put into a field. Raises `AuthFault` where it is none."""
+        try:
+            found = msgspec.json.decode(self.form.get(name, "").encode())
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            found = None
+        if not isinstance(found, dict):
+            raise AuthFault("webauthn_verification_failed", "No credential came")
+        return found
+
+    def id(self, name: str) -> str:
+        """A field that is a UUID. Raises `AuthFault`."""
+        try:
+            return str(UUID(self.typed(name)))
+        except ValueError:
+            raise AuthFault("validation_failed", "That is not here any more.", status=404) from None
+
+    async def session_now(self) -> Record | None:
+        """Their session, read anew."""
+        if self.session is None:
+            return None
+        session_id = self.session["id"]
+        return await self.room.read(lambda rows: session_of(rows, session_id))
 
     @property
     def asked_to(self) -> str:
@@ -170,20 +199,23 @@ class Visit:
         self.visitor = new_visitor()
         self.set_cookies.append(self.hosted.cookies.set(VISITOR, self.visitor))
 
-    def enters(self, told: Shape, *, is_second: bool = False) -> Answer:
-        """Signed in: where they go. Who has a second factor is asked for it before anything else is theirs.
+    def enters(self, told: Shape, *, to: str = "") -> Answer:
+        """Signed in: where they go, by default where they wanted to. Who has a second factor is asked for it before
+        anything else is theirs.
 
         Every cookie is a new one, so that none that somebody else put there is worth anything.
         """
         cookies = self.hosted.cookies
         self.greeted()
         factors = told["user"].get("factors") or ()
-        if not is_second and any(each["status"] == "verified" for each in factors):
+        is_secured = any(each["status"] == "verified" for each in factors)
+        claims = self.hosted.identify(b"Bearer " + told["access_token"].encode(), None).claims
+        if is_secured and claims.get("aal") != "aal2":
             self.set_cookies += over(cookies)
             self.set_cookies.append(cookies.set(FIRST_PROOF, told["access_token"], _PATIENCE))
-            return self.go(self.at("/mfa"))
+            return self.go(self.at("/mfa", **({"redirect_to": to} if to else {})))
         self.keeps(told)
-        return self.go(self.leads_to)
+        return self.go(to or self.leads_to)
 
     def keeps(self, told: Shape) -> None:
         """Stay signed in with these tokens."""
