@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "undercroft"
 FOLDERS = ("src", "tests", "examples", "benchmarks", "docs", "scripts", "requirements", ".ci")
-NOT_OURS = frozenset({"__pycache__", "node_modules", "vendored", "_vendor"})
+NOT_OURS = frozenset({".git", "__pycache__", "node_modules", "vendored", "_vendor"})
 MOST_LINES = 400
 NO_NAMES = frozenset({"utils", "util", "helpers", "helper", "core", "misc", "common", "manager", "stuff"})
 
