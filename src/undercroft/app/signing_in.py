@@ -15,6 +15,7 @@ from undercroft.auth.backends.breached_range import BreachedRange
 from undercroft.auth.backends.captcha import Captcha
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.backends.providers import Calls
+from undercroft.auth.backends.service_provider import service_provider
 from undercroft.auth.backends.template_files import FOLDER
 from undercroft.auth.routes import AuthRoom
 from undercroft.auth.service.custom_providers import check_settings
@@ -95,6 +96,7 @@ def auth_of(
         belonging=pipeline.ports.belonging,
         captcha=captcha_of(auth.captcha, pipeline.ports.http),
         hooks=hooks,
+        saml=service_provider(auth.saml, address_of(settings), settings.database.data, clock, pipeline.ports.http),
         places=Calls(pipeline.ports.http, clock) if pipeline.ports.http is not None else None,
         ui=ui,
     )

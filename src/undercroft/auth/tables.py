@@ -210,7 +210,7 @@ AUDIT = _table(
 SSO_PROVIDERS = _table(
     "sso_providers",
     _id(),
-    _text("resource_id"),
+    sa.Column("resource_id", sa.Text, unique=True),
     *_made(),
     sa.Column("disabled", sa.Boolean),
 )

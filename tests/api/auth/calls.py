@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from tests.api.auth import apps
 from tests.api.auth.factoring import Person
+from tests.api.auth.idp import Idp, Trip
 from tests.api.auth.mailed import Mail
 from tests.api.auth.people import SITE, Answer, People
 from tests.api.auth.places import ME, Browser, Round, who
@@ -20,7 +21,7 @@ SETTINGS: dict[str, Any] = {
     "enable_anonymous_sign_ins": True, "email_enable_confirmations": False, "oauth_server_enabled": True,
     "oauth_server_allow_dynamic_registration": True, "oauth_server_authorization_url_path": "/consent",
     "email_verify_by_get": True, "sms_enable_signup": True, "sms_test_otp": '{"15550001111": "123456"}',
-
+    "saml_enabled": True,
 }  # fmt: skip
 
 
@@ -200,7 +201,64 @@ def of_place(method: str, body: Any = None) -> Call:
     return call
 
 
+# --- organisations ---
+
+
+def organisation(house: People) -> Idp:
+    house.count += 1
+    return Idp(f"idp{house.count}", house)
+
+
+def org_added(trip: Round) -> Answer:
+    house, idp = trip.house, organisation(trip.house)
+    mapping = {"keys": {"name": {"name": "displayName"}}}
+    body = {"type": "saml", "metadata_xml": idp.metadata(), "domains": [f"{idp.name}.example.com"],
+            "attribute_mapping": mapping}  # fmt: skip
+    return house.ask("POST", "/admin/sso/providers", body, token=house.service)
+
+
+def org_added_and_listed(trip: Round) -> Answer:
+    org_added(trip)
+    return trip.house.ask("GET", "/admin/sso/providers", token=trip.house.service)
+
+
+def of_org(method: str, body: Any = None) -> Call:
+    def call(trip: Round) -> Answer:
+        at = f"/admin/sso/providers/{org_added(trip).json()['id']}"
+        return trip.house.ask(method, at, body, token=trip.house.service)
+
+    return call
+
+
+def to_org(*, skips: bool) -> Call:
+    def call(trip: Round) -> Answer:
+        idp = organisation(trip.house).added()
+        return trip.house.ask("POST", "/sso", {"provider_id": idp.id, "skip_http_redirect": skips, **CHALLENGE})
+
+    return call
+
+
+def from_org(trip: Round) -> Answer:
+    return Trip(trip.house, organisation(trip.house).added()).back(str(uuid4()))
+
+
 CALLS: dict[str, list[Call]] = {
+    "POST /sso": [
+        to_org(skips=True),
+        to_org(skips=False),
+        anyone("POST", "/sso", {"domain": "nobody.example"}),
+        anyone("POST", "/sso", {}),
+    ],
+    "GET /saml/metadata": [anyone("GET", "/saml/metadata?download=true")],
+    "POST /saml/acs": [from_org, anyone("POST", "/saml/acs", "SAMLResponse=x&RelayState=y", headers=apps.FORM)],
+    "GET /admin/sso/providers": [org_added_and_listed],
+    "POST /admin/sso/providers": [org_added, service("POST", "/admin/sso/providers", {"type": "x"})],
+    "GET /admin/sso/providers/{ssoProviderId}": [
+        of_org("GET"),
+        service("GET", f"/admin/sso/providers/{uuid4()}"),
+    ],
+    "PUT /admin/sso/providers/{ssoProviderId}": [of_org("PUT", {"domains": ["changed.example.com"]})],
+    "DELETE /admin/sso/providers/{ssoProviderId}": [of_org("DELETE")],
     "POST /token": [
         by_password,
         by_refresh,

@@ -12,11 +12,22 @@ from urllib.parse import urlencode
 from tests.api.auth import apps, wallets
 from tests.api.auth.authenticator import Authenticator
 from tests.api.auth.factoring import Person
+from tests.api.auth.idp import Idp, Trip, form_of
+from tests.api.auth.idp import signed_in as idp_signed_in
 from tests.api.auth.mailed import FORM, Mail
 from tests.api.auth.people import SITE, Answer, People
 from tests.api.auth.places import Browser, Round, fragment, query, who
 from undercroft.auth.store import Rows
-from undercroft.auth.tables import AUDIT, CHALLENGES, FLOWS, ONE_TIME_TOKENS, SESSIONS, USERS
+from undercroft.auth.tables import (
+    AUDIT,
+    CHALLENGES,
+    FLOWS,
+    IDENTITIES,
+    ONE_TIME_TOKENS,
+    SAML_RELAY_STATES,
+    SESSIONS,
+    USERS,
+)
 
 SMS, PHONE_CHANGE, FACTOR = "15550001", "15550002", "15550003"
 CODE = "123456"
@@ -26,7 +37,7 @@ SETTINGS: dict[str, Any] = {
     "sms_test_otp": f'{{"{SMS}": "{CODE}", "{PHONE_CHANGE}": "{CODE}", "{FACTOR}": "{CODE}"}}',
     "mfa_phone_enroll_enabled": True, "mfa_phone_verify_enabled": True, "mfa_web_authn_enroll_enabled": True,
     "mfa_web_authn_verify_enabled": True, "oauth_server_enabled": True, "enable_manual_linking": True,
-    "refresh_token_reuse_interval": 3600, "web3_solana_enabled": True,
+    "refresh_token_reuse_interval": 3600, "web3_solana_enabled": True, "saml_enabled": True,
 }  # fmt: skip
 HOW = ("code", "token_hash", "button")
 
@@ -485,6 +496,57 @@ def wallet_message(trip: Round, many: int) -> Once:
     user = wallets.shown(trip.house, wallet, Nonce="whoever1").json()["user"]
     attempt = posting(trip.house, wallets.PATH, wallets.signed(trip.house, wallet))
     return Once(attempt, counting(trip.house, user["id"], "login"))
+
+
+# --- organisations ---
+
+
+@kind("a ticket to an organisation's identity provider", "sso.leave")
+def sso_ticket(trip: Round, many: int) -> Once:
+    idp = organisation(trip.house)
+    url = trip.house.ask("POST", "/sso", {"provider_id": idp.id, "skip_http_redirect": True}).json()["url"]
+    return Once(
+        lambda number: Browser(trip.house).going(url),
+        lambda: len(trip.house.rows(SAML_RELAY_STATES, sso_provider_id=idp.id)),
+        lambda answer: answer.status_code == 302,
+        whole=False,
+    )
+
+
+def organisation(house: People) -> Idp:
+    house.count += 1
+    idp = Idp(f"once{house.count}", house).added()
+    idp_signed_in(Trip(house, idp).back("somebody"))
+    return idp
+
+
+def member_of(house: People, idp: Idp) -> str:
+    (identity,) = house.rows(IDENTITIES, provider=f"sso:{idp.id}")
+    found: str = identity["user_id"]
+    return found
+
+
+@kind("the answer of an identity provider to a request", "sso._relayed", "flows.with_code")
+def sso_answer(trip: Round, many: int) -> Once:
+    house, idp = trip.house, organisation(trip.house)
+    way = Trip(house, idp)
+    way.begin(code_challenge=apps.CHALLENGE, code_challenge_method="s256")
+    form, kept = form_of(idp.answered("somebody", request_id=way.request_id), way.state), dict(way.browser.cookies)
+    user_id = member_of(house, idp)
+    return Once(
+        lambda number: Browser(house, dict(kept)).going("/saml/acs", "POST", form, **FORM),
+        lambda: len([row for row in house.rows(FLOWS, user_id=user_id) if row["auth_code"]]),
+        lambda answer: "code" in query(answer),
+        whole=False,
+    )
+
+
+@kind("an assertion that an identity provider sent by itself", "sso._arrived")
+def sso_assertion(trip: Round, many: int) -> Once:
+    house, idp = trip.house, organisation(trip.house)
+    form = form_of(idp.answered("somebody"), "")
+    attempt = posting(house, "/saml/acs", form, headers=FORM)
+    return Once(attempt, counting(house, member_of(house, idp), "login"), came_in)
 
 
 # --- other apps ---

@@ -149,7 +149,7 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
 
 LIMITS = (
     "email_sent", "sms_sent", "anonymous_users", "token_refresh", "sign_in_sign_ups", "token_verifications",
-    "account_attempts", "web3", "oauth_requests", "oauth_registrations",
+    "account_attempts", "web3", "oauth_requests", "oauth_registrations", "saml_assertions",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ NO_SECRET = {
     "passkeys._gone": "a passkey that somebody takes away",
     "recovery_codes.made": "codes that are replaced by new ones",
     "recovery_codes.removed": "codes that somebody takes away",
+    "sso_providers._renewed": "metadata that are replaced by newer ones",
     "sessions.ended": "a session that ends, which is told once",
     "sessions.marked": "a proof that is written down, or its moment",
 }

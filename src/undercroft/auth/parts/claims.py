@@ -26,7 +26,7 @@ def access_claims(
         "user_metadata": user["raw_user_meta_data"] or {},
         "role": user["role"],
         "aal": session["aal"],
-        "amr": told_amr(amr),
+        "amr": told_amr(amr, user["raw_app_meta_data"] or {}),
         "session_id": session["id"],
         "is_anonymous": user["is_anonymous"],
     }
@@ -36,9 +36,13 @@ def access_claims(
     return claims
 
 
-def told_amr(amr: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How somebody came in, the latest first."""
+def told_amr(amr: Iterable[Mapping[str, Any]], app: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How somebody came in, the latest first; by which organisation, where they came by one. `app` is what the app
+    keeps of them."""
     told = [{"method": each["authentication_method"], "timestamp": _seconds(each["updated_at"])} for each in amr]
+    for each in told:
+        if each["method"] == "sso/saml":
+            each["provider"] = str(app.get("provider") or "").removeprefix("sso:")
     return sorted(told, key=lambda each: -each["timestamp"])
 
 

@@ -53,6 +53,8 @@ def user_shape(
         told["factors"] = listed
     told["created_at"], told["updated_at"] = told_moment(user["created_at"]), told_moment(user["updated_at"])
     told["is_anonymous"] = user["is_anonymous"]
+    if user["is_sso_user"]:
+        told["is_sso_user"] = True
     return told
 
 

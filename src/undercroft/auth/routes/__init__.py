@@ -25,6 +25,7 @@ from undercroft.auth.routes import (
     oauth_server,
     passkeys,
     providers,
+    sso,
     verifying,
 )
 from undercroft.auth.routes.asked import ADMIN, ANYONE, USER, Asked, Route
@@ -47,6 +48,7 @@ ROUTES: list[Route] = [
     *factors.ROUTES,
     *passkeys.ROUTES,
     *providers.ROUTES,
+    *sso.ROUTES,
     *about.ROUTES,
 ]
 

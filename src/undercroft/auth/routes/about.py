@@ -36,7 +36,7 @@ async def settings(room: Room, asked: Asked) -> Answer:
             "mailer_autoconfirm": not given.email.enable_confirmations,
             "phone_autoconfirm": not given.sms.enable_confirmations,
             "sms_provider": "",
-            "saml_enabled": False,
+            "saml_enabled": given.saml.enabled,
             "mfa_enabled": given.mfa.totp.verify_enabled,
         }
     )

@@ -15,7 +15,7 @@ _OWN = (
     "provider", "redirect_to", "scopes", "invite_token", "code_challenge", "code_challenge_method",
     "skip_http_redirect", "apikey", "ticket",
 )  # fmt: skip
-_UNTOLD: Header = (b"referrer-policy", b"no-referrer")
+UNTOLD: Header = (b"referrer-policy", b"no-referrer")
 """Codes and states are in addresses: no page that comes after hears of them."""
 _LONGEST_FORM = 64 * 1024
 
@@ -41,7 +41,7 @@ async def callback(room: Room, asked: Asked) -> Answer:
     if asked.request.method == "HEAD":
         return nothing()
     return _sent(
-        await providers.come_back(room, asked.query, _cookies(asked).get, asked.caller, asked.parameters.get("place"))
+        await providers.come_back(room, asked.query, cookies_of(asked).get, asked.caller, asked.parameters.get("place"))
     )
 
 
@@ -56,7 +56,7 @@ async def posted_callback(room: Room, asked: Asked) -> Answer:
     except ValueError:
         raise validation_failed("This takes a form") from None
     place = asked.parameters.get("place")
-    return _sent(await providers.come_back(room, values, _cookies(asked).get, asked.caller, place))
+    return _sent(await providers.come_back(room, values, cookies_of(asked).get, asked.caller, place))
 
 
 async def authorize_link(room: Room, asked: Asked) -> Answer:
@@ -64,7 +64,7 @@ async def authorize_link(room: Room, asked: Asked) -> Answer:
     url = await providers.ask_link(room, _ask(room, asked), asked.user, asked.session)
     if asked.query.get("skip_http_redirect") == "true":
         return told({"url": url})
-    return sent_to(url, 302, _UNTOLD)
+    return sent_to(url, 302, UNTOLD)
 
 
 async def unlink(room: Room, asked: Asked) -> Answer:
@@ -138,7 +138,7 @@ def _is_navigation(asked: Asked) -> bool:
     return b"text/html" in (asked.request.header(b"accept") or b"")
 
 
-def _cookies(asked: Asked) -> dict[str, str]:
+def cookies_of(asked: Asked) -> dict[str, str]:
     """Cookies by name (RFC 6265, 5.4); of several of one name, the first."""
     found: dict[str, str] = {}
     for name, value in asked.request.headers:
@@ -151,7 +151,7 @@ def _cookies(asked: Asked) -> dict[str, str]:
 
 def _sent(sent: providers.Sent) -> Answer:
     cookies: list[Header] = [(b"set-cookie", sent.cookie.encode("ascii"))] if sent.cookie else []
-    return sent_to(sent.address, 302, _UNTOLD, *cookies)
+    return sent_to(sent.address, 302, UNTOLD, *cookies)
 
 
 ROUTES = [

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -152,7 +152,10 @@ def _entered(rows: Rows, room: Room, flow: Record, caller: Caller) -> Granted:
     user = rows.one(USERS, id=flow["user_id"]) if flow["user_id"] else None
     if user is None or user["deleted_at"] is not None:
         raise AuthFault("user_not_found", "User not found")
-    grant = opened(rows, room, user, caller, flow["authentication_method"].partition("/")[0])
+    ends = json.loads(flow["details"] or "{}").get("not_after")
+    method = flow["authentication_method"]
+    grant = opened(rows, room, user, caller, method if method.startswith("sso/") else method.partition("/")[0],
+                   not_after=datetime.fromisoformat(ends) if ends else None)  # fmt: skip
     changed(rows, room, user)
     return grant
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from undercroft.auth.backends.captcha import Captcha
 from undercroft.auth.backends.hashing import Hasher
 from undercroft.auth.backends.providers.calls import Calls
+from undercroft.auth.backends.service_provider import ServiceProvider
 from undercroft.auth.errors import AuthFault
 from undercroft.auth.service.hooks import Hooks
 from undercroft.auth.service.limits import Limits
@@ -76,6 +77,8 @@ class Room:
     """The keys that secrets in the database are sealed with, as they are now."""
     places: Calls | None = None
     """Calls to the places that people sign in by."""
+    saml: ServiceProvider | None = None
+    """Us, as identity providers know us; None where SAML is off."""
     captcha: Captcha | None = None
     """None where nobody has to show that they are a person."""
     belonging: Callable[[str], Awaitable[dict[str, Any]]] | None = None

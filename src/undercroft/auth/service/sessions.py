@@ -27,9 +27,9 @@ _LATE = 1 << 32
 
 def opened(
     rows: Rows, room: Room, user: Record, caller: Caller, method: str, *, aal: str = "aal1", factor: str | None = None,
-    client: str | None = None, scopes: str | None = None,
+    client: str | None = None, scopes: str | None = None, not_after: datetime | None = None,
 ) -> Granted:  # fmt: skip
-    """A new session of somebody who came in by a method (`password`, `otp`, `oauth`, …)."""
+    """A new session of somebody who came in by a method (`password`, `otp`, `oauth`, …), which ends at `not_after`."""
     now = room.now()
     refuse_banned(user, now)
     if room.settings.sessions.single_per_user and client is None:
@@ -42,6 +42,7 @@ def opened(
         "refreshed_at": now,
         "factor_id": factor,
         "aal": aal,
+        "not_after": not_after,
         "user_agent": caller.user_agent[:512] or None,
         "ip": caller.ip or None,
         "oauth_client_id": client,
@@ -82,8 +83,10 @@ async def tokens(room: Room, grant: Granted, method: str | None = None) -> Shape
     `method` is what the app's hook is told, where it is not the way by which they came. No unit may be open meanwhile.
     Raises `AuthFault` where that hook refuses; a session that had no token before is over then.
     """
-    lifetime = room.settings.jwt_expiry
     now = room.clock.timestamp()
+    lifetime = room.settings.jwt_expiry
+    if grant.session["not_after"] is not None:
+        lifetime = max(1, min(lifetime, int(grant.session["not_after"].timestamp() - now)))
     claims = access_claims(
         grant.user, grant.session, grant.amr, issuer=room.settings.jwt_issuer, now=now, lifetime=lifetime
     )

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from undercroft.auth.store import Rows
-from undercroft.auth.tables import FLOWS, ONE_TIME_TOKENS, RATES
+from undercroft.auth.tables import FLOWS, ONE_TIME_TOKENS, RATES, SAML_RELAY_STATES
 from undercroft.models.base import Timestamp
 from undercroft.sql.prepared import Prepared, prepare
 
@@ -26,6 +26,7 @@ def _statements(dialect: Dialect) -> tuple[tuple[Prepared, bool], ...]:
     found = []
     for table, key, is_over in (
         (RATES, RATES.c.key, RATES.c.window < number),
+        (SAML_RELAY_STATES, SAML_RELAY_STATES.c.id, SAML_RELAY_STATES.c.created_at < moment),
         (FLOWS, FLOWS.c.id, FLOWS.c.created_at < moment),
         (ONE_TIME_TOKENS, ONE_TIME_TOKENS.c.id, ONE_TIME_TOKENS.c.created_at < moment),
     ):

@@ -14,6 +14,7 @@ from undercroft.base.secret import Secret
 from undercroft.base.settings.auth_factors_section import AuthMfa, AuthPasskey, AuthWebAuthn
 from undercroft.base.settings.auth_messages_section import AuthEmail, AuthSms
 from undercroft.base.settings.organisations_section import AuthOrganisations
+from undercroft.base.settings.saml_section import AuthSaml
 from undercroft.base.settings.sections import Count, Section
 from undercroft.base.settings.units import Seconds, read_table
 
@@ -80,6 +81,8 @@ class AuthRateLimit(Section):
     """Requests of apps for authorizations and tokens, where this is a provider."""
     oauth_registrations: Rate = 10
     """Apps that register themselves."""
+    saml_assertions: Rate = 150
+    """People who come back from the identity provider of their organisation."""
     account_attempts: Rate = 10
     """Passwords or codes that are tried on one account, from wherever."""
 
@@ -193,6 +196,7 @@ class Auth(Section):
     oauth_server: AuthOAuthServer = AuthOAuthServer()
     ui: AuthUi = AuthUi()
     organisations: AuthOrganisations = AuthOrganisations()
+    saml: AuthSaml = AuthSaml()
     external: Annotated[dict[str, AuthExternal], BeforeValidator(read_table)] = Field(default={})
     """Other places to sign in by, each in a section `[auth.external.<name>]` with `enabled`, `client_id`, `secret`,
     `redirect_uri`, `url`, `skip_nonce_check` and `email_optional`. In the environment: all of them as JSON."""
