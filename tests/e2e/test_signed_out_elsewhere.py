@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -154,6 +157,21 @@ def test_keys_change_while_everybody_stays_signed_in(two: Two) -> None:
     assert notes(two.there, again).status_code == 200
     states = {key["kid"]: key["state"] for key in two.run("keys", "list")}
     assert states == {first["kid"]: "revoked", second["kid"]: "in_use"}
+
+
+def test_keys_change_under_load_and_nobody_is_refused(two: Two) -> None:
+    """Row 37: what is signed here is believed there at once, by whichever key."""
+    told, kids, refused = two.signed_up(), set(), 0
+    command = [sys.executable, "-m", "undercroft", "keys", "rotate", "--json"]
+    with subprocess.Popen(command, cwd=two.folder, env=os.environ | two.env, stdout=subprocess.DEVNULL) as rotating:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            told = two.refreshed(two.here, told)
+            kids.add(kid_of(told))
+            refused += notes(two.there, told).status_code == 401
+            if rotating.poll() is not None and len(kids) > 1:
+                break
+    assert (rotating.returncode, len(kids), refused) == (0, 2, 0)
 
 
 def test_d5_a_new_secret_ends_what_the_old_one_signed(two: Two) -> None:

@@ -31,6 +31,7 @@ def check_keys(keys: Keys, settings: Settings) -> Iterator[Finding]:
             "UC105",
             "note",
             "[auth] jwt_expiry",
-            f"a token is good for {settings.auth.jwt_expiry // 3600} hours, and none can be called back",
+            f"a token is good for {settings.auth.jwt_expiry // 3600} hours: whoever else verifies it believes it as "
+            "long, and we until its session ends",
             "Let it be an hour or so.",
         )

@@ -283,10 +283,10 @@ OAUTH_AUTHORIZATIONS = _table(
     sa.Column("approved_at", Timestamp),
     _of(SESSIONS, "session_id", nullable=True),
     _text("prompt"),
+    sa.Column("max_age", sa.BigInteger),
     sa.Index("oauth_authorizations_expires_at_idx", "expires_at"),
 )
-"""What apps ask people for. `authorization_code` is hashed. `session_id` is the session in which somebody approved, and
-once the code was exchanged, the one that came of it: with either, this ends."""
+"""What apps ask people for; codes are hashed. `session_id`: in which somebody approved, then what came of the code."""
 
 OAUTH_CONSENTS = _table(
     "oauth_consents",

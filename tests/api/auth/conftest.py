@@ -32,5 +32,6 @@ def trip(
 @pytest.fixture(scope="module")
 def trusting(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
     """The same, where addresses of new accounts are taken as they come."""
-    with way(tmp_path_factory.mktemp("places"), server, email_enable_confirmations=False) as made:
+    numbers = {"sms_enable_signup": True, "sms_max_frequency": 0, "sms_test_otp": '{"15550001": "123456"}'}
+    with way(tmp_path_factory.mktemp("places"), server, email_enable_confirmations=False, **numbers) as made:
         yield made

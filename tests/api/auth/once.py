@@ -9,6 +9,8 @@ from functools import cache, partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
+
 from tests.api.auth import apps, wallets
 from tests.api.auth.authenticator import Authenticator
 from tests.api.auth.factoring import Person
@@ -127,11 +129,20 @@ def secured(trip: Round) -> Person:
     return person
 
 
+_OF = sa.select(AUDIT).where(sa.cast(AUDIT.c.payload, sa.Text).contains(sa.bindparam("who")))
+
+
 def counting(house: People, user_id: str, action: str) -> Callable[[], int]:
     """How often something was noted of somebody from now on."""
 
+    dialect = house.house.engine.dialect
+
+    def look(cursor: Any) -> list[dict[str, Any]]:
+        rows = Rows(cursor, dialect)
+        return rows.asked(rows.prepared(_OF), AUDIT, {"who": user_id})
+
     def count() -> int:
-        payloads = [row["payload"] for row in house.rows(AUDIT)]
+        payloads = [row["payload"] for row in house.run(house.house.engine.write(look))]
         return sum(each["action"] == action and each.get("actor_id") == user_id for each in payloads)
 
     before = count()

@@ -8,9 +8,10 @@ from uuid import uuid4
 import bcrypt
 import pytest
 
+from tests.api.auth.factoring import Person
 from tests.api.auth.people import Answer, People
 from undercroft.auth.store import Rows
-from undercroft.auth.tables import FACTORS, IDENTITIES, ONE_TIME_TOKENS, SESSIONS, USERS
+from undercroft.auth.tables import AUDIT, FACTORS, IDENTITIES, ONE_TIME_TOKENS, RECOVERY_CODES, SESSIONS, USERS
 
 
 def admin(house: People, method: str, path: str, body: Any = None) -> Answer:
@@ -292,6 +293,19 @@ def test_the_service_signs_somebody_out_by_their_token(house: People) -> None:
     assert answer.status_code == 204
     assert refreshed(house, other).status_code == 400
     assert refreshed(house, this).status_code == 200
+
+
+def test_recovery_codes_go_with_the_last_factor(house: People) -> None:
+    """Row 23: else they would be good for a factor that comes later."""
+    person = Person(house).secured()
+    codes = person.ask("POST", "/factors/recovery-codes").json()["codes"]
+    assert admin(house, "DELETE", f"/users/{person.id}/factors/{person.factor}").status_code == 200
+    assert house.rows(RECOVERY_CODES, user_id=person.id) == []
+    later = person.again().secured().again()
+    answer = later.ask("POST", "/factors/recovery-codes/verify", {"code": codes[0]})
+    assert code_of(answer) == "mfa_verification_failed"
+    entries = [row["payload"] for row in house.rows(AUDIT)]
+    assert any(each["action"] == "factor_deleted" and each["traits"]["user_id"] == person.id for each in entries)
 
 
 # --- one's own devices ---

@@ -167,6 +167,26 @@ def test_who_agreed_is_not_asked_for_the_same_again(house: People) -> None:
     assert "redirect_url" not in details(scope="email", prompt="consent")
 
 
+@pytest.mark.parametrize("more", [{"prompt": "login"}, {"max_age": "60"}, {"max_age": "0"}], ids=str)
+def test_an_app_may_ask_for_somebody_who_has_just_signed_in(house: People, more: dict[str, str]) -> None:
+    """Row 26: also where they had let it in before; and the ID token says when and how they came."""
+    client, told = registered(house), house.signed_up()
+    email = told["user"]["email"]
+    let_in(house, client, told["access_token"])
+    house.clock.advance(61)
+    its_id = begun(house, client, **more)
+    house.clock.advance(0 if more == {"max_age": "0"} else 1)
+    path = f"/oauth/authorizations/{its_id}"
+    for answer in (house.ask("GET", path, token=told["access_token"]), decided(house, its_id, told["access_token"])):
+        assert (answer.status_code, answer.json()["error_code"]) == (403, "reauthentication_needed")
+    body = {"email": email, "password": "correct horse"}
+    anew = house.ask("POST", "/token?grant_type=password", body).json()["access_token"]
+    back = house.ask("GET", path, token=anew).json()["redirect_url"]
+    identity = claims_of(exchanged(house, client, said(back)["code"]).json()["id_token"])
+    assert identity["auth_time"] == int(house.clock.timestamp())
+    assert (identity["acr"], identity["amr"]) == ("aal1", ["pwd"])
+
+
 def test_on_loopback_people_are_asked_each_time(house: People) -> None:
     """Any program on their machine can say that it is this client (RFC 8252, 8.6)."""
     back = "http://127.0.0.1:8123/cb"
@@ -251,6 +271,8 @@ def test_a_browser_reads_a_page_of_the_error(house: People) -> None:
         ({"resource": "not-an-address"}, "invalid_target"),
         ({"resource": "https://mcp.example.com/#x"}, "invalid_target"),
         ({"prompt": "none"}, "login_required"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"max_age": "٣"}, "invalid_request"),
         ({"response_mode": "fragment"}, "invalid_request"),
         ({"request": "eyJ"}, "request_not_supported"),
         ({"request_uri": "https://x.example"}, "request_uri_not_supported"),

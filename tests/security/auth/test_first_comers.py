@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from tests.api.auth.mailed import Mail, pressed
 from tests.api.auth.people import PKCE, People
-from tests.api.auth.places import TENANT, Browser, Round, fragment, who
+from tests.api.auth.places import TENANT, Browser, Round, fragment, query, who
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import (
     CREDENTIALS,
@@ -75,6 +76,62 @@ def test_d12_a_password_that_was_there_first(either: Round) -> None:
         again = house.ask("POST", "/token?grant_type=refresh_token", {"refresh_token": evil["refresh_token"]})
         assert again.status_code == 400
     assert either.user(tokens)["user_metadata"]["name"].startswith("Victim")
+
+
+@pytest.mark.parametrize("way", ["/recover", "/otp", "link of PKCE"])
+def test_d12_who_comes_by_a_mail_finds_nothing_of_others(trusting: Round, way: str) -> None:
+    """Where addresses are taken as they come, it is the first mail that shows whose one is."""
+    house, email = trusting.house, trusting.house.fresh_email()
+    evil = house.signed_up(email, "of the attacker")
+    user_id = evil["user"]["id"]
+    lurking(trusting, user_id)
+    house.ask("POST", "/recover" if way == "/recover" else "/otp", {"email": email, **(PKCE if "PKCE" in way else {})})
+    mail = Mail(house, email)
+    if "PKCE" in way:
+        assert "code" in query(pressed(house, mail))
+    else:
+        verified = {"email": email, "token": mail.code, "type": "recovery" if way == "/recover" else "email"}
+        assert house.ask("POST", "/verify", verified).status_code == 200
+    for table in (CREDENTIALS, ONE_TIME_TOKENS):
+        assert house.rows(table, user_id=user_id) == [], table.name
+    assert [each["auth_code"] for each in house.rows(FLOWS, user_id=user_id)].count("x") == 0
+    assert len(house.rows(FACTORS, user_id=user_id)) == 1, "no mail takes a second factor away"
+    assert house.ask("GET", "/user", token=evil["access_token"]).status_code == 403
+    for body in ({"email": email, "password": "of the attacker"}, {"refresh_token": evil["refresh_token"]}):
+        kind = "password" if "password" in body else "refresh_token"
+        assert house.ask("POST", f"/token?grant_type={kind}", body).status_code == 400
+    assert house.rows(IDENTITIES, user_id=user_id)[0]["identity_data"]["email_verified"] is True
+
+
+def test_d12_a_mail_takes_nothing_from_an_owner_who_is_known(trusting: Round) -> None:
+    house, email = trusting.house, trusting.house.fresh_email()
+    house.signed_up(email)
+    for turn in range(2):
+        house.ask("POST", "/otp", {"email": email})
+        told = house.ask("POST", "/verify", {"email": email, "token": Mail(house, email).code, "type": "email"}).json()
+        if not turn:
+            body = {"password": "tall giraffe"}
+            assert house.ask("PUT", "/user", body, token=told["access_token"]).status_code == 200
+    body = {"email": email, "password": "tall giraffe"}
+    assert house.ask("POST", "/token?grant_type=password", body).status_code == 200
+    (user,) = house.rows(USERS, email=email)
+    assert user["raw_app_meta_data"] == {"provider": "email", "providers": ["email"]}
+
+
+def test_d12_a_number_that_was_taken_as_it_came(trusting: Round) -> None:
+    """Its owner comes by a message."""
+    house = trusting.house
+    evil = house.ask("POST", "/signup", {"phone": "15550001", "password": "of the attacker"})
+    assert evil.status_code == 200, evil.text
+    house.ask("POST", "/otp", {"phone": "15550001"})
+    for _ in range(2):
+        house.ask("POST", "/otp", {"phone": "15550001"})
+        verified = {"phone": "15550001", "token": "123456", "type": "sms"}
+        assert house.ask("POST", "/verify", verified).status_code == 200
+    assert house.ask("GET", "/user", token=evil.json()["access_token"]).status_code == 403
+    body = {"phone": "15550001", "password": "of the attacker"}
+    assert house.ask("POST", "/token?grant_type=password", body).status_code == 400
+    assert len(house.rows(SESSIONS, user_id=evil.json()["user"]["id"])) == 2
 
 
 def test_d12_a_code_that_was_asked_for_first(either: Round) -> None:

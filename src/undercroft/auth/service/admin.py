@@ -353,6 +353,9 @@ async def delete_factor(room: Room, user_id: str, factor_id: str, caller: Caller
         lifted = [each for each in rows.all(SESSIONS, user_id=user_id) if each["aal"] != "aal1"]
         gone = ended(rows, room, lifted) if factor["status"] == "verified" else []
         rows.remove(FACTORS, id=factor_id)
+        if not rows.all(FACTORS, user_id=user_id, status="verified"):
+            # They stand in for a factor: without one, they would be good for the next.
+            rows.remove(RECOVERY_CODES, user_id=user_id)
         noted(rows, room, "factor_deleted", None, caller, kind="factor", traits=_traits(user, factor_id=factor_id))
         return factor_shape(factor), gone
 

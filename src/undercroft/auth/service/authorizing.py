@@ -7,7 +7,7 @@ that is meant (RFC 8707). The page that asks is the app's own; it reads and answ
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ from undercroft.auth.service.room import Room, noted
 from undercroft.auth.service.sessions import ended, refuse_banned
 from undercroft.auth.store import Record, Rows
 from undercroft.auth.store.oauth import consented, forget_unfinished
-from undercroft.auth.tables import OAUTH_AUTHORIZATIONS, OAUTH_CLIENTS, OAUTH_CONSENTS, SESSIONS
+from undercroft.auth.tables import AMR, OAUTH_AUTHORIZATIONS, OAUTH_CLIENTS, OAUTH_CONSENTS, SESSIONS
 from undercroft.auth.types import Caller
 from undercroft.auth.types.oauth import Authorize
 
@@ -34,6 +34,7 @@ _FORGOTTEN = 3600.0
 """Seconds after which one that came to nothing is taken out."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 """Of S256: 256 bits, base64url."""
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LONGEST = {"state": 2048, "nonce": 512, "resource": 2048}
 
 
@@ -83,6 +84,7 @@ async def begin(room: Room, ask: Authorize) -> str:
             created_at=now,
             expires_at=now + timedelta(seconds=LIFETIME),
             prompt=ask.prompt or None,
+            max_age=int(ask.max_age) if ask.max_age else None,
         )
 
     await room.write(work)
@@ -99,10 +101,9 @@ def consent_page(room: Room) -> str:
 
 def _checked(client: Record, ask: Authorize) -> tuple[str, ...]:
     """The scopes that are asked for. Raises `OAuthFault`."""
-    if ask.request is not None:
-        raise OAuthFault("request_not_supported", "request is not supported")
-    if ask.request_uri is not None:
-        raise OAuthFault("request_uri_not_supported", "request_uri is not supported")
+    for name in ("request", "request_uri"):
+        if getattr(ask, name) is not None:
+            raise OAuthFault(f"{name}_not_supported", f"{name} is not supported")
     if ask.response_type != "code":
         raise OAuthFault("unsupported_response_type", "response_type can only be code")
     if ask.response_mode not in ("", "query"):
@@ -119,10 +120,17 @@ def _checked(client: Record, ask: Authorize) -> tuple[str, ...]:
         raise OAuthFault("invalid_scope", "scope is of openid, profile, email and phone")
     if ask.resource is not None and not is_resource(ask.resource):
         raise OAuthFault("invalid_target", "resource has to be an absolute address without a fragment")
+    _check_login(ask)
+    return scopes
+
+
+def _check_login(ask: Authorize) -> None:
+    """How an app wants somebody to be asked. Raises `OAuthFault`."""
+    if ask.max_age and not _SECONDS.fullmatch(ask.max_age):
+        raise OAuthFault("invalid_request", "max_age is a number of seconds")
     if "none" in ask.prompt.split():
         # Who somebody is, only their own page knows.
         raise OAuthFault("login_required", "Somebody has to be asked")
-    return scopes
 
 
 def _answer(room: Room, address: str, state: str | None, said: dict[str, str]) -> str:
@@ -141,6 +149,7 @@ async def details(room: Room, user: Record, session: Record | None, authorizatio
 
     def work(rows: Rows) -> Shape:
         asked, client = _asked(rows, room, authorization_id, user)
+        _require_recent(rows, room, asked, session)
         if _is_settled(rows, asked, client, user):
             return {"redirect_url": _approved(rows, room, asked, client, user, session, caller)}
         return {
@@ -184,6 +193,23 @@ def _asked(rows: Rows, room: Room, authorization_id: str, user: Record) -> tuple
     return asked, client
 
 
+def _require_recent(rows: Rows, room: Room, asked: Record, session: Record | None) -> None:
+    """Raises `AuthFault` where an app asks for somebody who has just proved who they are (`prompt=login`, `max_age`;
+    OpenID Connect Core, 3.1.2.1), and they did so earlier. After a new sign-in they may go on."""
+    is_anew, most = "login" in (asked["prompt"] or "").split(), asked["max_age"]
+    if session is None or not (is_anew or most is not None):
+        return
+    since = proved_at(rows, session["id"])
+    if (is_anew and since < asked["created_at"]) or (most is not None and since + timedelta(seconds=most) < room.now()):
+        raise AuthFault("reauthentication_needed", "The app asks for a new sign-in", status=403)
+
+
+def proved_at(rows: Rows, session_id: str) -> datetime:
+    """When somebody last proved who they are, in a session."""
+    found: datetime = max(each["updated_at"] for each in rows.all(AMR, session_id=session_id))
+    return found
+
+
 def _is_settled(rows: Rows, asked: Record, client: Record, user: Record) -> bool:
     """Whether somebody need not be asked again: they let this very app do as much before.
 
@@ -205,6 +231,7 @@ def _approved(
     refuse_banned(user, room.now())
     here = own_session(user, session)
     require_aal(rows, user, here, status=403)
+    _require_recent(rows, room, asked, here)
     code, now = new_secret(), room.now()
     _settle(rows, asked, status=APPROVED, authorization_code=stored_of(code), approved_at=now, session_id=here["id"])
     before = rows.one(OAUTH_CONSENTS, user_id=user["id"], client_id=client["id"], revoked_at=None)

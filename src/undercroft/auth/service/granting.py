@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from undercroft.auth.errors import OAuthFault
@@ -19,7 +19,7 @@ from undercroft.auth.parts.refresh import is_signed, read_refresh_token, refresh
 from undercroft.auth.parts.scopes import about, read_scopes
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.parts.tokens import ID_TOKEN, USE
-from undercroft.auth.service.authorizing import APPROVED
+from undercroft.auth.service.authorizing import APPROVED, proved_at
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.service.sessions import ended, hooked, opened, refreshed
 from undercroft.auth.store import Record, Rows
@@ -32,6 +32,11 @@ CODE_LIFETIME = 300.0
 METHOD = "oauth_provider/authorization_code"
 """How the session of an app came about, for its `amr`."""
 _EXCHANGED = "exchanged"
+_WAYS = {
+    "password": "pwd", "totp": "otp", "mfa/phone": "sms", "mfa/webauthn": "pop", "passkey": "pop",
+    "mfa/recovery_code": "kba",
+}  # fmt: skip
+"""Ways of coming in, as RFC 8176 names them."""
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
@@ -48,7 +53,7 @@ async def exchange(room: Room, client: Record, ask: CodeAsk, caller: Caller) -> 
         raise OAuthFault("invalid_request", "code and code_verifier are required")
     hashed = stored_of(ask.code)
 
-    def work(rows: Rows) -> tuple[Granted, Record, datetime] | list[str]:
+    def work(rows: Rows) -> tuple[Granted, Record, Shape] | list[str]:
         found = rows.one(OAUTH_AUTHORIZATIONS, authorization_code=hashed)
         if found is None:
             return []
@@ -59,22 +64,22 @@ async def exchange(room: Room, client: Record, ask: CodeAsk, caller: Caller) -> 
         user = rows.one(USERS, id=found["user_id"])
         if user is None or user["deleted_at"] is not None:
             return []
-        since = _signed_in(rows, found["session_id"])
+        proof = _proof(rows, found["session_id"])
         grant = opened(rows, room, user, caller, METHOD, client=client["id"], scopes=found["scope"])
         rows.change(OAUTH_AUTHORIZATIONS, {"id": found["id"]}, session_id=grant.session["id"])
         if not _refreshes(client):
             until = room.now() + timedelta(seconds=room.settings.jwt_expiry)
             rows.change(SESSIONS, {"id": grant.session["id"]}, not_after=until)
-        return grant, found, since
+        return grant, found, proof
 
     done = await room.write(work)
     if isinstance(done, list):
         room.revoked(done)
         raise OAuthFault("invalid_grant", "The code is unknown, was used, ran out, or is not for this client")
-    grant, found, since = done
+    grant, found, proof = done
     told = await _told(room, client, grant, found["scope"], found["resource"])
     if "openid" in found["scope"].split():
-        told["id_token"] = _id_token(room, client, grant, found, since)
+        told["id_token"] = _id_token(room, client, grant, found, proof)
     return told
 
 
@@ -101,10 +106,14 @@ def _is_answered(room: Room, found: Record, client: Record, ask: CodeAsk) -> boo
     )
 
 
-def _signed_in(rows: Rows, session_id: str) -> datetime:
-    """When the person last proved who they are, in the session in which they approved."""
-    found: datetime = max(each["updated_at"] for each in rows.all(AMR, session_id=session_id))
-    return found
+def _proof(rows: Rows, session_id: str) -> Shape:
+    """When and how the person proved who they are, in the session in which they approved."""
+    held = rows.all(AMR, session_id=session_id)
+    session = rows.one(SESSIONS, id=session_id)
+    level = session["aal"] if session else "aal1"
+    methods = [str(each["authentication_method"]) for each in held]
+    amr = sorted({_WAYS.get(method, method) for method in methods} | ({"mfa"} if level == "aal2" else set()))
+    return {"auth_time": int(proved_at(rows, session_id).timestamp()), "acr": level, "amr": amr}
 
 
 # --- a refresh token ---
@@ -188,7 +197,7 @@ async def _told(room: Room, client: Record, grant: Granted, scope: str, resource
     return told
 
 
-def _id_token(room: Room, client: Record, grant: Granted, found: Record, since: datetime) -> str:
+def _id_token(room: Room, client: Record, grant: Granted, found: Record, proof: Shape) -> str:
     """Who somebody is, for the app alone (OpenID Connect Core, 2)."""
     now = int(room.clock.timestamp())
     claims: dict[str, Any] = {
@@ -196,7 +205,7 @@ def _id_token(room: Room, client: Record, grant: Granted, found: Record, since: 
         "aud": client["id"],
         "exp": now + room.settings.jwt_expiry,
         "iat": now,
-        "auth_time": int(since.timestamp()),
+        **proof,
         **about(grant.user, found["scope"].split()),
         USE: ID_TOKEN,
     }

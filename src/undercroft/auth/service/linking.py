@@ -125,7 +125,7 @@ def _joined(rows: Rows, room: Room, provider: str, person: Person, user: Record,
     if user["email_confirmed_at"] is None:
         columns["email_confirmed_at"] = room.now()
     user = changed(rows, room, user, is_anonymous=False, **columns)
-    return Arrival(_listed(rows, room, user), True, False, gone)
+    return Arrival(relisted(rows, room, user), True, False, gone)
 
 
 def _invited(rows: Rows, room: Room, provider: str, person: Person, caller: Caller, stored: str) -> Arrival:
@@ -192,7 +192,7 @@ def linked(
     email = email_of(person.email) if person.email and person.verified else None
     if not user["email"] and email and account_at(rows, "email", email) is None:
         columns |= {"email": email, "email_confirmed_at": room.now()}
-    user = _listed(rows, room, changed(rows, room, user, is_anonymous=False, **columns))
+    user = relisted(rows, room, changed(rows, room, user, is_anonymous=False, **columns))
     noted(rows, room, "identity_linked", user, caller, kind="user", traits={"provider": provider})
     return granted(rows, user, session)
 
@@ -216,7 +216,7 @@ async def unlink(room: Room, user: Record, session: Record | None, identity_id: 
             raise AuthFault("single_identity_not_deletable", message)
         rows.remove(IDENTITIES, id=identity_id)
         columns = _without(rows, now, gone, [each for each in held if each["id"] != identity_id])
-        after = _listed(rows, room, changed(rows, room, now, **columns))
+        after = relisted(rows, room, changed(rows, room, now, **columns))
         noted(rows, room, "identity_unlinked", after, caller, kind="user", traits={"provider": gone["provider"]})
         here = session["id"] if session else None
         return ended(rows, room, [each for each in rows.all(SESSIONS, user_id=user["id"]) if each["id"] != here])
@@ -245,7 +245,7 @@ def _without(rows: Rows, user: Record, gone: Record, left: list[Record]) -> dict
     return columns | {"email": email, "email_confirmed_at": user["email_confirmed_at"] if email else None}
 
 
-def _listed(rows: Rows, room: Room, user: Record) -> Record:
+def relisted(rows: Rows, room: Room, user: Record) -> Record:
     """An account whose metadata say by which places it is reached."""
     held = {each["provider"] for each in rows.all(IDENTITIES, user_id=user["id"])}
     app = dict(user["raw_app_meta_data"] or {})

@@ -12,6 +12,7 @@ from undercroft.auth.service.accounts import account_at, changed, own_identity
 from undercroft.auth.service.factors import unsecured
 from undercroft.auth.service.flows import under_way, with_code
 from undercroft.auth.service.limits import Limit
+from undercroft.auth.service.linking import is_proven, relisted
 from undercroft.auth.service.one_time import (
     CONFIRMATION,
     EMAIL_CURRENT,
@@ -27,7 +28,15 @@ from undercroft.auth.service.one_time import (
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.service.sessions import ended, opened, refuse_banned, tokens
 from undercroft.auth.store import Record, Rows
-from undercroft.auth.tables import IDENTITIES, SESSIONS, USERS
+from undercroft.auth.tables import (
+    CREDENTIAL_CHALLENGES,
+    CREDENTIALS,
+    FLOWS,
+    IDENTITIES,
+    OAUTH_CONSENTS,
+    SESSIONS,
+    USERS,
+)
 from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.asks import Verify
 
@@ -56,9 +65,10 @@ class Half(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """The answer is a code, for whoever began the way in."""
+    """The answer is a code, for whoever began the way in; and the sessions that ended."""
 
     code: str
+    gone: list[str]
 
 
 class Ended(NamedTuple):
@@ -141,6 +151,7 @@ async def follow(room: Room, kind: str, token: str, redirect_to: str, caller: Ca
         said = {"message": ONE_OF_TWO}
         return with_fragment(with_query(redirect_to, said) if found.flow else redirect_to, said)
     if isinstance(found, Coded):
+        room.revoked(found.gone)
         return with_query(redirect_to, {"code": found.code})
     room.revoked(found.gone)
     told = await tokens(room, found.granted)
@@ -182,7 +193,7 @@ def _confirmed(rows: Rows, room: Room, found: Taken, caller: Caller, *, by_flow:
         flow = under_way(rows, room, found.flow)
         if flow is None or flow["auth_code"] is not None:
             return AuthFault("flow_state_expired", "Email link is invalid or has expired")
-        return Coded(with_code(rows, room, flow, user["id"]))
+        return Coded(with_code(rows, room, flow, user["id"]), gone)
     return Ended(opened(rows, room, changed_to, caller, "otp"), gone)
 
 
@@ -192,14 +203,18 @@ def _proved(rows: Rows, room: Room, user: Record, found: Taken, caller: Caller) 
     column = next((name for name in ("email", "phone") if user[name] == found.relates_to), None)
     if column is None:
         return None, []
+    is_fresh = found.kind == RECOVERY or bool(found.details.get(FRESH))
     if user[f"{column}_confirmed_at"] is not None:
-        return user, []
+        if not is_fresh or _is_shown(rows, user, column):
+            return user, []
+        return _shown_at_last(rows, room, user, column, found.flow, caller)
     gone: list[str] = []
     columns: dict[str, Any] = {f"{column}_confirmed_at": room.now(), "is_anonymous": False}
     is_unproved = user["email_confirmed_at"] is None and user["phone_confirmed_at"] is None
-    if is_unproved and not user["is_anonymous"] and (found.kind == RECOVERY or found.details.get(FRESH)):
-        columns |= {"encrypted_password": None, "email_change": "", "phone_change": ""}
-        gone = _emptied(rows, room, user, column)
+    if is_unproved and not user["is_anonymous"] and is_fresh:
+        columns |= _NOTHING_SET
+        unsecured(rows, user)
+        gone = _emptied(rows, room, user, column, found.flow)
     user = changed(rows, room, user, **columns)
     own_identity(rows, room, user, column, verified=True)
     action = "invite_accepted" if user["invited_at"] is not None else "user_signedup"
@@ -207,13 +222,42 @@ def _proved(rows: Rows, room: Room, user: Record, found: Taken, caller: Caller) 
     return user, gone
 
 
-def _emptied(rows: Rows, room: Room, user: Record, column: str) -> list[str]:
-    """Take what others may have left in an account: sessions, identities, factors, other codes."""
+def _is_shown(rows: Rows, user: Record, column: str) -> bool:
+    """Whether somebody has shown before that the account is theirs, at this address or by its mail."""
+    if is_proven(rows, user):
+        return True
+    own = rows.one(IDENTITIES, user_id=user["id"], provider="phone") if column == "phone" else None
+    return own is not None and (own["identity_data"] or {}).get("phone_verified") is True
+
+
+def _shown_at_last(
+    rows: Rows, room: Room, user: Record, column: str, flow: str | None, caller: Caller
+) -> tuple[Record, list[str]]:
+    """An address that was taken as it came is shown to be somebody's, for the first time. By what others may have set,
+    nobody comes in any more. Second factors stay: they open nothing alone, and no mail takes them away."""
+    other = "phone" if column == "email" else "email"
+    gone = _emptied(rows, room, user, column, flow)
+    for table in (CREDENTIALS, CREDENTIAL_CHALLENGES):
+        rows.remove(table, user_id=user["id"])
+    user = changed(rows, room, user, **_NOTHING_SET, **{other: None, f"{other}_confirmed_at": None})
+    own_identity(rows, room, user, column, verified=True)
+    noted(rows, room, "user_modified", user, caller, kind="user", traits={"shown": column})
+    return relisted(rows, room, user), gone
+
+
+_NOTHING_SET: dict[str, Any] = {"encrypted_password": None, "email_change": "", "phone_change": ""}
+
+
+def _emptied(rows: Rows, room: Room, user: Record, column: str, flow: str | None) -> list[str]:
+    """Take what others may have left in an account: sessions, identities, other codes, ways in but the one at hand."""
     gone = ended(rows, room, rows.all(SESSIONS, user_id=user["id"]))
     for identity in rows.all(IDENTITIES, user_id=user["id"]):
         if identity["provider"] != column:
             rows.remove(IDENTITIES, id=identity["id"])
-    unsecured(rows, user)
+    for way in rows.all(FLOWS, user_id=user["id"]):
+        if way["id"] != flow:
+            rows.remove(FLOWS, id=way["id"])
+    rows.remove(OAUTH_CONSENTS, user_id=user["id"])
     forgotten(rows, user["id"])
     return gone
 

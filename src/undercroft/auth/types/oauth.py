@@ -51,6 +51,7 @@ class Authorize(NamedTuple):
     code_challenge_method: str = ""
     resource: str | None = None
     prompt: str = ""
+    max_age: str = ""
     response_mode: str = ""
     request: str | None = None
     request_uri: str | None = None
