@@ -10,6 +10,7 @@ from uuid import uuid4
 from undercroft.auth.errors import AuthFault
 from undercroft.auth.parts.claims import Claims, access_claims
 from undercroft.auth.parts.codes import new_secret
+from undercroft.auth.parts.devices import device_of
 from undercroft.auth.parts.refresh import Presented, is_signed, read_refresh_token, refresh_token
 from undercroft.auth.parts.shapes import Shape, user_shape
 from undercroft.auth.service.hooks import Hooks
@@ -239,6 +240,7 @@ def session_shape(session: Record, here: str | None) -> dict[str, Any]:
         "created_at": session["created_at"].isoformat(),
         "refreshed_at": (session["refreshed_at"] or session["created_at"]).isoformat(),
         "user_agent": session["user_agent"],
+        "device": device_of(session["user_agent"]),
         "ip": session["ip"],
         "aal": session["aal"],
         "current": session["id"] == here,
