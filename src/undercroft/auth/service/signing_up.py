@@ -121,7 +121,7 @@ def _told(room: Room, ask: SignUp, column: str, address: str, user_id: str, iden
     )  # fmt: skip
     user |= {
         "id": user_id, "aud": "authenticated", "role": "authenticated", column: address,
-        "confirmation_sent_at": now, "created_at": now, "updated_at": now, "is_anonymous": False,
+        "confirmation_sent_at": now, "created_at": now, "updated_at": now, "is_anonymous": False, "is_sso_user": False,
         "raw_app_meta_data": {"provider": column, "providers": [column]},
         "raw_user_meta_data": merged({}, ask.data or {}),
     }  # fmt: skip
