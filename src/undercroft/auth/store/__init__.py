@@ -142,15 +142,17 @@ def _read_of(kind: sa.types.TypeEngine[Any]) -> Any:
     return str if isinstance(kind, Uuid) else None
 
 
-_WITHOUT_ZONE = (19, 26)
-"""Letters of a moment to the second, and to the microsecond."""
+_SECOND, _MICROSECOND = 19, 26
+"""Letters of a moment of SQLite's. PostgreSQL's has a zone, and is as long as the latter with thousandths."""
 
 
 def moment(value: str | datetime) -> datetime:
     """A moment as an engine spells it."""
     if isinstance(value, str):
         # SQLite's texts are UTC and do not say so; to add it costs less than to replace the zone afterwards.
-        found = datetime.fromisoformat(value + "+00:00" if len(value) in _WITHOUT_ZONE else value)
+        size = len(value)
+        is_bare = size == _SECOND or (size == _MICROSECOND and value[-3] not in "+-")
+        found = datetime.fromisoformat(value + "+00:00" if is_bare else value)
         return found if found.tzinfo is UTC else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
     found = value
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
