@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,6 +74,27 @@ def users_create(
         app_metadata=app_data_of or [],
         as_json=as_json,
     )
+
+
+@users.command("import")
+@of_app
+def users_import(
+    options: Common,
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="postgresql://… of a Supabase project, or a .json, .jsonl or .csv.")
+    ],
+    firebase_hash: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The hash_config that Firebase's console shows.")
+    ] = None,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="Addresses and numbers are confirmed where the file does not say.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take over the accounts of a Supabase project, of Firebase, of Django, or of a file."""
+    from undercroft.cli.taking_over import import_users
+
+    import_users(options, source, firebase_hash, confirmed=confirmed, as_json=as_json)
 
 
 @users.command("ban")
