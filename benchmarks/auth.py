@@ -29,7 +29,7 @@ UNLIMITED = {f"UNDERCROFT_AUTH_RATE_LIMIT_{name}": "0" for name in
 
 def measure(bench: Bench) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="undercroft-auth-") as folder:
-        environment = {"UNDERCROFT_DATABASE_DATA": folder, "UNDERCROFT_LOG_LEVEL": "error", **UNLIMITED}
+        environment = {"UNDERCROFT_DATABASE_DATA": folder, "UNDERCROFT_LOG_REQUESTS": "false", **UNLIMITED}
         with serving("undercroft", "benchmarks.auth_subject:app", environment) as server:
             tokens = [_signed_up(server, number) for number in range(2 * CONNECTIONS)]
             _noted(server)

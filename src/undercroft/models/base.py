@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from undercroft.base.decimals import rounded
 
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _EXACT_DIGITS = 15
 """A float holds any decimal of so many digits without loss; longer ones are stored as text on SQLite."""
 
@@ -30,7 +32,9 @@ class Timestamp(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment needs a zone: datetime.now(UTC), not datetime.now()")
-        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value
+        if dialect.name != "sqlite":
+            return value
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
@@ -47,6 +51,8 @@ class Uuid(TypeDecorator[UUID]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None or dialect.name != "sqlite":
+            return value
+        if isinstance(value, str) and _CANONICAL.fullmatch(value):
             return value
         return str(value if isinstance(value, UUID) else UUID(str(value)))
 

@@ -143,7 +143,7 @@ def limited(server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """With bounds."""
     given: dict[str, Any] = {
         **SETTINGS, "rate_limit_account_attempts": 5, "rate_limit_token_verifications": 8, "rate_limit_email_sent": 12,
-        "email_max_frequency": "60s",
+        "rate_limit_token_refresh": 6, "email_max_frequency": "60s",
     }  # fmt: skip
     with people(tmp_path_factory.mktemp("limited"), server, **given) as made:
         yield made
@@ -171,6 +171,30 @@ def test_codes_that_one_network_tries_are_counted(limited: People) -> None:
     form = urlencode({"token": "x", "type": "email"})
     _, _, fragment = landed(limited.ask("POST", "/verify", form, headers=FORM, ip="2001:db8:1:2::ff"))
     assert fragment["error_code"] == "over_request_rate_limit"
+
+
+def test_refreshes_of_a_network_are_counted_in_their_own_transaction(limited: People) -> None:
+    """D10: also those that fail; and one over the bound uses no token up, whether the process knows of it already."""
+
+    def refreshed(token: str) -> Answer:
+        return limited.ask("POST", "/token?grant_type=refresh_token", {"refresh_token": token}, ip="203.0.113.77")
+
+    def session() -> dict[str, Any]:
+        person = {"email": limited.fresh_email(), "password": "correct horse"}
+        limited.ask("POST", "/admin/users", {**person, "email_confirm": True}, token=limited.service)
+        told: dict[str, Any] = limited.ask("POST", "/token?grant_type=password", person).json()
+        return told
+
+    ada, ben = session(), session()
+    limited.ask("POST", "/logout", token=ben["access_token"])
+    failed = [refreshed(token) for token in ("no token", ben["refresh_token"], "no token", ben["refresh_token"], "")]
+    assert [code_of(each) for each in failed] == ["refresh_token_not_found"] * 5
+    first = refreshed(ada["refresh_token"])
+    over = [refreshed(first.json()["refresh_token"]) for _ in range(2)]
+    assert [(each.status_code, code_of(each)) for each in over] == [(429, "over_request_rate_limit")] * 2
+    assert [each["refresh_token_counter"] for each in limited.rows(SESSIONS, user_id=ada["user"]["id"])] == [1]
+    limited.clock.advance(301)
+    assert refreshed(first.json()["refresh_token"]).status_code == 200
 
 
 def test_mails_are_counted_whoever_they_are_for(limited: People) -> None:

@@ -8,9 +8,9 @@ reads the database has neither.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 
+from undercroft.auth.parts.keyed import keyed
 from undercroft.base.secret import Secret
 
 
@@ -22,7 +22,7 @@ def new_code(digits: int) -> str:
 def token_of(key: Secret, kind: str, relates_to: str, code: str) -> str:
     """The token of a link: 56 hex digits, as long as GoTrue's."""
     message = f"{kind}\x00{relates_to}\x00{code}".encode()
-    return hmac.new(key.reveal_bytes(), message, hashlib.sha256).hexdigest()[:56]
+    return keyed(key.reveal_bytes(), message).hex()[:56]
 
 
 def stored_of(token: str) -> str:

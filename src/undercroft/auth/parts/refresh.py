@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from typing import NamedTuple
-from uuid import UUID
 
+from undercroft.auth.parts.keyed import keyed
 from undercroft.base.secret import Secret
 
-_VERSION = 1
+_VERSION = b"\x01"
+_HEAD = 24
 _SIGNATURE = 24
+_KIND = b"refresh\x00"
+"""What else is signed with the same key begins otherwise: see `codes`."""
 
 
 class Presented(NamedTuple):
@@ -25,12 +27,13 @@ class Presented(NamedTuple):
 
     session_id: str
     refreshes: int
+    head: bytes
     signature: bytes
 
 
 def refresh_token(key: Secret, session_id: str, session_key: str, count: int) -> str:
     """The token of a session after so many refreshes."""
-    head = bytes([_VERSION]) + UUID(session_id).bytes + count.to_bytes(7, "big")
+    head = _VERSION + bytes.fromhex(session_id.replace("-", "")) + count.to_bytes(7, "big")
     return base64.urlsafe_b64encode(head + _signature(key, session_key, head)).decode()
 
 
@@ -40,17 +43,18 @@ def read_refresh_token(text: str) -> Presented | None:
         raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    if len(raw) != 24 + _SIGNATURE or raw[0] != _VERSION:
+    if len(raw) != _HEAD + _SIGNATURE or raw[:1] != _VERSION:
         return None
-    return Presented(str(UUID(bytes=raw[1:17])), int.from_bytes(raw[17:24], "big"), raw[24:])
+    digits = raw[1:17].hex()
+    session_id = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return Presented(session_id, int.from_bytes(raw[17:_HEAD], "big"), raw[:_HEAD], raw[_HEAD:])
 
 
 def is_signed(presented: Presented, key: Secret, session_key: str) -> bool:
     """Whether we made it."""
-    head = bytes([_VERSION]) + UUID(presented.session_id).bytes + presented.refreshes.to_bytes(7, "big")
-    return hmac.compare_digest(presented.signature, _signature(key, session_key, head))
+    return hmac.compare_digest(presented.signature, _signature(key, session_key, presented.head))
 
 
 def _signature(key: Secret, session_key: str, head: bytes) -> bytes:
-    own = hmac.new(key.reveal_bytes(), session_key.encode(), hashlib.sha256).digest()
-    return hmac.new(own, head, hashlib.sha256).digest()[:_SIGNATURE]
+    # The head is always as long, so that nothing of it can be taken for the end of the session's key.
+    return keyed(key.reveal_bytes(), _KIND + session_key.encode() + head)[:_SIGNATURE]

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.json import Encoder
+
 Shape = dict[str, Any]
+
+_written = Encoder().encode
 
 _WHEN = (
     "email_confirmed_at", "invited_at", "phone_confirmed_at", "confirmation_sent_at", "recovery_sent_at",
@@ -24,7 +28,8 @@ def told_moment(value: datetime | None) -> str | None:
     """RFC 3339, UTC."""
     if value is None:
         return None
-    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat().replace("+00:00", "Z")
+    # As `isoformat` has it, with Z for the zone, in a tenth of the time: an answer tells of a dozen.
+    return _written(value if value.tzinfo is UTC else value.astimezone(UTC))[1:-1].decode()
 
 
 def user_shape(

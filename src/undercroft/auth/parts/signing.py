@@ -7,11 +7,11 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
-from joserfc.jwk import OctKey
 from joserfc.jws import JWSRegistry
 
 from undercroft.auth.errors import KeyFault, TokenFault
 from undercroft.auth.parts import compact
+from undercroft.auth.parts.keyed import keyed
 from undercroft.auth.parts.keyring import SHORTEST_SECRET, secret_key
 from undercroft.base.secret import Secret
 
@@ -76,20 +76,29 @@ def secret_signer(
     secret: Secret, write: Callable[[Mapping[str, Any]], bytes] | None = None
 ) -> Callable[[Mapping[str, Any]], str]:
     """What signs by HS256 with a secret, which is read once."""
-    return compact_signer({"alg": "HS256", "typ": "JWT"}, OctKey.import_key(secret.reveal_bytes()), write)
+    raw = secret.reveal_bytes()
+    return _compact({"alg": "HS256", "typ": "JWT"}, lambda over: keyed(raw, over), write)
 
 
 def compact_signer(
     header: Mapping[str, str], key: Any, write: Callable[[Mapping[str, Any]], bytes] | None = None
 ) -> Callable[[Mapping[str, Any]], str]:
     """What makes compact tokens (RFC 7515, 3.1) with one header and one key; `write` makes JSON of claims."""
-    written = write or _json
     algorithm = JWSRegistry.algorithms[header["alg"]]
+    return _compact(header, lambda over: algorithm.sign(over, key), write)
+
+
+def _compact(
+    header: Mapping[str, str],
+    signature: Callable[[bytes], bytes],
+    write: Callable[[Mapping[str, Any]], bytes] | None,
+) -> Callable[[Mapping[str, Any]], str]:
+    written = write or _json
     head = compact.encode(_json(header)) + b"."
 
     def signed(claims: Mapping[str, Any]) -> str:
         over = head + compact.encode(written(claims))
-        return (over + b"." + compact.encode(algorithm.sign(over, key))).decode("ascii")
+        return (over + b"." + compact.encode(signature(over))).decode("ascii")
 
     return signed
 

@@ -107,10 +107,14 @@ class AuthRoom(Hosting):
             path = unquote(request.path.decode("ascii"), errors="strict").rstrip("/") or "/"
         except UnicodeDecodeError:
             raise AuthFault("not_found", "404: page not found", status=404) from None
-        allowed = set()
+        method = "GET" if request.method == "HEAD" else request.method
+        fixed = self._fixed.get(path, {})
+        if method in fixed:
+            return fixed[method], {}
+        allowed = {*fixed}
         for route, pattern in self._patterns:
             if found := pattern.fullmatch(path):
-                if route.method == request.method or (request.method == "HEAD" and route.method == "GET"):
+                if route.method == method:
                     return route, found.groupdict()
                 allowed.add(route.method)
         if allowed:
@@ -118,8 +122,17 @@ class AuthRoom(Hosting):
         raise AuthFault("not_found", "404: page not found", status=404)
 
     @cached_property
+    def _fixed(self) -> dict[str, dict[str, Route]]:
+        """Operations by path and method, where no part of the path is a value."""
+        found: dict[str, dict[str, Route]] = {}
+        for route in ROUTES:
+            if "{" not in route.path:
+                found.setdefault(route.path, {}).setdefault(route.method, route)
+        return found
+
+    @cached_property
     def _patterns(self) -> list[tuple[Route, re.Pattern[str]]]:
-        return list(_compiled(ROUTES))
+        return list(_compiled(route for route in ROUTES if "{" in route.path))
 
     async def _identified(self, asked: Asked, needs: str) -> None:
         """Find out who asks. Raises `AuthFault`."""

@@ -28,8 +28,8 @@ async def token(room: Room, asked: Asked) -> Answer:
     """`POST /token`: a session by what the query's `grant_type` names."""
     kind = asked.query.get("grant_type")
     if kind == "refresh_token":
-        await asked.limited(room, "token_refresh")
-        return told(await sessions.refresh(room, (await asked.body(RefreshGrant)).refresh_token, asked.caller))
+        take = asked.taking(room, "token_refresh")
+        return told(await sessions.refresh(room, (await asked.body(RefreshGrant)).refresh_token, asked.caller, take))
     if kind == "password":
         await asked.limited(room, "sign_in_sign_ups")
         return told(await passwords.sign_in(room, await asked.from_person(room, PasswordGrant), asked.caller))

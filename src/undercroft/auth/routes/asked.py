@@ -12,7 +12,7 @@ import msgspec
 
 from undercroft.auth.errors import AuthFault, validation_failed
 from undercroft.auth.parts.redirects import allowed_redirect
-from undercroft.auth.service.limits import Limit
+from undercroft.auth.service.limits import Limit, Take
 from undercroft.auth.service.room import Room
 from undercroft.auth.store import Record
 from undercroft.auth.types import Caller
@@ -71,7 +71,11 @@ class Asked:
     @property
     def query(self) -> dict[str, str]:
         """The query; of several of one name, the last."""
-        return dict(parse_qsl(self.request.query.decode("latin-1"), keep_blank_values=True))
+        text = self.request.query.decode("latin-1")
+        if "%" in text or "+" in text:
+            return dict(parse_qsl(text, keep_blank_values=True))
+        # There is nothing to decode: most are one plain name and value.
+        return {name: value for name, _, value in (each.partition("=") for each in text.split("&") if each)}
 
     async def body(self, kind: type[S]) -> S:
         """The body, of this kind. Raises `AuthFault` where it is none."""
@@ -104,9 +108,13 @@ class Asked:
 
     async def limited(self, room: Room, setting: str) -> None:
         """Count this request under a setting of `[auth.rate_limit]`. Raises `AuthFault` where there were too many."""
-        most = getattr(room.settings.rate_limit, setting)
-        if most:
-            await room.limits.take(Limit(setting, most, 300.0), self.caller.network)
+        limit = _limit_of(room, setting)
+        if limit.most:
+            await room.limits.take(limit, self.caller.network)
+
+    def taking(self, room: Room, setting: str) -> Take:
+        """What counts this request as `limited` does, in the unit of work that answers it. Raises `AuthFault`."""
+        return room.limits.taking(_limit_of(room, setting), self.caller.network)
 
     def redirect_to(self, room: Room, body: str | None = None) -> str:
         """Where to go afterwards: what the query or the body names, where that is allowed; else the site."""
@@ -119,6 +127,10 @@ class Asked:
         if not _UUID.fullmatch(text):
             raise AuthFault("validation_failed", f"{name} must be an UUID", status=404)
         return text.lower()
+
+
+def _limit_of(room: Room, setting: str) -> Limit:
+    return Limit(setting, getattr(room.settings.rate_limit, setting), 300.0)
 
 
 def _is_json(content_type: bytes | None) -> bool:

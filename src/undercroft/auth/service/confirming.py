@@ -178,7 +178,7 @@ async def pretended(unit: Unit, kind: str, column: str, address: str, redirect_t
 async def settle(room: Room) -> None:
     """The commit in place of the one that was undone."""
     dialect, now = room.engine.dialect, room.clock.timestamp()
-    await room.engine.write(lambda cursor: count(cursor, dialect, "nobody", now, _HOUR))
+    await room.engine.write(lambda cursor: count(Rows(cursor, dialect), dialect, "nobody", now, _HOUR))
 
 
 def _nobody(column: str, address: str) -> Record:

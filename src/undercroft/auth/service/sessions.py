@@ -14,14 +14,17 @@ from undercroft.auth.parts.devices import device_of
 from undercroft.auth.parts.refresh import Presented, is_signed, read_refresh_token, refresh_token
 from undercroft.auth.parts.shapes import Shape, user_shape
 from undercroft.auth.service.hooks import Hooks
+from undercroft.auth.service.limits import Take, free
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.store import Record, Rows
-from undercroft.auth.store.standing import standing
+from undercroft.auth.store.standing import standing, went_on
 from undercroft.auth.tables import AMR, FACTORS, IDENTITIES, REVOCATIONS, SESSIONS, USERS
 from undercroft.auth.types import Caller, Granted
 
 _NOT_FOUND = "Invalid Refresh Token: Refresh Token Not Found"
 _USED = "Invalid Refresh Token: Already Used"
+_ENDING = ("session_expired", "refresh_token_already_used")
+"""The faults of a refresh with which its session ends."""
 _LATE = 1 << 32
 """By how many refreshes a parent that came late is behind, which no other is: see `_stepped`."""
 
@@ -119,28 +122,37 @@ async def hooked(room: Room, hooks: Hooks, grant: Granted, claims: Claims, metho
 # --- refreshing ---
 
 
-async def refresh(room: Room, text: str, caller: Caller) -> Shape:
-    """The next tokens of a session. Raises `AuthFault`; a token that was used before ends its session."""
-    return await tokens(room, await refreshed(room, text, caller), "token_refresh")
+async def refresh(room: Room, text: str, caller: Caller, take: Take = free) -> Shape:
+    """The next tokens of a session. Raises `AuthFault`; a token that was used before ends its session.
+
+    `take` counts the try, in the same unit of work.
+    """
+    return await tokens(room, await refreshed(room, text, caller, take=take), "token_refresh")
 
 
-async def refreshed(room: Room, text: str, caller: Caller, client: str | None = None) -> Granted:
+async def refreshed(room: Room, text: str, caller: Caller, client: str | None = None, take: Take = free) -> Granted:
     """A session that goes on, and whose: of an app that was let in (`client`), or of nobody but the person. Raises
     `AuthFault`, as `refresh`.
     """
     presented = read_refresh_token(text)
-    if presented is None:
-        raise AuthFault("refresh_token_not_found", _NOT_FOUND)
-    found = await room.write(lambda rows: _refreshed(rows, room, presented, caller, client))
+
+    def work(rows: Rows) -> Granted | AuthFault:
+        return take(rows) or _refreshed(rows, room, presented, caller, client)
+
+    found = await room.write(work)
     if isinstance(found, AuthFault):
-        if found.code != "refresh_token_not_found":
+        if presented is not None and found.code in _ENDING:
             room.revoked([presented.session_id])
         raise found
     return found
 
 
-def _refreshed(rows: Rows, room: Room, presented: Presented, caller: Caller, client: str | None) -> Granted | AuthFault:
-    """What a refresh comes to. A fault that ends a session is given, not raised: raised, it would undo that."""
+def _refreshed(
+    rows: Rows, room: Room, presented: Presented | None, caller: Caller, client: str | None
+) -> Granted | AuthFault:
+    """What a refresh comes to. A fault is given, not raised: raised, it would undo what ended, and what was counted."""
+    if presented is None:
+        return AuthFault("refresh_token_not_found", _NOT_FOUND)
     found = standing(rows, room.engine.dialect, presented.session_id)
     if found is None:
         return AuthFault("refresh_token_not_found", _NOT_FOUND)
@@ -153,18 +165,18 @@ def _refreshed(rows: Rows, room: Room, presented: Presented, caller: Caller, cli
     if late := _expiry(room, session, now):
         ended(rows, room, [session])
         return AuthFault("session_expired", late)
-    refuse_banned(user, now)
+    if banned := _banned(user, now):
+        return banned
     count = _stepped(room, session, presented.refreshes, now)
     if count is None:
         ended(rows, room, [session])
         noted(rows, room, "token_revoked", user, caller, kind="token")
         return AuthFault("refresh_token_already_used", _USED)
     if count != session["refresh_token_counter"]:
-        changed = {"refresh_token_counter": count, "refreshed_at": now, "updated_at": now}
+        session |= {"refresh_token_counter": count, "refreshed_at": now, "updated_at": now}
         if caller.ip:
-            changed |= {"ip": caller.ip, "user_agent": caller.user_agent[:512] or None}
-        rows.change(SESSIONS, {"id": session["id"]}, **changed)
-        session |= changed
+            session |= {"ip": caller.ip, "user_agent": caller.user_agent[:512] or None}
+        went_on(rows, room.engine.dialect, session)
     return Granted(user, session, found.amr, found.identities, found.factors, count)
 
 
@@ -228,9 +240,13 @@ async def log_out(room: Room, user: Record, session_id: str | None, scope: str, 
 
 def refuse_banned(user: Record, now: datetime) -> None:
     """Raises `AuthFault` for somebody who may not come in now."""
+    if banned := _banned(user, now):
+        raise banned
+
+
+def _banned(user: Record, now: datetime) -> AuthFault | None:
     until = user["banned_until"]
-    if until is not None and until > now:
-        raise AuthFault("user_banned", "User is banned")
+    return AuthFault("user_banned", "User is banned") if until is not None and until > now else None
 
 
 def session_shape(session: Record, here: str | None) -> dict[str, Any]:

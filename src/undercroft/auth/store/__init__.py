@@ -121,13 +121,16 @@ def _prepared(statement: sa.ClauseElement, dialect: Dialect) -> Prepared:
 @lru_cache(64)
 def reader(table: sa.Table) -> Callable[[Sequence[Any]], Record]:
     """What makes a row of a table, given in the order of its columns, a record."""
-    readers = [(column.name, _read_of(column.type)) for column in table.c]
+    names = [column.name for column in table.c]
+    changes = [(name, change) for name, column in table.c.items() if (change := _read_of(column.type)) is not None]
 
     def read(row: Sequence[Any]) -> Record:
-        return {
-            name: value if value is None or change is None else change(value)
-            for (name, change), value in zip(readers, row, strict=True)
-        }
+        found = dict(zip(names, row, strict=True))
+        for name, change in changes:
+            value = found[name]
+            if value is not None:
+                found[name] = change(value)
+        return found
 
     return read
 

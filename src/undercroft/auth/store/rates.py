@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
+from undercroft.auth.store import Rows
 from undercroft.auth.tables import RATES
-from undercroft.engine.types import Cursor
 from undercroft.sql.prepared import Prepared, prepare
 
 _MICROSECONDS = 1_000_000
@@ -42,10 +42,9 @@ def _counting(dialect: Dialect) -> Prepared:
     )
 
 
-def count(cursor: Cursor, dialect: Dialect, key: str, now: float, seconds: float) -> Counted:
+def count(rows: Rows, dialect: Dialect, key: str, now: float, seconds: float) -> Counted:
     """Count one more of a key, in a window of so many seconds."""
-    statement = _counting(dialect)
     micro = int(now * _MICROSECONDS)
-    args = statement.args(key=key, now=micro, before=micro - int(seconds * _MICROSECONDS))
-    times, since = cursor.one(statement.text, args)
+    window = {"key": key, "now": micro, "before": micro - int(seconds * _MICROSECONDS)}
+    [(times, since)] = rows.raw(_counting(dialect), window)
     return Counted(int(times), int(since) / _MICROSECONDS)

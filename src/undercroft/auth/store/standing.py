@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from undercroft.auth.store import Record, Rows, reader
+from undercroft.auth.store import Record, Rows, given, reader
 from undercroft.auth.tables import AMR, FACTORS, IDENTITIES, SESSIONS, USERS
 from undercroft.models.base import Uuid
 from undercroft.sql.prepared import Prepared, prepare
@@ -51,6 +51,22 @@ def _read(table: sa.Table, value: Any) -> list[Record]:
         return []
     found: list[Record] = [reader(table)(row) for row in listed]
     return sorted(found, key=lambda row: (row["created_at"], row["id"])) if len(found) > 1 else found
+
+
+def went_on(rows: Rows, dialect: Dialect, session: Record) -> None:
+    """Store what a refresh has changed of a session that is held."""
+    rows.raw(_going_on(dialect), session)
+
+
+@cache
+def _going_on(dialect: Dialect) -> Prepared:
+    changed = ("refresh_token_counter", "refreshed_at", "updated_at", "ip", "user_agent")
+    return prepare(
+        sa.update(SESSIONS)
+        .where(SESSIONS.c.id == given(SESSIONS.c.id))
+        .values({name: given(SESSIONS.c[name]) for name in changed}),
+        dialect,
+    )
 
 
 @cache
