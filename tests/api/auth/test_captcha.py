@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from tests.api.auth.browser import Browser
 from tests.api.auth.people import Answer, People, people
 from tests.receiver import Answered, Got, Receiver, listening
 from undercroft.auth.backends import captcha
@@ -39,7 +41,8 @@ def guarded(
         port = probe.getsockname()[1]
     settings = {
         "captcha_enabled": True, "captcha_provider": request.param, "captcha_secret": "of the site",
-        "enable_anonymous_sign_ins": True, "UNDERCROFT_OUTGOING_ALLOW": f"127.0.0.1:{port}",
+        "enable_anonymous_sign_ins": True, "ui_enabled": True, "ui_captcha_site_key": "of-the-page",
+        "UNDERCROFT_OUTGOING_ALLOW": f"127.0.0.1:{port}",
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("guarded")
     with pytest.MonkeyPatch.context() as patch, people(folder, None, **settings) as house:
@@ -116,4 +119,32 @@ def test_the_service_needs_none_and_whoever_says_so_does(guarded: tuple[People, 
 
 def test_a_captcha_without_its_secret_is_found_at_start(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(SetupFault, match="secret"), people(tmp_path_factory.mktemp("x"), None, captcha_enabled=True):
+        pass
+
+
+def test_our_pages_show_the_widget_and_load_it_from_its_maker(guarded: tuple[People, Receiver]) -> None:
+    house, _ = guarded
+    browser = Browser(house)
+    asks = [("sign-in", {"password": "guess"}), ("sign-in", {"do": "code"}), ("sign-up", {"password": "correct horse"}),
+            ("forgot", {})]  # fmt: skip
+    for page, typed in asks:
+        policy = browser.open(f"/auth/ui/{page}").headers["content-security-policy"]
+        assert 'data-sitekey="of-the-page"' in browser.answer.text
+        assert ("cloudflare" in policy) != ("hcaptcha" in policy)
+        assert "unsafe" not in policy
+        browser.send(page, identifier="ada@example.com", headers=None, **typed)
+        assert browser.answer.status_code == 400, page
+        assert "that you are a person" in browser.answer.text
+    field = "cf-turnstile-response" if "cloudflare" in policy else "h-captcha-response"
+    given: dict[str, str] = {"password": "guess", field: "good"}
+    browser.open("/auth/ui/sign-in")
+    browser.send("sign-in", identifier="ada@example.com", headers=None, **given)
+    assert "address or the password is wrong" in browser.answer.text
+    assert "cloudflare" not in (other := browser.open("/auth/ui/sign-out").headers["content-security-policy"])
+    assert "hcaptcha" not in other
+
+
+def test_pages_need_the_key_of_the_site(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"captcha_enabled": True, "captcha_secret": "of the site", "ui_enabled": True}
+    with pytest.raises(SetupFault, match="captcha_site_key"), people(tmp_path, None, **settings):
         pass

@@ -368,6 +368,18 @@ def test_an_app_is_let_in(house: People, browser: Browser) -> None:
         assert found in other.answer.headers["location"]
         other.answer = shown
         assert other.send("consent", do=action).status_code == 404, "one answer is taken"
+    # An app that wants a new sign-in has one, and people come back to what it asks.
+    other = Browser(house)
+    other.sign_in(email)
+    house.clock.advance(60)
+    other.open(f"/auth/v1/oauth/authorize?{query.replace('prompt=consent', 'prompt=login+consent')}")
+    other.follow()
+    assert "<title>Sign in again" in other.answer.text
+    other.send("sign-out")
+    other.follow()
+    other.send("sign-in", identifier=email, password="correct horse")
+    other.follow()
+    assert "&lt;b&gt;Reader&lt;/b&gt;" in other.answer.text
     assert "Shut out" in browser.open("/auth/ui/account").text
     browser.send("account/app")
     assert "let in no more" in browser.follow().text

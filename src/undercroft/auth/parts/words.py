@@ -43,6 +43,7 @@ _WORDS = {
     "session_not_found": "You were signed out. Sign in again.",
     "signup_disabled": "Nobody can sign up here at present.",
     "sms_send_failed": "The message could not be sent.",
+    "sso_provider_not_found": "No organisation signs in here with this address.",
     "too_many_enrolled_mfa_factors": "You have as many as there may be. Take one away first.",
     "too_many_passkeys": "You have as many as there may be. Take one away first.",
     "unexpected_failure": "Something went wrong. Try again.",

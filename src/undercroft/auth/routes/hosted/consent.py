@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from undercroft.auth.routes.hosted.visit import SOMEBODY, Shown, Visit
+from undercroft.auth.errors import AuthFault
+from undercroft.auth.routes.hosted.visit import PREFIX, SOMEBODY, Shown, Visit
 from undercroft.auth.service import authorizing, clients
 from undercroft.web.types import Answer
 
@@ -21,7 +22,14 @@ async def asked(visit: Visit) -> Answer:
     """What an app asks for; who let it in before goes on at once. Raises `AuthFault`."""
     clients.require_provider(visit.room)
     its_id = visit.typed("authorization_id") or visit.query.get("authorization_id", "")
-    told: dict[str, Any] = await authorizing.details(visit.room, visit.user, visit.session, its_id, visit.caller)
+    try:
+        told: dict[str, Any] = await authorizing.details(visit.room, visit.user, visit.session, its_id, visit.caller)
+    except AuthFault as fault:
+        if fault.code != "reauthentication_needed":
+            raise
+        visit.fault = None
+        here = f"{PREFIX}/consent?{urlencode({'authorization_id': its_id})}"
+        return visit.page("again.html", here=here)
     if "redirect_url" in told:
         return visit.go(told["redirect_url"])
     uri = told["redirect_uri"]

@@ -8,9 +8,10 @@ from undercroft.auth.errors import AuthFault, validation_failed
 from undercroft.auth.parts.words import place_name
 from undercroft.auth.routes.hosted import codes
 from undercroft.auth.routes.hosted.visit import Shown, Visit
-from undercroft.auth.service import passkeys, passwords, providers, sessions
+from undercroft.auth.service import passkeys, passwords, providers, sessions, sso
 from undercroft.auth.types.asks import PasswordGrant, VerifyPasskey
 from undercroft.auth.types.provider_asks import Authorize
+from undercroft.auth.types.sso_asks import SignOn
 from undercroft.web.types import Answer
 
 
@@ -56,6 +57,20 @@ async def to_place(visit: Visit) -> Answer:
     if sent.cookie:
         visit.set_cookies.append((b"set-cookie", sent.cookie.encode("ascii")))
     return visit.go(sent.address)
+
+
+async def organisation(visit: Visit) -> Answer:
+    """The page that asks for an address, by which an organisation is known."""
+    if not visit.room.settings.saml.enabled:
+        raise AuthFault("not_found", "Look at its address again.", status=404)
+    return visit.page("organisation.html", to="https:", captcha=True)
+
+
+async def to_organisation(visit: Visit) -> Answer:
+    """To the identity provider of somebody's organisation. Raises `AuthFault`."""
+    await visit.from_person()
+    domain = visit.typed("identifier").rpartition("@")[2]
+    return visit.go(await sso.begin(visit.room, SignOn(domain=domain, **codes.way(visit)), codes.back(visit)))
 
 
 # --- by a passkey ---
@@ -104,6 +119,7 @@ PAGES = [
     Shown("", index),
     Shown("/sign-in", sign_in, signed_in, limit="sign_in_sign_ups"),
     Shown("/provider", to_place),
+    Shown("/sso", organisation, to_organisation, limit="sign_in_sign_ups"),
     Shown("/passkey", passkey, passkey_shown, limit="sign_in_sign_ups"),
     Shown("/sign-out", sign_out, signed_out),
 ]
