@@ -128,11 +128,13 @@ class Verbs:
         hashed = hash_of(token[:_LONGEST_TOKEN])
         with ctx.as_service():
             found = await self.rows.invitation_of(session, token_hash=hashed)
-            user = await self.rows.user(session, user_id)
-            if found is None or user is None or not user["email"] or user["email_confirmed_at"] is None:
+            if found is None:
                 raise invitation_is_off()
             organisation_id, role = found
             if not await self.rows.held(session, organisation_id) or role not in self.ladder.names:
+                raise invitation_is_off()
+            user = await self.rows.user(session, user_id)
+            if user is None or not user["email"] or user["email_confirmed_at"] is None:
                 raise invitation_is_off()
             if not await self.rows.accept(session, hashed, user["email"], user_id, terms.now(), self._givers()):
                 raise invitation_is_off()
