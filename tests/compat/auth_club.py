@@ -34,6 +34,7 @@ class Entry(Diary):
 
 app = App(models=Diary, title="Diary")
 app.developing = True
+app.organisations()
 
 
 @app.policy(Entry, "select", "insert", to="authenticated")

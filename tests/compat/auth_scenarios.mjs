@@ -466,3 +466,32 @@ scenario("signInWithIdToken of a place that is not set", async ({ open }) => {
   assert.equal(error.name, "AuthApiError");
   assert.equal(error.status, 400);
 });
+
+// --- organisations ---
+
+scenario("organisations: made, invited to, read, and left", async ({ open }) => {
+  const [ada, ben, eve] = [await member(open), await member(open), await member(open)];
+  const ducks = await ok(ada.device.rpc("create_organisation", { name: "Ducks", metadata: { plan: "free" } }));
+  assert.equal(ducks.created_by, ada.user.id);
+  const asked = { organisation_id: ducks.id, email: ben.email, role: "member" };
+  const invitation = await ok(ada.device.rpc("invite_member", asked).select("email, role, accepted_at"));
+  assert.deepEqual(invitation, { email: ben.email, role: "member", accepted_at: null });
+  const link = new URL((await open.mails(ben.email))[0].text.match(/https?:\/\/\S+\/invitation\?[\w=-]+/)[0]);
+  const token = link.searchParams.get("token");
+  assert.equal((await eve.device.rpc("accept_invitation", { token })).error.code, "UC430");
+  assert.equal((await ok(ben.device.rpc("accept_invitation", { token }))).role, "member");
+  assert.equal((await ben.device.rpc("accept_invitation", { token })).status, 404);
+  const [seen] = await ok(ben.device.from("organisations").select("name, metadata, memberships(user_id, role)"));
+  assert.deepEqual({ name: seen.name, metadata: seen.metadata }, { name: "Ducks", metadata: { plan: "free" } });
+  assert.deepEqual(
+    Object.fromEntries(seen.memberships.map((each) => [each.user_id, each.role])),
+    { [ada.user.id]: "owner", [ben.user.id]: "member" },
+  );
+  assert.deepEqual(await ok(eve.device.from("organisations").select()), []);
+  assert.deepEqual(await ok(ben.device.from("memberships").update({ role: "owner" }).eq("user_id", ben.user.id).select()), []);
+  const [renamed] = await ok(ada.device.from("organisations").update({ name: "Geese" }).eq("id", ducks.id).select("name"));
+  assert.equal(renamed.name, "Geese");
+  await ok(ben.device.rpc("leave_organisation", { organisation_id: ducks.id }));
+  assert.deepEqual(await ok(ben.device.from("organisations").select()), []);
+  assert.equal((await ada.device.rpc("leave_organisation", { organisation_id: ducks.id })).error.code, "UC431");
+});
