@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,12 @@ from uuid import uuid4
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC as CBC_MODE
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree  # type: ignore[import-untyped]
 from signxml.signer import XMLSigner
@@ -230,3 +236,34 @@ def error_of(answer: Answer) -> tuple[str, str]:
     assert "access_token" not in answer.headers["location"]
     assert "code" not in told
     return told["error_code"], told["error_description"]
+
+
+XENC = "http://www.w3.org/2001/04/xmlenc#"
+GCM, CBC = "http://www.w3.org/2009/xmlenc11#aes256-gcm", f"{XENC}aes256-cbc"
+
+
+def encrypted(xml: str, house: People, data: str = GCM, *, broken: str = "") -> str:
+    """An assertion, encrypted to the house; `broken` is how it is not: its text, its key."""
+    root = etree.fromstring(house.ask("GET", "/saml/metadata").content)
+    ours = x509.load_der_x509_certificate(base64.b64decode(root.findtext(".//{*}X509Certificate"))).public_key()
+    secret, nonce = os.urandom(32), os.urandom(12 if data == GCM else 16)
+    if data == GCM:
+        sealed = nonce + AESGCM(secret).encrypt(nonce, xml.encode(), None)
+    else:
+        text = xml.encode()
+        count = 16 - len(text) % 16
+        closer = Cipher(AES(secret), CBC_MODE(nonce)).encryptor()
+        sealed = nonce + closer.update(text + bytes(count - 1) + bytes([count])) + closer.finalize()
+    if broken == "text":
+        sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    public: Any = key_pair("stranger")[0].public_key() if broken == "key" else ours
+    wrapped = public.encrypt(secret, OAEP(MGF1(SHA1()), SHA1(), None))  # as providers do
+    ds = NAMES["ds"]
+    return (
+        f'<saml:EncryptedAssertion><xenc:EncryptedData xmlns:xenc="{XENC}"><xenc:EncryptionMethod Algorithm="{data}"/>'
+        f'<ds:KeyInfo xmlns:ds="{ds}"><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="{XENC}rsa-oaep-mgf1p"/>'
+        f"<xenc:CipherData><xenc:CipherValue>{base64.b64encode(wrapped).decode()}</xenc:CipherValue></xenc:CipherData>"
+        "</xenc:EncryptedKey></ds:KeyInfo><xenc:CipherData><xenc:CipherValue>"
+        f"{base64.b64encode(sealed).decode()}</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>"
+        "</saml:EncryptedAssertion>"
+    )

@@ -18,7 +18,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from signxml.verifier import XMLVerifier
 
 from tests.api.auth import apps
-from tests.api.auth.idp import ACS, EMAIL, SP, Idp, Trip, brought, error_of, metadata, service, signed_in
+from tests.api.auth.idp import ACS, EMAIL, SP, Idp, Trip, brought, encrypted, error_of, metadata, service, signed_in
 from tests.api.auth.people import PLACE, SITE, People, people
 from tests.api.auth.places import Browser, query
 from tests.receiver import Got, Receiver, listening
@@ -340,5 +340,7 @@ def test_what_no_form_is_and_what_nobody_sent(house: People, idp: Idp) -> None:
     for body in ("", "SAMLResponse=!!", urlencode({"SAMLResponse": "AAAA"})):
         assert error_of(house.ask("POST", "/saml/acs", body, headers=form))[0] == "validation_failed"
     assert house.ask("POST", "/saml/acs", "SAMLArt=x", headers=form).status_code == 400
+    sealed = idp.wrapped(encrypted(idp.signed(idp.assertion("sealed")), house))
+    assert error_of(brought(Browser(house), sealed))[1].endswith("it is encrypted"), "the settings do not want it"
     stranger = Idp("stranger", house)
     assert error_of(brought(Browser(house), stranger.answered()))[0] == "saml_idp_not_found"

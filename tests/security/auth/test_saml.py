@@ -11,13 +11,13 @@ import pytest
 from lxml import etree  # type: ignore[import-untyped]
 
 from tests.api.auth import apps
-from tests.api.auth.idp import ACS, FORM, NAMES, Idp, Trip, brought, error_of, form_of, signed_in
+from tests.api.auth.idp import ACS, CBC, FORM, GCM, NAMES, Idp, Trip, brought, encrypted, error_of, form_of, signed_in
 from tests.api.auth.people import SITE, People
 from tests.api.auth.places import Browser, query
 from tests.security.auth.test_places import HOSTILE
 from undercroft.auth.tables import IDENTITIES, SAML_RELAY_STATES, SESSIONS, USERS
 
-SETTINGS: dict[str, Any] = {"saml_enabled": True}
+SETTINGS: dict[str, Any] = {"saml_enabled": True, "saml_allow_encrypted_assertions": True}
 EVIL = "evil@acme.example.com"
 
 
@@ -182,6 +182,38 @@ def test_comments_do_not_split_a_text(house: People, idp: Idp) -> None:
     xml = xml.replace(">admin.evil@acme.example.com<", ">admin<!---->.evil@acme.example.com<")
     told = house.ask("GET", "/user", token=signed_in(trip.bring(xml))["access_token"]).json()
     assert (told["identities"][0]["id"], told["email"]) == ("admin.evil", "admin.evil@acme.example.com")
+
+
+# --- encrypted ---
+
+
+def test_what_is_encrypted_is_signed_too(house: People, idp: Idp) -> None:
+    """Who can encrypt to us is everybody: our certificate is told to all."""
+    signed_in(brought(Browser(house), idp.wrapped(encrypted(idp.signed(idp.assertion("e1")), house))))
+    for data in (GCM, CBC):
+        whole = idp.signed(idp.wrapped(encrypted(idp.assertion("e2"), house, data)))
+        signed_in(brought(Browser(house), whole))
+    for signer in ("", "stranger"):
+        assertion = idp.assertion("evil")
+        sealed = encrypted(idp.signed(assertion, signer) if signer else assertion, house)
+        assert refused_with(house, brought(Browser(house), idp.wrapped(sealed)))
+    beside = idp.wrapped(idp.assertion("evil") + encrypted(idp.signed(idp.assertion("x")), house))
+    assert "one assertion" in refused_with(house, brought(Browser(house), beside))
+    within = idp.signed(idp.assertion("x")).replace("<saml:Conditions", f"{idp.assertion('evil')}<saml:Conditions", 1)
+    assert refused_with(house, brought(Browser(house), idp.wrapped(encrypted(within, house))))
+
+
+def test_ciphertexts_tell_nothing(house: People, idp: Idp) -> None:
+    """Whatever is wrong with one, the words are the same; without integrity of its own it is not even looked at."""
+    good = idp.signed(idp.assertion("x"))
+    tries = [
+        encrypted(good, house, broken="text"), encrypted(good, house, broken="key"), encrypted("<x/>", house),
+        encrypted("no xml", house), encrypted(good, house, CBC), encrypted(good, house, CBC, broken="text"),
+        encrypted(good, house).replace("rsa-oaep-mgf1p", "rsa-1_5"),
+        encrypted(f"<!DOCTYPE x>{good}", house), re.sub("<ds:KeyInfo.*</ds:KeyInfo>", "", encrypted(good, house)),
+    ]  # fmt: skip
+    words = {refused_with(house, brought(Browser(house), idp.wrapped(each))) for each in tries}
+    assert words == {"it cannot be decrypted"}
 
 
 # --- for whom, for what, and when ---

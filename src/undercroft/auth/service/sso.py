@@ -208,7 +208,8 @@ async def _landed(room: Room, values: Mapping[str, str], relay: Record | None, r
         saml = await room.read(lambda rows: _of_issuer(rows, _issuer(root)))
     idp = await standing(room, saml)
     request_id = relay["request_id"] if relay else None
-    expected = Expected(idp, party.entity_id, party.acs, request_id, room.now())
+    key = party.key if party.encrypts else None
+    expected = Expected(idp, party.entity_id, party.acs, request_id, room.now(), key)
     told = await asyncio.to_thread(_believed, root, expected)
     person = person_of(told, idp.entity_id, saml["attribute_mapping"] or {})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 FORMAT = "urn:oasis:names:tc:SAML:1.1:nameid-format:"
 EMAIL_FORMAT = f"{FORMAT}emailAddress"
@@ -55,3 +56,5 @@ class Expected:
     request_id: str | None
     """Of the request that it answers; None where it has to answer none."""
     now: datetime
+    key: Any = field(default=None, repr=False)
+    """Our key, where assertions may come encrypted to it."""

@@ -17,11 +17,13 @@ from undercroft.auth.parts.saml.documents import (
     SIGNATURE,
     Unreadable,
     children,
+    lxml_etree,
     moment_of,
     parsed,
     text_of,
     xml_signatures,
 )
+from undercroft.auth.parts.saml.encryption import decrypted
 from undercroft.auth.parts.saml.requests import pem_of
 from undercroft.auth.types.saml import UNSPECIFIED_FORMAT, Asserted, Expected
 
@@ -31,7 +33,8 @@ OLDEST = timedelta(minutes=15)
 """For how long after it was made an assertion is taken at most; assertions that were taken are known far longer."""
 _SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 _BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-_RESPONSE, _ASSERTION, _SIGNATURE = f"{{{PROTOCOL}}}Response", f"{{{SAML}}}Assertion", f"{{{SIGNATURE}}}Signature"
+_RESPONSE, _SIGNATURE = f"{{{PROTOCOL}}}Response", f"{{{SIGNATURE}}}Signature"
+_ASSERTION, _ENCRYPTED = f"{{{SAML}}}Assertion", f"{{{SAML}}}EncryptedAssertion"
 _ID_NAMES = frozenset({"id", "assertionid", "{http://www.w3.org/xml/1998/namespace}id"})
 _METHODS = ("RSA_SHA256", "RSA_SHA384", "RSA_SHA512", "SHA256_RSA_MGF1", "SHA384_RSA_MGF1", "SHA512_RSA_MGF1",
             "ECDSA_SHA256", "ECDSA_SHA384", "ECDSA_SHA512")  # fmt: skip
@@ -68,23 +71,23 @@ def asserted(root: Any, expected: Expected) -> Asserted:
 def _check_shape(root: Any) -> None:
     if root.tag != _RESPONSE or root.get("Version") != "2.0":
         raise Unreadable("it is no response of SAML 2.0")
-    assertions = list(root.iter(_ASSERTION))
-    if len(assertions) != 1 or assertions[0].getparent() is not root:
+    plain, sealed = list(root.iter(_ASSERTION)), list(root.iter(_ENCRYPTED))
+    if len(plain) + len(sealed) != 1 or (plain or sealed)[0].getparent() is not root:
         raise Unreadable("it has not one assertion in its place")
-    assertion = assertions[0]
-    for signature in root.iter(_SIGNATURE):
-        if signature.getparent() is not root and signature.getparent() is not assertion:
-            raise Unreadable("it has a signature where none belongs")
-    if any(len(children(each, SIGNATURE, "Signature")) > 1 for each in (root, assertion)):
+    _check_signatures(root, (root, *plain))
+
+
+def _check_signatures(root: Any, holders: tuple[Any, ...]) -> None:
+    """That there are signatures of these elements and of no others, one of each, and that an id names one element."""
+    if any(signature.getparent() not in holders for signature in root.iter(_SIGNATURE)):
+        raise Unreadable("it has a signature where none belongs")
+    if any(len(children(each, SIGNATURE, "Signature")) > 1 for each in holders):
         raise Unreadable("it has several signatures of one element")
-    ids = [
-        value for element in root.iter("*") for name, value in element.attrib.items() if name.lower() in _ID_NAMES
-    ]  # fmt: skip
+    ids = [value for element in root.iter("*") for name, value in element.attrib.items() if name.lower() in _ID_NAMES]
     if len(ids) != len(set(ids)):
         raise Unreadable("it has an id twice")
-    for each in (root, assertion):
-        if not each.get("ID"):
-            raise Unreadable("it has no ID")
+    if not all(each.get("ID") for each in holders):
+        raise Unreadable("it has no ID")
 
 
 def _check_response(root: Any, expected: Expected) -> None:
@@ -115,16 +118,29 @@ def _check_age(element: Any, now: datetime) -> None:
 
 def _verified(root: Any, expected: Expected) -> Any:
     """The assertion as it was signed, by itself or with the response. Every signature has to be good."""
-    assertion = children(root, SAML, "Assertion")[0]
-    found = None
-    for element, location in ((root, "./"), (assertion, f"./{{{SAML}}}Assertion/")):
-        if not children(element, SIGNATURE, "Signature"):
-            continue
-        signed = _signed(root, element, location, expected)
-        found = signed if signed.tag == _ASSERTION else children(signed, SAML, "Assertion")[0]
-    if found is None:
+    signed = _signed(root, root, "./", expected) if children(root, SIGNATURE, "Signature") else None
+    held = children(root, SAML, "Assertion")
+    if held:
+        document, location, assertion = root, f"./{_ASSERTION}/", held[0]
+    else:
+        document = assertion = _decrypted(root if signed is None else signed, expected, is_signed=signed is not None)
+        location = "./"
+    if children(assertion, SIGNATURE, "Signature"):
+        return _signed(document, assertion, location, expected)
+    if signed is None:
         raise Unreadable("nobody signed it")
-    return found
+    return children(signed, SAML, "Assertion")[0] if held else parsed(lxml_etree().tostring(assertion))
+
+
+def _decrypted(response: Any, expected: Expected, *, is_signed: bool) -> Any:
+    """The assertion that a response holds encrypted."""
+    if expected.key is None:
+        raise Unreadable("it is encrypted")
+    assertion = decrypted(children(response, SAML, "EncryptedAssertion")[0], expected.key, is_signed=is_signed)
+    if list(assertion.iter(_ASSERTION)) != [assertion]:
+        raise Unreadable("it has not one assertion in its place")
+    _check_signatures(assertion, (assertion,))
+    return assertion
 
 
 def _signed(root: Any, element: Any, location: str, expected: Expected) -> Any:
