@@ -24,7 +24,7 @@ from tests.api.auth.places import Browser, query
 from tests.receiver import Got, Receiver, listening
 from undercroft.auth.tables import AUDIT, FLOWS, IDENTITIES, SAML_RELAY_STATES, SESSIONS, USERS
 
-SETTINGS: dict[str, Any] = {"saml_enabled": True}
+SETTINGS: dict[str, Any] = {"saml_enabled": True, "enable_manual_linking": True}
 
 
 @pytest.fixture(scope="module")
@@ -316,6 +316,8 @@ def test_the_organisation_keeps_its_accounts(house: People, idp: Idp) -> None:
     for change in ({"password": "correct horse 2"}, {"email": "x@example.com"}, {"phone": "+15550001111"}):
         answer = house.ask("PUT", "/user", change, token=token)
         assert (answer.status_code, answer.json()["error_code"]) == (422, "user_sso_managed")
+    linking = house.ask("GET", "/user/identities/authorize?provider=keycloak", token=token)
+    assert linking.json()["error_code"] == "user_sso_managed"
     assert house.ask("PUT", "/user", {"data": {"nick": "k"}}, token=token).json()["user_metadata"]["nick"] == "k"
     user_id = house.rows(IDENTITIES, provider_id="kept")[0]["user_id"]
     house.ask("PUT", f"/admin/users/{user_id}", {"ban_duration": "1h"}, token=house.service)

@@ -182,6 +182,7 @@ def linked(
     if user is None or user["deleted_at"] is not None or session is None:
         raise AuthFault("session_not_found", "The session in which this was asked for has ended")
     refuse_banned(user, room.now())
+    refuse_managed(user)
     require_aal(rows, user, session)
     there = rows.one(IDENTITIES, provider=provider, provider_id=person.subject)
     if there is not None:
@@ -222,6 +223,12 @@ async def unlink(room: Room, user: Record, session: Record | None, identity_id: 
         return ended(rows, room, [each for each in rows.all(SESSIONS, user_id=user["id"]) if each["id"] != here])
 
     room.revoked(await room.write(work))
+
+
+def refuse_managed(user: Record) -> None:
+    """Raises `AuthFault` for an account of an organisation: by another way in, its owner would stay after leaving."""
+    if user["is_sso_user"]:
+        raise AuthFault("user_sso_managed", "Identities of a SSO account are only possible via SSO")
 
 
 def linking_disabled() -> AuthFault:

@@ -24,7 +24,7 @@ from undercroft.auth.service.confirming import may_mail, send_confirmation
 from undercroft.auth.service.custom_providers import RESERVED, calls_of, client_of
 from undercroft.auth.service.factors import require_aal
 from undercroft.auth.service.flows import begun, came_back, check_challenge
-from undercroft.auth.service.linking import arrived, linked, linking_disabled
+from undercroft.auth.service.linking import arrived, linked, linking_disabled, refuse_managed
 from undercroft.auth.service.one_time import CONFIRMATION, PKCE
 from undercroft.auth.service.room import Room
 from undercroft.auth.service.sessions import opened, tokens
@@ -110,6 +110,7 @@ async def ask_link(room: Room, ask: Authorize, user: Record, session: Record | N
     it. Raises `AuthFault`."""
     if not room.settings.enable_manual_linking:
         raise linking_disabled()
+    refuse_managed(user)
     if session is None:
         raise AuthFault("session_not_found", "A session is required for this")
     await checked(room, ask)
