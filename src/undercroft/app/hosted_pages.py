@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,11 +37,10 @@ def hosted_room(
         )
     proxies, cookies = read_proxies(settings.server.trusted_proxies), Cookies(is_secure(settings))
     renewing = Renewing(room, cookies, proxies)
-    beside = app.migrations.parent if app.migrations is not None else None
-    folder = (beside / "templates" / "auth") if beside is not None else None
+    beside = app.migrations.parent if app.migrations is not None else Path.cwd()
     hosted = Hosted(
         room,
-        PageFiles(folder, accents(ui.accent), reload=dev or app.developing),
+        PageFiles(beside / "templates" / "auth", accents(ui.accent), reload=dev or app.developing),
         identify,
         stamps_of(settings, keys),
         cookies,

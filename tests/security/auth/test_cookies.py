@@ -42,7 +42,7 @@ def sessions_of(house: People, browser: Browser) -> int:
     return len(house.rows(SESSIONS, user_id=actor["id"]))
 
 
-def test_cookies_are_out_of_reach(house: People) -> None:
+def test_d24_cookies_are_out_of_reach(house: People) -> None:
     browser, email = Browser(house), house.fresh_email()
     house.signed_up(email)
     browser.open("/auth/ui/sign-in")
@@ -65,7 +65,7 @@ def test_over_http_they_have_plain_names(tmp_path: object, tmp_path_factory: pyt
         assert set(browser.cookies) == {name.removeprefix("__Host-") for name in (ACCESS, REFRESH, VISITOR)}
 
 
-def test_they_count_for_pages_alone(house: People, ada: Browser) -> None:
+def test_d24_they_count_for_pages_alone(house: People, ada: Browser) -> None:
     assert ada.open("/functions/v1/whoami").text == "anon"
     assert ada.open("/auth/v1/user").status_code == 401
     assert ada.open("/auth/v1/sessions").status_code == 401
@@ -74,7 +74,7 @@ def test_they_count_for_pages_alone(house: People, ada: Browser) -> None:
     assert "role=anon" in ada.open("/who").text, "over https, a name that a neighbouring host could set is no name"
 
 
-def test_signing_in_makes_every_cookie_anew(house: People) -> None:
+def test_d24_signing_in_makes_every_cookie_anew(house: People) -> None:
     mallory, victim = Browser(house), Browser(house)
     email, own = house.fresh_email(), house.fresh_email()
     house.signed_up(email)
@@ -105,7 +105,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_a_form_of_another_origin_signs_nobody_in_or_out(house: People, ada: Browser, headers: dict[str, str]) -> None:
+def test_d24_a_form_of_another_origin_signs_nobody_in_or_out(house: People, ada: Browser, headers: dict[str, str]) -> None:
     ada.open("/auth/ui/sign-out")
     assert ada.send("sign-out", headers=headers).status_code == 403
     assert sessions_of(house, ada) == 2, "one of signing up, one of the page"
@@ -116,7 +116,7 @@ def test_a_form_of_another_origin_signs_nobody_in_or_out(house: People, ada: Bro
     assert ACCESS not in other.cookies
 
 
-def test_nobody_is_signed_in_as_somebody_else(house: People) -> None:
+def test_d24_nobody_is_signed_in_as_somebody_else(house: People) -> None:
     """Login CSRF: a form that somebody else was shown, with or without their cookies, is none of this visitor's."""
     email = house.fresh_email()
     house.signed_up(email)
@@ -135,7 +135,7 @@ def test_nobody_is_signed_in_as_somebody_else(house: People) -> None:
     assert mallory.cookies == kept
 
 
-def test_opening_a_page_signs_nobody_out(house: People, ada: Browser) -> None:
+def test_d24_opening_a_page_signs_nobody_out(house: People, ada: Browser) -> None:
     for site in ("cross-site", "same-origin", "none"):
         assert ada.open("/auth/ui/sign-out", headers={"sec-fetch-site": site}).status_code == 200
     assert "role=authenticated" in ada.open("/who").text

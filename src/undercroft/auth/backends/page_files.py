@@ -27,9 +27,9 @@ class Asset(NamedTuple):
 class PageFiles:
     """The files of `auth/html`, over which an app's folder is laid."""
 
-    def __init__(self, folder: Path | None, style: str, *, reload: bool) -> None:
-        """`folder` is the app's, where it has one. `style` stands behind the style sheet. `reload`: the app's files are
-        looked at for changes at every use.
+    def __init__(self, folder: Path, style: str, *, reload: bool) -> None:
+        """`folder` is where the app may have files of its own. `style` stands behind the style sheet. `reload`: the
+        app's files are looked at for changes at every use.
         """
         self._folder = folder
         self._style = style
@@ -55,8 +55,8 @@ class PageFiles:
         return "" if found is None else found.etag.strip('"')
 
     def _read(self, name: str) -> Asset:
-        own = None if self._folder is None else self._folder / name
-        text = (own if own is not None and own.is_file() else OURS / name).read_text(encoding="utf-8")
+        own = self._folder / name
+        text = (own if own.is_file() else OURS / name).read_text(encoding="utf-8")
         body = (text + self._style if name == STYLE else text).encode()
         return Asset(body, _KINDS[name], f'"{hashlib.sha256(body).hexdigest()[:16]}"')
 
@@ -65,8 +65,7 @@ class PageFiles:
         import jinja2  # an app that shows none of our pages starts without it
 
         ours = jinja2.FileSystemLoader(OURS)
-        own = [] if self._folder is None else [jinja2.FileSystemLoader(self._folder)]
-        loaders = [*own, ours, jinja2.PrefixLoader({"ours": ours})]
+        loaders = [jinja2.FileSystemLoader(self._folder), ours, jinja2.PrefixLoader({"ours": ours})]
         return jinja2.Environment(
             loader=jinja2.ChoiceLoader(loaders),
             autoescape=True,
