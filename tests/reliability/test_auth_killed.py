@@ -46,7 +46,7 @@ class Client:
         self.server = server
         limits = httpx2.Limits(max_connections=MANY)
         transport = httpx2.AsyncHTTPTransport(uds=str(server.socket), limits=limits)
-        self.http = httpx2.AsyncClient(transport=transport, base_url="http://x", timeout=20)
+        self.http = httpx2.AsyncClient(transport=transport, base_url="http://x", timeout=60)
 
     async def ask(self, path: str, body: dict[str, Any]) -> httpx2.Response | None:
         """An answer; None where the server died before it."""
