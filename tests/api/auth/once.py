@@ -547,7 +547,7 @@ def sso_answer(trip: Round, many: int) -> Once:
     return Once(
         lambda number: Browser(house, dict(kept)).going("/saml/acs", "POST", form, **FORM),
         lambda: len([row for row in house.rows(FLOWS, user_id=user_id) if row["auth_code"]]),
-        lambda answer: "code" in query(answer),
+        lambda answer: answer.status_code == 302 and "code" in query(answer),
         whole=False,
     )
 

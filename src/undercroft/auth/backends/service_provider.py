@@ -30,9 +30,8 @@ _PAUSE = 60.0
 class ServiceProvider:
     """The service provider that this app is."""
 
-    entity_id: str
-    acs: str
-    """Where responses come in."""
+    address: str
+    """Of `/auth/v1`, as browsers reach it on their way: all of it is one host, whose cookie binds them."""
     key: Any = field(repr=False)
     certificate: str
     encrypts: bool
@@ -41,6 +40,21 @@ class ServiceProvider:
     http: Http
     _again: dict[str, float] = field(default_factory=dict)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    @property
+    def entity_id(self) -> str:
+        """Our name."""
+        return f"{self.address}/saml/metadata"
+
+    @property
+    def acs(self) -> str:
+        """Where responses come in."""
+        return f"{self.address}/saml/acs"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come by https."""
+        return self.address.startswith("https://")
 
     def metadata(self) -> bytes:
         """What we say of ourselves."""
@@ -90,12 +104,4 @@ def service_provider(
         raise SetupFault("[auth.saml] enabled = true needs calls to other machines")
     key = saml_key(given.private_key, data_dir)
     base = (given.external_url or address).rstrip("/")
-    return ServiceProvider(
-        f"{base}/saml/metadata",
-        f"{base}/saml/acs",
-        key,
-        self_signed(key),
-        given.allow_encrypted_assertions,
-        clock,
-        http,
-    )
+    return ServiceProvider(base, key, self_signed(key), given.allow_encrypted_assertions, clock, http)

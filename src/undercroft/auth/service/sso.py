@@ -70,7 +70,7 @@ class Leaving(NamedTuple):
 async def begin(room: Room, ask: SignOn, redirect_to: str) -> str:
     """`POST /sso`: an address of ours that sends one browser to the identity provider, once, and there binds it.
     Raises `AuthFault`."""
-    party_of(room)
+    party = party_of(room)
     challenge = check_challenge(ask.code_challenge, ask.code_challenge_method)
     if bool(ask.provider_id) == bool(ask.domain):
         raise validation_failed("Exactly one of provider_id and domain needs to be provided")
@@ -83,7 +83,7 @@ async def begin(room: Room, ask: SignOn, redirect_to: str) -> str:
               flow_id=states.flow_of(ticket))  # fmt: skip
 
     await room.write(work)
-    return f"{room.address}/sso?ticket={ticket}"
+    return f"{party.address}/sso?ticket={ticket}"
 
 
 def _meant(rows: Rows, ask: SignOn) -> str:
@@ -128,7 +128,7 @@ async def leave(room: Room, ticket: str) -> Leaving:
     await room.write(lambda rows: _stored(rows, room, flow, saml, state, request_id))
     destination = idp.redirect or idp.post or ""
     asking = Asking(request_id, room.now(), party.entity_id, destination, party.acs, saml["name_id_format"])
-    secure = _is_secure(room)
+    secure = party.is_secure
     cookie = states.cookie(
         states.cookie_name(state, secure=secure), states.derived(room.key(), "browser", state), secure=secure,
         cross_site=True, seconds=int(room.settings.saml.relay_state_validity_period),
@@ -184,17 +184,17 @@ def _is_state(text: str) -> bool:
 
 async def _relayed(room: Room, state: str, cookie_of: Callable[[str], str | None]) -> tuple[Record, str]:
     """What is known of a way that began here, which is used up, and the cookie that is taken. Raises `AuthFault`."""
-    secure = _is_secure(room)
+    secure = party_of(room).is_secure
     name = states.cookie_name(state, secure=secure)
     # Without https, no browser sends a cookie along with a form from elsewhere.
     if secure and not states.is_that(cookie_of(name), room.key(), state):
         raise AuthFault("saml_relay_state_not_found", "This did not begin in this browser, at this host")
     found = await room.write(lambda rows: rows.remove(SAML_RELAY_STATES, id=states.flow_of(state)))
     if not found:
-        raise AuthFault("saml_relay_state_not_found", "SAML RelayState does not exist, try logging in again?")
+        raise AuthFault("saml_relay_state_not_found", "SAML RelayState does not exist, try logging in again")
     lives = timedelta(seconds=room.settings.saml.relay_state_validity_period)
     if found[0]["created_at"] + lives < room.now():
-        raise AuthFault("saml_relay_state_expired", "SAML RelayState has expired. Try loggin in again?")
+        raise AuthFault("saml_relay_state_expired", "SAML RelayState has expired, try logging in again")
     return found[0], states.cookie(name, "", secure=secure, cross_site=True, seconds=0)
 
 
@@ -314,7 +314,3 @@ def _new(rows: Rows, room: Room, provider: str, person: Person, caller: Caller) 
     identified(rows, room, user, provider, person.subject, person.data)
     noted(rows, room, "user_signedup", user, caller, kind="team", traits={"provider": provider})
     return user
-
-
-def _is_secure(room: Room) -> bool:
-    return room.address.startswith("https://")

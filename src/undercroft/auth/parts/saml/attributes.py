@@ -6,6 +6,7 @@ A mapping names the attribute (`name`), or several of which the first that is th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ def check_mapping(mapping: object) -> dict[str, Any]:
     if not isinstance(mapping, dict) or set(mapping) - {"keys"} or not isinstance(mapping.get("keys", {}), dict):
         raise validation_failed('attribute_mapping is {"keys": {"<claim>": {"name": "<attribute>"}}}')
     keys = mapping.get("keys", {})
-    if len(keys) > _MOST or len(str(mapping)) > _LONGEST * _MOST or "\x00" in str(mapping):
+    written = json.dumps(mapping)
+    if len(keys) > _MOST or len(written) > _LONGEST * _MOST or "\\u0000" in written:
         raise validation_failed("attribute_mapping is too long")
     for claim, one in keys.items():
         if claim in _RESERVED:
