@@ -18,6 +18,7 @@ from rich.table import Table
 
 from benchmarks import (
     auth,
+    belonging,
     durable_inserts,
     keys,
     list_of_posts,
@@ -55,6 +56,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "outbox": outbox.measure,
     "webhooks": webhooks.measure,
     "auth": auth.measure,
+    "organisations": belonging.measure,
 }
 
 
