@@ -117,6 +117,29 @@ def test_people_of_a_project_sign_in_as_they_did(house: People, project: Project
     assert {"source": "a project", "new": 1, "there": 3, "left_out": 0} in told_of
 
 
+def test_one_that_was_interrupted_goes_on(house: People, project: Project) -> None:
+    house.count += 1
+    project.run(
+        "INSERT INTO auth.users (id, aud, role, email, raw_app_meta_data, created_at) SELECT gen_random_uuid(), "
+        f"'authenticated', 'authenticated', 'many' || n || '@{house.count}.example', '{{}}', now() "
+        "FROM generate_series(1, 250) n"
+    )
+    room = house.house.people
+    assert room is not None
+
+    def stop(_: Report) -> None:
+        raise KeyboardInterrupt
+
+    async def work() -> None:
+        with snapshot(project.url) as foreign:
+            await take_over(room, of_supabase(foreign), stop, source="a project")
+
+    with pytest.raises(KeyboardInterrupt):
+        house.run(work())
+    report = imported(house, project)
+    assert (report.new, report.there, report.left_out) == (50, 200, [])
+
+
 def test_what_is_left_out_is_told(house: People, project: Project) -> None:
     taken = house.fresh_email()
     house.ask("POST", "/admin/users", {"email": taken, "email_confirm": True}, token=house.service)

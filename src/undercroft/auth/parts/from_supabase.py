@@ -36,7 +36,8 @@ LEFT = {
     "auth.custom_oauth_providers": "providers that were added while running",
 }
 """Tables that stay behind, and what is told of each."""
-_OF = "(SELECT jsonb_agg(to_jsonb(o)) FROM {table} o WHERE o.user_id = u.id)"
+_HELD = "SELECT user_id, jsonb_agg(to_jsonb(o)) AS held FROM {table} o GROUP BY 1"
+_OF = f"LEFT JOIN ({_HELD}) {{name}} ON {{name}}.user_id = u.id"
 _WHEN = (
     "email_confirmed_at", "invited_at", "confirmation_sent_at", "recovery_sent_at", "last_sign_in_at", "created_at",
     "updated_at", "phone_confirmed_at", "banned_until", "deleted_at",
@@ -45,8 +46,10 @@ _WHEN = (
 
 def statement(*, factors: bool) -> str:
     """What reads all accounts: of each a row of three columns, the account, its identities, its factors."""
-    parts = [_OF.format(table=table) for table in TABLES[1 : 2 + factors]] + ([] if factors else ["NULL::jsonb"])
-    return f"SELECT to_jsonb(u), {', '.join(parts)} FROM auth.users u ORDER BY u.id"  # noqa: S608  # names of our own
+    _, identities, second = TABLES
+    joined = _OF.format(table=identities, name="i") + (f" {_OF.format(table=second, name='f')}" if factors else "")
+    held = "f.held" if factors else "NULL::jsonb"
+    return f"SELECT to_jsonb(u), i.held, {held} FROM auth.users u {joined} ORDER BY u.id"  # noqa: S608  # our own names
 
 
 def from_supabase(user: Row, identities: Iterable[Row] | None, factors: Iterable[Row] | None) -> Taken:
