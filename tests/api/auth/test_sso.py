@@ -58,6 +58,8 @@ def test_an_admin_adds_changes_lists_and_removes_a_provider(house: People) -> No
     assert "metadata_xml" not in listed[0]["saml"]
     assert house.ask("POST", "/sso", {"domain": "crud.example.com"}).json()["error_code"] == "sso_provider_not_found"
     assert admin(house, "DELETE", f"/{idp.id}").json()["id"] == idp.id
+    for named in ("resource_%00", "resource_", "x", "%C3%A4", str(uuid4())):
+        assert admin(house, "GET", f"/{named}").json()["error_code"] == "sso_provider_not_found", named
     gone = admin(house, "GET", f"/{idp.id}")
     assert (gone.status_code, gone.json()["error_code"]) == (404, "sso_provider_not_found")
     said = [each["payload"]["action"] for each in house.rows(AUDIT)]
@@ -339,7 +341,13 @@ def test_who_is_known_by_nothing_is_not_let_in(house: People, idp: Idp) -> None:
 def test_what_no_form_is_and_what_nobody_sent(house: People, idp: Idp) -> None:
     assert house.ask("POST", "/saml/acs", {"SAMLResponse": "x"}).json()["error_code"] == "validation_failed"
     form = {"content-type": "application/x-www-form-urlencoded"}
-    for body in ("", "SAMLResponse=!!", urlencode({"SAMLResponse": "AAAA"})):
+    for body in (
+        "",
+        "SAMLResponse=!!",
+        "SAMLResponse=%C3%A4",
+        "SAMLResponse=%00&RelayState=%00",
+        urlencode({"SAMLResponse": "AAAA"}),
+    ):
         assert error_of(house.ask("POST", "/saml/acs", body, headers=form))[0] == "validation_failed"
     assert house.ask("POST", "/saml/acs", "SAMLArt=x", headers=form).status_code == 400
     sealed = idp.wrapped(encrypted(idp.signed(idp.assertion("sealed")), house))

@@ -105,7 +105,9 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_d24_a_form_of_another_origin_signs_nobody_in_or_out(house: People, ada: Browser, headers: dict[str, str]) -> None:
+def test_d24_a_form_of_another_origin_signs_nobody_in_or_out(
+    house: People, ada: Browser, headers: dict[str, str]
+) -> None:
     ada.open("/auth/ui/sign-out")
     assert ada.send("sign-out", headers=headers).status_code == 403
     assert sessions_of(house, ada) == 2, "one of signing up, one of the page"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,29 @@ import pytest
 from lxml import etree  # type: ignore[import-untyped]
 
 from tests.api.auth import apps
-from tests.api.auth.idp import ACS, CBC, FORM, GCM, NAMES, Idp, Trip, brought, encrypted, error_of, form_of, signed_in
+from tests.api.auth.idp import (
+    ACS,
+    CBC,
+    FORM,
+    GCM,
+    NAMES,
+    SP,
+    Idp,
+    Trip,
+    brought,
+    encrypted,
+    error_of,
+    form_of,
+    signed_in,
+)
 from tests.api.auth.people import SITE, People
 from tests.api.auth.places import Browser, query
 from tests.security.auth.test_places import HOSTILE
+from undercroft.auth.parts.saml.documents import Unreadable, parsed_whole
+from undercroft.auth.parts.saml.metadata import read as metadata_of
+from undercroft.auth.parts.saml.responses import asserted
 from undercroft.auth.tables import IDENTITIES, SAML_RELAY_STATES, SESSIONS, USERS
+from undercroft.auth.types.saml import Expected
 
 SETTINGS: dict[str, Any] = {"saml_enabled": True, "saml_allow_encrypted_assertions": True}
 EVIL = "evil@acme.example.com"
@@ -172,6 +191,48 @@ def test_only_what_was_signed_is_read(house: People, idp: Idp) -> None:
     trip.begin()
     told = apps.claims_of(signed_in(trip.bring(more(trip)))["access_token"])
     assert told["email"] == "ada@acme.example.com"
+
+
+JUNK = ["", "x", "ä", "-1", "2026-13-45", "9" * 400, "urn:x", "#", "PT1H"]
+TAGS = ["x", f"{{{NAMES['saml']}}}Assertion", f"{{{NAMES['ds']}}}Signature"]
+
+
+def changed_at_random(xml: str, chance: random.Random) -> bytes:
+    """A response in which one to three things are other than they were."""
+    root = etree.fromstring(xml)
+    for _ in range(chance.randint(1, 3)):
+        elements = list(root.iter("*"))
+        element, what = chance.choice(elements), chance.randint(0, 5)
+        if what == 0 and element.getparent() is not None:
+            element.getparent().remove(element)
+        elif what == 1 and element.attrib:
+            del element.attrib[chance.choice(list(element.attrib))]
+        elif what == 2 and element.attrib:
+            element.set(chance.choice(list(element.attrib)), chance.choice(JUNK))
+        elif what == 3:
+            element.text = chance.choice(JUNK)
+        elif what == 4:
+            element.append(etree.fromstring(etree.tostring(chance.choice(elements))))
+        elif what == 5:
+            element.tag = chance.choice(TAGS)
+    return bytes(etree.tostring(root))
+
+
+def test_a_response_says_what_was_signed_or_nothing(idp: Idp) -> None:
+    """Whatever is changed in it, and nothing but a refusal comes of what cannot be read."""
+    chance, known = random.Random(7), metadata_of(idp.metadata().encode())
+    expected = Expected(known, SP, ACS, None, idp.house.clock.now())
+    taken, tries, good = 0, 400, ""
+    for number in range(tries):
+        if not number % 20:
+            good = idp.answered("ada", signs=chance.choice(["assertion", "response", "both"]))
+        try:
+            told = asserted(parsed_whole(changed_at_random(good, chance)), expected)
+        except Unreadable:
+            continue
+        taken += 1
+        assert (told.name_id, told.attributes) == ("ada", {"mail": ["ada@acme.example.com"]})
+    assert 0 < taken < tries
 
 
 def test_comments_do_not_split_a_text(house: People, idp: Idp) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -246,10 +245,10 @@ def _document(text: str) -> Any:
         raise validation_failed("SAMLResponse is missing")
     try:
         return parsed_whole(base64.b64decode("".join(text.split()), validate=True))
-    except binascii.Error:
-        raise _unbelieved("it is not in base64") from None
     except Unreadable as problem:
         raise _unbelieved(str(problem)) from None
+    except ValueError:
+        raise _unbelieved("it is not in base64") from None
 
 
 def _issuer(root: Any) -> str:

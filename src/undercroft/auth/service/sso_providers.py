@@ -265,7 +265,7 @@ async def _metadata(party: ServiceProvider, ask: SsoProvider) -> tuple[IdentityP
 
 def _named(rows: Rows, named: str) -> str:
     """The id of a provider, by itself or by its `resource_id`. Raises `AuthFault`."""
-    if named.startswith(RESOURCE):
+    if named.startswith(RESOURCE) and named.isprintable():
         row = rows.one(SSO_PROVIDERS, resource_id=named.removeprefix(RESOURCE))
     else:
         try:
