@@ -45,8 +45,8 @@ NAMES = scenario_names()
 
 pytestmark = pytest.mark.needs("compat")
 
-ELSEWHERE = {"signInWithSSO": "what it needs is another server: test_saml"}
-"""Methods that other tests call."""
+ELSEWHERE = {"signInWithSSO": "saml_run.mjs"}
+"""Methods that other tests call, with a server of their own, and where."""
 
 
 class Results(NamedTuple):
@@ -141,6 +141,7 @@ def test_every_method_was_called(results: Results) -> None:
     """Every one that the release has for others, and with success: a new one asks for a scenario."""
     assert len(results.methods) > 60
     assert set(results.methods) - set(results.called) - set(ELSEWHERE) == set()
+    assert all(f".{name}(" in (HERE / file).read_text(encoding="utf-8") for name, file in ELSEWHERE.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
