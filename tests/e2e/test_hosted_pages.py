@@ -62,6 +62,9 @@ def seen(page: Any, title: str) -> None:
     """The page is the one that is meant, and nobody is shut out by it, by day or by night."""
     page.wait_for_load_state()
     assert page.title() == f"{title} – Feast", page.content()
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "nobody scrolls sideways on a phone"
+    page.set_viewport_size({"width": 1000, "height": 800})
     page.evaluate(AXE.read_text())
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -100,7 +103,7 @@ def test_a_life_in_a_browser(feast: Served, page: Any) -> None:
         "isUserVerified": True, "automaticPresenceSimulation": True,
     }  # fmt: skip
     session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    email, password = "ada@example.com", "correct horse battery"
+    email, password = f"ada.{'a' * 40}@example.com", "correct horse battery"
     page.goto(f"{feast.url}/auth/ui/forgot")
     seen(page, "Lost your key?")
     page.goto(f"{feast.url}/auth/ui")
@@ -134,8 +137,12 @@ def test_a_life_in_a_browser(feast: Served, page: Any) -> None:
     press(page, "Go on")
     seen(page, "Your recovery codes")
     recovery = page.locator("ol.codes li").first.inner_text()
+    for path, title in (("password", "A new password"), ("sign-out", "Sign out"), ("none", "There is no such page")):
+        page.goto(f"{feast.url}/auth/ui/{path}")
+        seen(page, title)
+    complaints.clear()  # of the status 404
+    page.goto(f"{feast.url}/auth/ui/account")
     # A passkey.
-    page.get_by_role("link", name="I have them").click()
     press(page, "Add a passkey")
     page.get_by_role("status").filter(has_text="Your passkey is there").wait_for()
     seen(page, "Your account")

@@ -440,6 +440,18 @@ def test_what_is_sent_may_be_anything(house: People, browser: Browser) -> None:
             assert "<script>" not in answer.text
 
 
+def test_by_default_there_are_none(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with paged(tmp_path_factory.mktemp("none"), None, ui_enabled="false") as none:
+        browser = Browser(none)
+        for path in ("", "/sign-in", "/style.css"):
+            assert browser.open(f"/auth/ui{path}").status_code == 404
+        # And no cookie is renewed, which nobody could have been given.
+        told = none.signed_up()
+        browser.cookies = {"__Host-undercroft-refresh-token": told["refresh_token"]}
+        assert "role=anon" in browser.open("/who").text
+        assert browser.set == ["__Host-undercroft-visitor=" + browser.set[0].partition("=")[2]]
+
+
 def test_limits_hold_on_pages_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     with paged(tmp_path_factory.mktemp("few"), None, rate_limit_sign_in_sign_ups=3, **SETTINGS) as few:
         browser = Browser(few)

@@ -160,6 +160,7 @@ class HostedRoom(Hosting):
             visit.is_half = found is not None
         if found is not None:
             visit.actor, visit.person, visit.session = found
+            request.actor = visit.actor
 
     async def _person(self, token: str | None) -> tuple[Actor, Record, Record] | None:
         """Whose token it is; None for one that is not believed, and for one that an app was given."""
