@@ -35,7 +35,7 @@ SMS, PHONE_CHANGE, FACTOR = "15550001", "15550002", "15550003"
 CODE = "123456"
 SETTINGS: dict[str, Any] = {
     "email_enable_confirmations": True, "email_secure_password_change": True, "sms_enable_signup": True,
-    "sms_enable_confirmations": True, "sms_max_frequency": 0, "mfa_phone_max_frequency": 0,
+    "sms_enable_confirmations": True, "sms_otp_expiry": 3600, "sms_max_frequency": 0, "mfa_phone_max_frequency": 0,
     "sms_test_otp": f'{{"{SMS}": "{CODE}", "{PHONE_CHANGE}": "{CODE}", "{FACTOR}": "{CODE}"}}',
     "mfa_phone_enroll_enabled": True, "mfa_phone_verify_enabled": True, "mfa_web_authn_enroll_enabled": True,
     "mfa_web_authn_verify_enabled": True, "oauth_server_enabled": True, "enable_manual_linking": True,
