@@ -155,23 +155,24 @@ def is_told(answer: Answer, route: Route) -> bool:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_whatever_is_sent_is_answered(
-    trip: Round, route: Route, shared: Path, rounds: Callable[[int, int], int]
+    trip: Round, server: str | None, route: Route, shared: Path, rounds: Callable[[int, int], int]
 ) -> None:
     chance = random.Random(f"{route.method} {route.path}")
+    few = 1 if server is None else 2  # PostgreSQL takes less: no NUL, no id that is none
     asking, known = Asking(trip, route, chance), names(shared)
     asking.token()
     path = asking.path(asking.part)
     if route.method != "GET":
-        for raw in RAW if rounds(0, 1) else chance.sample(RAW, 3):
+        for raw in chance.sample(RAW, rounds(few, len(RAW))):
             asking.ask(path, raw, chance.choice([JSON, JSON, FORM]))
-        for kind in KINDS if rounds(0, 1) else chance.sample(KINDS, 1):
+        for kind in chance.sample(KINDS, rounds(few, len(KINDS))):
             asking.ask(path, GOOD, kind or None)
-        for odd in ODD if rounds(0, 1) else chance.sample(ODD, 3):
+        for odd in chance.sample(ODD, rounds(few, len(ODD))):
             asking.ask(path, dict.fromkeys(known, odd))
-        for _ in range(rounds(4, 200)):
+        for _ in range(rounds(2 * few, 200)):
             changed = {name: chance.choice(ODD) for name in chance.sample(known, chance.randint(1, 4))}
             asking.ask(path, {**GOOD, "email": trip.house.fresh_email(), **changed})
-    for _ in range(rounds(3, 60)):
+    for _ in range(rounds(few, 60)):
         said = {**GOOD, **{name: chance.choice(ODD) for name in chance.sample(known, 3)}}
         told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
         pairs = urlencode({name: value[:2000] for name, value in told.items()}, errors="replace")
@@ -180,7 +181,7 @@ def test_whatever_is_sent_is_answered(
         else:
             asking.ask(path, query=f"?{pairs}&page=%00&page=-1&per_page=99999999999999999999&a=%ff&%00=%00")
     if "{" in route.path:
-        for part in PARTS if rounds(0, 1) else chance.sample(PARTS, 3):
+        for part in chance.sample(PARTS, rounds(few, len(PARTS))):
             at = re.sub(r"\{\w+\}", quote(part, safe="%"), route.path)
             asking.ask(at, None if route.method == "GET" else {})
 
