@@ -428,6 +428,10 @@ def test_what_is_sent_may_be_anything(house: People, browser: Browser) -> None:
         "account/totp", "account/key", "account/phone", "account/passkey", "account/passkey-gone",
         "account/session", "account/place", "account/app", "account/factor-gone",
     ]  # fmt: skip
+    queries = ["&".join(["a=b"] * 50), "redirect_to=%ff%00", "a=%", "redirect_to=" + "/" * 9000, "authorization_id=%00"]
+    for query in queries:
+        for path in (*paths, "callback", "provider", "nothing", "style.css", "%ff", "..%2f"):
+            assert browser.open(f"/auth/ui/{path}?{query}").status_code < 500, (path, query)
     for path in paths:
         for text in odd:
             browser.open("/auth/ui/sign-out")

@@ -137,7 +137,10 @@ class HostedRoom(Hosting):
 
     def _visit(self, request: Request) -> Visit:
         visitor = known_visitor(self._hosted.cookies.of(request, VISITOR))
-        query = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=40))
+        try:
+            query = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=40))
+        except ValueError:  # so many that none of them is meant
+            query = {}
         try:
             nobody = self._identify(None, None)
         except Fault:
