@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
 from undercroft.base.settings import SettingsFault
+from undercroft.engine.beside import Beside
 from undercroft.engine.postgres.listening import Listening
 
 if TYPE_CHECKING:

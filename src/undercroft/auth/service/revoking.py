@@ -17,8 +17,8 @@ from undercroft.auth.service.identity import Identity
 from undercroft.auth.store import Rows
 from undercroft.auth.store.revocations import Revocation, ended_after, purge
 from undercroft.auth.store.tidying import forget
-from undercroft.base.beside import Beside
 from undercroft.base.clock import Clock
+from undercroft.engine.beside import Beside
 from undercroft.engine.types import Engine
 
 EACH = 0.5

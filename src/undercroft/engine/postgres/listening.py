@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from undercroft.base.beside import Beside
+from undercroft.engine.beside import Beside
 from undercroft.engine.postgres.connecting import libpq_url
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
+from undercroft.engine.beside import Beside
 from undercroft.engine.postgres.listening import Listening
 from undercroft.engine.types import Engine
 

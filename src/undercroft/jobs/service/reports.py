@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
+from undercroft.engine.beside import Beside
 from undercroft.engine.types import Cursor, Engine
 from undercroft.jobs.store.records import RecordStatements, record_statements
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercroft.access.actor import SERVICE
-from undercroft.base.beside import Beside
 from undercroft.base.clock import Clock
+from undercroft.engine.beside import Beside
 from undercroft.engine.types import Cursor, Engine, Row
 from undercroft.jobs.parts.slots import MOST_MISSED, mark_of, next_slot, slots_to_fire
 from undercroft.jobs.service.outbox import Outbox, microseconds

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from undercroft.base.beside import Beside
 from undercroft.base.faults import Fault
+from undercroft.engine.beside import Beside
 
 
 @dataclass(slots=True, eq=False)
