@@ -45,7 +45,10 @@ class OrganisationRow:
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     name: Mapped[str] = mapped_column(sa.Text, CheckConstraint("length(name) BETWEEN 1 AND 200"))
     slug: Mapped[str | None] = mapped_column(
-        sa.Text, CheckConstraint("length(slug) BETWEEN 1 AND 63 AND slug = lower(slug)"), unique=True
+        sa.Text,
+        CheckConstraint("length(slug) BETWEEN 1 AND 63"),
+        CheckConstraint("slug = lower(slug)", name="slug_lower"),
+        unique=True,
     )
     created_by: Mapped[UUID | None] = mapped_column(Uuid, _somebody(), index=True)
     created_at: Mapped[datetime] = mapped_column(Timestamp, default=_now)
