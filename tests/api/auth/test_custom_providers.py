@@ -68,3 +68,15 @@ def test_a_place_that_makes_no_sense_is_refused(trip: Round, more: dict[str, Any
     answer = trip.house.ask("POST", "/admin/custom-providers", given, token=trip.house.service)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed"), answer.text
     assert trip.house.ask("POST", "/admin/custom-providers", body).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("of", ["client_id", "scopes", "attribute_mapping"])
+def test_what_no_text_of_a_database_holds_is_refused(trip: Round, of: str) -> None:
+    values: dict[str, Any] = {"client_id": "a\x00b", "scopes": ["a\x00b"], "attribute_mapping": {"name": "a\x00b"}}
+    body = {
+        "provider_type": "oauth2", "identifier": "nul", "name": "Nul", "client_id": ME, "client_secret": "s",
+        "authorization_url": "https://a.example.com", "token_url": "https://a.example.com",
+        "userinfo_url": "https://a.example.com", of: values[of],
+    }  # fmt: skip
+    answer = trip.house.ask("POST", "/admin/custom-providers", body, token=trip.house.service)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed"), answer.text

@@ -226,7 +226,7 @@ async def _check(room: Room, kind: str, settings: dict[str, Any], *, looks: bool
         raise validation_failed("attribute_mapping has the name of a claim for each attribute")
     if reserved := sorted(RESERVED & set(settings["authorization_params"])):
         raise validation_failed(f"Cannot override reserved OAuth parameters: {', '.join(reserved)}")
-    if len(str(settings)) > 10 * _LONGEST or "\x00" in str(settings):
+    if len(str(settings)) > 10 * _LONGEST or _holds_nul(settings):
         raise validation_failed("The configuration is too long, or holds what no text holds")
     if kind == "oidc" and looks:
         issuer = settings["issuer"]
@@ -256,3 +256,12 @@ def _shape(row: Record) -> Shape:
     told = {"id": row["id"], "provider_type": row["provider_type"], "identifier": row["identifier"]}
     stamps = {name: told_moment(row[name]) for name in ("created_at", "updated_at")}
     return {**told, **{key: value for key, value in row["settings"].items() if value is not None}, **stamps}
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether a text in it has what PostgreSQL stores in none."""
+    if isinstance(value, dict):
+        return any(_holds_nul(each) for pair in value.items() for each in pair)
+    if isinstance(value, list | tuple):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\x00" in value
