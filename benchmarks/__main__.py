@@ -56,6 +56,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "outbox": outbox.measure,
     "webhooks": webhooks.measure,
     "auth": auth.measure,
+    "postgres-auth": auth.measure_on_postgres,
     "organisations": belonging.measure,
 }
 
