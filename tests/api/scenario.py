@@ -13,8 +13,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -294,27 +294,37 @@ class Place:
 
     def sql(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """A statement beside the app, on a connection of its own; `?` stands for a value."""
-        if self._url is not None:
-            import psycopg
+        with self._aside() as run:
+            return run(text, *values)
 
-            with psycopg.connect(self._url, autocommit=True) as connection:
-                marked = text.replace("%", "%%").replace("?", "%s") if values else text
-                cursor = connection.execute(marked.encode(), values or None)
-                return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-        connection = self.house.engine.library.module.connect(self.folder / "data" / "data.db", isolation_level=None)  # type: ignore[attr-defined]  # SQLite's
-        try:
-            return [tuple(row) for row in connection.execute(text, values)]
-        finally:
-            connection.close()
+    @contextmanager
+    def _aside(self) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+        """Statements beside the app, on one connection."""
+        if self._url is None:
+            path = self.folder / "data" / "data.db"
+            module = self.house.engine.library.module  # type: ignore[attr-defined]  # SQLite's
+            with closing(module.connect(path, isolation_level=None)) as connection:
+                yield lambda text, *values: [tuple(row) for row in connection.execute(text, values)]
+            return
+        import psycopg
+
+        def run(text: str, *values: object) -> list[tuple[Any, ...]]:
+            marked = text.replace("%", "%%").replace("?", "%s") if values else text
+            cursor = connection.execute(marked.encode(), values or None)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            yield run
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""
+        listed = "select name, '\"' || name || '\"' from sqlite_master where type = 'table' order by name"
         if self._url is not None:
-            owned = "select oid::regclass::text from pg_class where relkind = 'r' and relnamespace::regnamespace::text"
-            tables = [name for (name,) in self.sql(f"{owned} in ('public', 'auth') order by 1")]
-            return {name: sorted(self.sql(f"select * from {name}"), key=repr) for name in tables}
-        tables = [name for (name,) in self.sql("select name from sqlite_master where type = 'table' order by name")]
-        return {name: sorted(self.sql(f'select * from "{name}"'), key=repr) for name in tables}
+            text = "oid::regclass::text"
+            listed = f"select {text}, {text} from pg_class where relkind = 'r' and relnamespace::regnamespace::text"
+            listed += " in ('public', 'auth') order by 1"
+        with self._aside() as run:
+            return {name: sorted(run(f"select * from {written}"), key=repr) for name, written in run(listed)}
 
 
 @dataclass(frozen=True)
