@@ -148,6 +148,9 @@ def test_d9_nothing_is_used_twice_though_a_server_is_killed(
                 assert effects <= 1, (turn, name)
                 assert effects == 1 or (not won and not once.whole), (turn, name)
                 died += sum(answer.status_code == DIED for answer in answers[name])
-                assert {answer.status_code for answer in answers[name]} <= {200, 302, 303, 400, 403, 404, 422, DIED}
+                assert {answer.status_code for answer in answers[name]} <= {200, 302, 303, 400, 403, 404, 422, DIED}, (
+                    turn,
+                    name,
+                )
     with capsys.disabled():
         print(f"\n  kill -9 of one of two servers among {many} who have each of {len(kinds)} secrets: {died} cut off")

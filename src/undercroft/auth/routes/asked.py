@@ -92,6 +92,19 @@ class Asked:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise AuthFault("bad_json", "Could not parse request body as JSON") from None
 
+    async def form(self, longest: int, most: int) -> dict[str, str]:
+        """The form that the body is, of at most so many bytes and fields; of several of one name, the last. Raises
+        `AuthFault`.
+        """
+        raw = await self.request.body()
+        kind = (self.request.header(b"content-type") or b"").split(b";")[0].strip().lower()
+        if kind != b"application/x-www-form-urlencoded" or len(raw) > longest:
+            raise validation_failed("This takes a form")
+        try:
+            return dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=most))
+        except ValueError:
+            raise validation_failed("This takes a form") from None
+
     async def from_person(self, room: Room, kind: type[A]) -> A:
         """The body, with the captcha that comes with it where one is asked for. Raises `AuthFault`."""
         ask = await self.body(kind)

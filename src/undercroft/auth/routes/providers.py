@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from undercroft.auth.errors import AuthFault, validation_failed
 from undercroft.auth.routes.asked import ADMIN, USER, Asked, Route, nothing, sent_to, told
@@ -47,15 +47,7 @@ async def callback(room: Room, asked: Asked) -> Answer:
 
 async def posted_callback(room: Room, asked: Asked) -> Answer:
     """`POST /callback`, by a form: so Apple sends people back."""
-    raw = await asked.request.body()
-    kind = (asked.request.header(b"content-type") or b"").split(b";")[0].strip().lower()
-    if kind != b"application/x-www-form-urlencoded" or len(raw) > _LONGEST_FORM:
-        raise validation_failed("This takes a form")
-    try:
-        values = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=50))
-    except ValueError:
-        raise validation_failed("This takes a form") from None
-    place = asked.parameters.get("place")
+    values, place = await asked.form(_LONGEST_FORM, 50), asked.parameters.get("place")
     return _sent(await providers.come_back(room, values, cookies_of(asked).get, asked.caller, place))
 
 

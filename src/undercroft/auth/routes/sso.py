@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 from undercroft.auth.errors import validation_failed
 from undercroft.auth.parts.saml.documents import LARGEST
 from undercroft.auth.routes.asked import ADMIN, Asked, Route, nothing, sent_to, told
@@ -42,14 +40,7 @@ async def metadata(room: Room, asked: Asked) -> Answer:
 
 async def consume(room: Room, asked: Asked) -> Answer:
     """`POST /saml/acs`, by a form that an identity provider made."""
-    raw = await asked.request.body()
-    kind = (asked.request.header(b"content-type") or b"").split(b";")[0].strip().lower()
-    if kind != b"application/x-www-form-urlencoded" or len(raw) > _LONGEST_FORM:
-        raise validation_failed("This takes a form")
-    try:
-        values = dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=20))
-    except ValueError:
-        raise validation_failed("This takes a form") from None
+    values = await asked.form(_LONGEST_FORM, 20)
     if values.get("SAMLArt"):
         raise validation_failed("SAML artifacts are not taken: responses come by HTTP-POST")
     return _sent(await sso.come_back(room, values, cookies_of(asked).get, asked.caller))

@@ -20,6 +20,7 @@ from undercroft.auth.parts.addresses import email_of
 from undercroft.auth.parts.codes import stored_of
 from undercroft.auth.parts.redirects import allowed_redirect, with_fragment, with_query
 from undercroft.auth.service.accounts import changed
+from undercroft.auth.service.again import again
 from undercroft.auth.service.confirming import may_mail, send_confirmation
 from undercroft.auth.service.custom_providers import RESERVED, calls_of, client_of
 from undercroft.auth.service.factors import require_aal
@@ -33,12 +34,10 @@ from undercroft.auth.tables import FLOWS, IDENTITIES, ONE_TIME_TOKENS, USERS
 from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.people import Brought, Person
 from undercroft.auth.types.provider_asks import Authorize
-from undercroft.base.faults import Fault
 
 R = TypeVar("R")
 
 OAUTH, TICKET = "oauth", "ticket"
-_TRIES = 4
 _WORD = re.compile(r"[a-z_]{1,64}")
 _UNSAID = re.compile(r"[^\x20-\x7e]")
 
@@ -261,20 +260,12 @@ async def arrive(
     Raises `AuthFault`."""
     if await room.read(lambda rows: _waits(rows, room, client.name, person)):
         await may_mail(room, email_of(person.email or "") or "")
-    for left in reversed(range(_TRIES)):
-        try:
-            found, gone = await _arrived(room, client, person, caller, then, redirect_to, flow, invited)
-        except Fault as fault:
-            # Somebody else made the same account, or the same identity, just now: it is there the next time.
-            if fault.code != "23505" or not left:
-                raise
-        else:
-            room.revoked(gone)
-            if isinstance(found, AuthFault):
-                raise found
-            made: R = found
-            return made
-    raise AssertionError("the last try is answered or raised")
+    found, gone = await again(lambda: _arrived(room, client, person, caller, then, redirect_to, flow, invited))
+    room.revoked(gone)
+    if isinstance(found, AuthFault):
+        raise found
+    made: R = found
+    return made
 
 
 async def _arrived(

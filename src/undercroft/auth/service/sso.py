@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -25,6 +24,7 @@ from undercroft.auth.parts.saml.documents import Unreadable, parsed_whole
 from undercroft.auth.parts.saml.requests import Asking, new_id, posted, redirected
 from undercroft.auth.parts.saml.responses import asserted, issuer_of
 from undercroft.auth.service.accounts import changed, created, identified, merged
+from undercroft.auth.service.again import again
 from undercroft.auth.service.flows import begun, check_challenge, with_code
 from undercroft.auth.service.providers import refused
 from undercroft.auth.service.room import Room, noted
@@ -45,12 +45,10 @@ from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.people import Person
 from undercroft.auth.types.saml import Asserted, Expected, IdentityProvider
 from undercroft.auth.types.sso_asks import SignOn
-from undercroft.base.faults import Fault
 
 SAML = "sso/saml"
 """How somebody came in, in tokens."""
 _TICKET, _TAKEN = "sso/ticket", "sso/assertion"
-_TRIES = 4
 _PREFIX = "sso:"
 """Begins the name of a provider in identities."""
 
@@ -220,23 +218,12 @@ async def _landed(room: Room, values: Mapping[str, str], relay: Record | None, r
             return with_code(rows, room, flow, user["id"], details=json.dumps(kept))
         return opened(rows, room, user, caller, SAML, not_after=told.not_after)
 
-    found = await _tried(room, work)
+    found = await again(lambda: room.write(work))
     if isinstance(found, str):
         return with_query(redirect_to, {"code": found})
     shape = await tokens(room, found)
     given = {name: str(shape[name]) for name in ("access_token", "expires_at", "expires_in", "refresh_token")}
     return with_fragment(redirect_to, {**given, "token_type": "bearer"})
-
-
-async def _tried(room: Room, work: Callable[[Rows], Granted | str]) -> Granted | str:
-    """Somebody else may have made the same account just now: it is there the next time."""
-    for left in reversed(range(_TRIES)):
-        try:
-            return await room.write(work)
-        except Fault as fault:
-            if fault.code != "23505" or not left:
-                raise
-    raise AssertionError("the last try is answered or raised")
 
 
 def _document(text: str) -> Any:
@@ -285,8 +272,7 @@ def _arrived(
 ) -> Record:
     """The account of somebody, found or made, by an assertion that nobody brought before. Raises `AuthFault`."""
     provider, now = f"{_PREFIX}{provider_id}", room.now()
-    seen = str(UUID(bytes=hashlib.sha256(f"{_TAKEN} {idp.entity_id}\x00{told.id}".encode()).digest()[:16]))
-    if not is_first(rows, room.engine.dialect, seen, provider, _TAKEN, now):
+    if not is_first(rows, room.engine.dialect, _TAKEN, f"{idp.entity_id}\x00{told.id}", provider, now):
         raise _unbelieved("it was taken before")
     identity = rows.one(IDENTITIES, locked=True, provider=provider, provider_id=person.subject)
     if identity is None:

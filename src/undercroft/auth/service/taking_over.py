@@ -14,14 +14,13 @@ from typing import Any
 from undercroft.auth.parts.sealing import FACTOR_SECRET
 from undercroft.auth.parts.taken import Taken
 from undercroft.auth.service.accounts import account_at
+from undercroft.auth.service.again import again
 from undercroft.auth.service.room import Room, noted
 from undercroft.auth.store import Rows
 from undercroft.auth.tables import FACTORS, IDENTITIES, USERS
 from undercroft.auth.types import Caller
-from undercroft.engine.errors import DatabaseFault
 
 _AT_ONCE = 200
-_TRIES = 4
 
 
 @dataclass(slots=True)
@@ -75,14 +74,8 @@ async def _taken(room: Room, accounts: list[Taken]) -> Report:
             _take(rows, room, each, report)
         return report
 
-    for left in reversed(range(_TRIES)):
-        try:
-            return await room.engine.write(lambda cursor: work(Rows(cursor, dialect)))
-        except DatabaseFault as fault:
-            # Somebody signed up meanwhile with an address of these: they are found the next time.
-            if fault.code != "23505" or not left:
-                raise
-    raise AssertionError("the last try is answered or raised")
+    # Somebody may sign up meanwhile with an address of these.
+    return await again(lambda: room.engine.write(lambda cursor: work(Rows(cursor, dialect))))
 
 
 def _take(rows: Rows, room: Room, account: Taken, report: Report) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from undercroft.auth.errors import AuthFault
 from undercroft.auth.parts import ethereum, solana
@@ -15,6 +13,7 @@ from undercroft.auth.parts.redirects import is_allowed
 from undercroft.auth.parts.shapes import Shape
 from undercroft.auth.parts.wallet_messages import ETHEREUM, SOLANA, Message, Unreadable, read_message
 from undercroft.auth.service.accounts import changed
+from undercroft.auth.service.again import again
 from undercroft.auth.service.linking import arrived
 from undercroft.auth.service.room import Room
 from undercroft.auth.service.sessions import opened, tokens
@@ -23,12 +22,10 @@ from undercroft.auth.store.once import is_first
 from undercroft.auth.types import Caller, Granted
 from undercroft.auth.types.asks import Web3Grant
 from undercroft.auth.types.people import Person
-from undercroft.base.faults import Fault
 
 WEB3 = "web3"
 LIFETIME = timedelta(minutes=10)
 """How long a message is good for after it was signed, whatever it says itself."""
-_TRIES = 4
 _SIGNED: dict[str, Callable[[str, str, str], bool]] = {ETHEREUM: ethereum.is_signed, SOLANA: solana.is_signed}
 
 
@@ -96,24 +93,16 @@ def _person(message: Message) -> Person:
 
 async def _entered(room: Room, message: str, person: Person, chain: str, caller: Caller) -> Granted:
     """A session for whoever signed. Raises `AuthFault`."""
-    once = str(UUID(bytes=hashlib.sha256(f"{WEB3} {message}".encode()).digest()[:16]))
 
     def work(rows: Rows) -> Granted:
-        if not is_first(rows, room.engine.dialect, once, chain, WEB3, room.now()):
+        if not is_first(rows, room.engine.dialect, WEB3, message, chain, room.now()):
             raise _refused(chain, "was used before")
         arrival = arrived(rows, room, WEB3, person, caller, email_optional=True)
         if not arrival.is_in:
             raise AuthFault("email_not_confirmed", "Email not confirmed")
         return opened(rows, room, changed(rows, room, arrival.user), caller, WEB3)
 
-    for left in reversed(range(_TRIES)):
-        try:
-            return await room.write(work)
-        except Fault as fault:
-            # Another message of the same wallet made its account just now: it is there the next time.
-            if fault.code != "23505" or not left:
-                raise
-    raise AssertionError("the last try is answered or raised")
+    return await again(lambda: room.write(work))
 
 
 def _refused(chain: str, why: str) -> AuthFault:

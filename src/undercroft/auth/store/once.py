@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from functools import cache
+from uuid import UUID
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
@@ -22,7 +24,8 @@ def _noting(dialect: Dialect) -> Prepared:
     return prepare(added.on_conflict_do_nothing(index_elements=[FLOWS.c.id]).returning(FLOWS.c.id), dialect)
 
 
-def is_first(rows: Rows, dialect: Dialect, once_id: str, provider: str, method: str, now: datetime) -> bool:
-    """Note it among the ways in, where it stays for longer than it is good for; whether nobody had."""
+def is_first(rows: Rows, dialect: Dialect, method: str, said: str, provider: str, now: datetime) -> bool:
+    """Note what was said among the ways in, where it stays for longer than it is good for; whether nobody had."""
+    once_id = str(UUID(bytes=hashlib.sha256(f"{method} {said}".encode()).digest()[:16]))
     values = {"id": once_id, "provider_type": provider, "authentication_method": method, "created_at": now}
     return bool(rows.raw(_noting(dialect), {**values, "updated_at": now}))
