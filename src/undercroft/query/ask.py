@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from undercroft.catalog.types import Relation
+
 Slot = int
 """The index of a value in the request's list of values (texts, in the order in which the request gave them)."""
 
@@ -94,6 +96,8 @@ class Filter:
     quantifier: Quantifier | None = None
     is_value: IsValue | None = None
     language: str | None = None
+    literal: bool = False
+    """A pattern of `like` and `ilike` is as SQL has it: `*` is a letter like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,93 @@ Condition = Filter | Logic
 
 
 @dataclass(frozen=True, slots=True)
+class SelectWord:
+    """A text of the protocol's own that is the same in every row, such as the name of a type."""
+
+    alias: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelectToken:
+    """An opaque text that names the row: base64 of a JSON list of `words` and the values of columns."""
+
+    alias: str
+    words: tuple[str, ...]
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectGroup:
+    """Members of the same row as an object within it: `"node": {"id": 1}`."""
+
+    alias: str
+    select: tuple[SelectItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TellRows:
+    """The rows of the page, as a list of objects: `group` is the place of a `SelectGroup` in the ask's select."""
+
+    name: str
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellPage:
+    """Where the page stands among all rows that the conditions let in, as an object.
+
+    `members` are (name, what): whether there are rows behind it or before it, the tokens of its first and last row, or
+    (`word:…`) a text of the protocol's own.
+    """
+
+    name: str
+    members: tuple[tuple[str, str], ...]
+    """`has_next`, `has_previous`, `start`, `end`, `word:PageInfo`"""
+
+
+@dataclass(frozen=True, slots=True)
+class TellTotal:
+    """The number of all rows that the conditions let in."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellAggregates:
+    """Aggregates over all rows that the conditions let in, as an object: fields have an `aggregate`."""
+
+    name: str
+    select: tuple[SelectItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TellWord:
+    """A text of the protocol's own."""
+
+    name: str
+    text: str
+
+
+ToldMember = TellRows | TellPage | TellTotal | TellAggregates | TellWord
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A list of rows as an object, in the place of a list: what is told of it, in this order.
+
+    The page begins behind a place in the order of the ask: `beyond` holds of the rows behind it. `backwards`: the page
+    is the last rows before that place; the ask's order is then the reverse of the one in which they are shown.
+    `place` are the columns that tokens of rows are made of.
+    """
+
+    members: tuple[ToldMember, ...]
+    place: tuple[Field, ...] = ()
+    beyond: Condition | None = None
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One table's part of a read, with the embeds below it.
 
@@ -116,11 +207,13 @@ class Ask:
     not null) asks whether the embed is empty: that is decided when names are bound.
     """
 
-    select: tuple[SelectField | SelectStar | EmbedAsk, ...] = (SelectStar(),)
+    select: tuple[SelectItem, ...] = (SelectStar(),)
     conditions: tuple[Condition, ...] = ()
     order: tuple[OrderTerm, ...] = ()
     limit: Limit | None = None
     offset: Slot | None = None
+    told: Told | None = None
+    """Set where the rows are told as an object; then `select` holds a `SelectGroup` for each list of rows in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +226,12 @@ class EmbedAsk:
     hint: str | None = None
     join: JoinKind | None = None
     spread: bool = False
+    along: Relation | None = None
+    """The very relation, where whoever asks took it from the catalog that the caller may know of: it is looked for
+    there once more."""
+
+
+SelectItem = SelectField | SelectStar | SelectWord | SelectToken | SelectGroup | EmbedAsk
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +241,23 @@ class ReadAsk:
     table: str
     ask: Ask
     count: CountKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One member of the answer to several questions: a list (or what is told of it), or with `single` one row as an
+    object, null where there is none."""
+
+    name: str
+    ask: ReadAsk
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionsAsk:
+    """Several reads that are answered together, as one object. A `TellWord` is a member of the protocol's own."""
+
+    members: tuple[Question | TellWord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +279,5 @@ class WriteAsk:
     missing_default: bool = False
     returning: Literal["rows", "keys"] | None = None
     count: CountKind | None = None
+    updates: tuple[str, ...] | None = None
+    """The columns that an upsert changes of a row that is there already; None for all that are written."""

@@ -14,6 +14,7 @@ from undercroft.query.ask import (
     Page,
     ReadAsk,
     SelectField,
+    SelectItem,
     SelectStar,
     Slot,
     WriteAsk,
@@ -65,9 +66,9 @@ def _embed(embed: EmbedAsk) -> str:
     return " ".join(words)
 
 
-def _selected(item: SelectField | SelectStar | EmbedAsk) -> str:
+def _selected(item: SelectItem) -> str:
     if not isinstance(item, SelectField):
-        return "*"
+        return "*" if isinstance(item, SelectStar) else f"({getattr(item, 'alias', '')})"
     text = field_text(item.field) if item.field else ""
     text += f"::{item.cast}" if item.cast else ""
     text = f"{item.aggregate}({text or '*'})" if item.aggregate else text

@@ -1,0 +1,1 @@
+"""The pure pieces of GraphQL: names, types, and what a document asks."""
