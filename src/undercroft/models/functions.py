@@ -45,6 +45,8 @@ class Function:
     source: str
     repeatable: bool = False
     """It may be run again where its transaction met another one."""
+    gives: Any = None
+    """The type of its result, as it is declared."""
 
     def allows(self, role: str, bypass: frozenset[str]) -> bool:
         return role in bypass or not self.roles or role in self.roles
@@ -70,6 +72,7 @@ def read_function(run: Callable[..., Any], *, name: str | None, roles: frozenset
         result=None if nothing or entity is not None else TypeAdapter(cast("Any", returned)),
         doc=inspect.getdoc(run),
         source=source,
+        gives=returned,
     )
 
 

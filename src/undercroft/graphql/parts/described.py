@@ -84,6 +84,11 @@ class TableType:
     max_rows: int = DEFAULT_ROWS
     description: str | None = None
 
+    @property
+    def orders(self) -> bool:
+        """Whether its records may be put in order by any field."""
+        return any(each.orderable for each in self.columns.values())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArgumentField:
