@@ -22,6 +22,7 @@ class ForeignKey:
     pairs: tuple[tuple[str, str], ...]
     one_to_one: bool | None = None
     """Whether its columns are a key of `source`; None where the table's own keys tell. Views inherit it."""
+    comment: str | None = None
 
     @property
     def columns(self) -> frozenset[str]:
@@ -46,7 +47,14 @@ def find_relations(
                 there, back = _split_self_names(there)
             found[key.source].append(
                 Relation(
-                    "o2o" if unique else "m2o", key.source, key.target, key.name, key.pairs, holds_key=True, names=there
+                    "o2o" if unique else "m2o",
+                    key.source,
+                    key.target,
+                    key.name,
+                    key.pairs,
+                    holds_key=True,
+                    names=there,
+                    comment=key.comment,
                 )
             )
             found[key.target].append(
@@ -57,6 +65,7 @@ def find_relations(
                     key.name,
                     tuple((b, a) for a, b in key.pairs),
                     names=back,
+                    comment=key.comment,
                 )
             )
     for table_name, own in by_table.items():

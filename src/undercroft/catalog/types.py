@@ -62,6 +62,8 @@ class Column:
     representation: Representation | None = None
     function: ObjectName | None = None
     """The function that gives a computed field: it is called with the row, and `*` leaves it out."""
+    domain: bool = False
+    """Its type is a domain of an existing database: `kind` and `type_name` are those of what lies below it."""
 
     @property
     def pg_type(self) -> str:
@@ -130,6 +132,8 @@ class Relation:
     function: ObjectName | None = None
     """The function that gives the rows of a computed relationship: it is called with the row of the source, and
     `constraint` is its name."""
+    comment: str | None = field(default=None, compare=False)
+    """Of the foreign key, or the function, in an existing database."""
 
     @property
     def to_one(self) -> bool:
@@ -226,5 +230,7 @@ class Catalog:
     """The database's own functions by name, with all that share it."""
     handlers: Mapping[str, Mapping[str, Handler]] = field(default_factory=dict)
     """By the name of a table or function, and then by media type; those for rows of every kind stand under ""."""
+    enumerations: Mapping[str, str] = field(default_factory=dict)
+    """The comments on enumerations of an existing database, by their names."""
     hides_nothing: bool = False
     """It is the same for every role, so that a hint may name anything in it."""

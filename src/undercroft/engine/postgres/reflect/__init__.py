@@ -89,6 +89,7 @@ def make_catalogs(facts: Facts, schemas: Sequence[str], search_path: Sequence[st
             comment=comments.get(schema),
             routines=routines.make(fact for fact in facts.routines if fact.schema == schema),
             handlers=find_handlers(schema, facts.routines, types, made.get),
+            enumerations=types.comments(),
             hides_nothing=True,
         )
     return catalogs
@@ -124,5 +125,6 @@ def _computed_relations(
             continue
         if tables.get(source.name) is source and tables.get(target.name) is target:
             kind: RelationKind = "m2o" if each.one_row or not each.many else "o2m"
-            found.append(Relation(kind, source.name, target.name, each.name.name, function=each.name))
+            name, comment = each.name.name, each.comment
+            found.append(Relation(kind, source.name, target.name, name, function=each.name, comment=comment))
     return found

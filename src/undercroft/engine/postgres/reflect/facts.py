@@ -51,6 +51,7 @@ class ConstraintFact(msgspec.Struct, frozen=True, array_like=True):
     columns: tuple[int, ...]
     target: Oid
     target_columns: tuple[int, ...] | None
+    comment: str | None = None
 
 
 class ViewFact(msgspec.Struct, frozen=True, array_like=True):
@@ -95,6 +96,8 @@ class TypeFact(msgspec.Struct, frozen=True, array_like=True):
     base: Oid
     relation: Oid
     words: tuple[str, ...] | None
+    comment: str | None = None
+    """Of an enumeration."""
 
 
 class CastFact(msgspec.Struct, frozen=True, array_like=True):

@@ -50,13 +50,18 @@ class Keys:
         return found
 
     @cached_property
-    def unique(self) -> Mapping[Oid, tuple[tuple[str, ...], ...]]:
-        """The unique constraints of each served table."""
-        found: dict[Oid, list[tuple[str, ...]]] = defaultdict(list)
+    def unique(self) -> Mapping[Oid, Mapping[str, tuple[str, ...]]]:
+        """The unique constraints of each served table, by their names."""
+        found: dict[Oid, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for key in self._of_kind("u"):
             if key.table in self.relations:
-                found[key.table].append(tuple(self._name((key.table, number)) for number in key.columns))
-        return {table: tuple(keys) for table, keys in found.items()}
+                found[key.table][key.name] = tuple(self._name((key.table, number)) for number in key.columns)
+        return found
+
+    @cached_property
+    def primary_names(self) -> Mapping[Oid, str]:
+        """The name of each served table's primary key."""
+        return {key.table: key.name for key in self._of_kind("p") if key.table in self.relations}
 
     def foreign(self, schema: str) -> Iterator[ForeignKey]:
         """Every foreign key between relations of a schema: of tables, and of views at one end or at both."""
@@ -66,7 +71,8 @@ class Keys:
             sources = list(self._ends(key.table, key.columns, schema))
             targets = list(self._ends(key.target, key.target_columns or (), schema))
             for (source, own), (target, other) in product(sources, targets):
-                yield ForeignKey(key.name, source, target, tuple(zip(own, other, strict=True)), unique)
+                pairs = tuple(zip(own, other, strict=True))
+                yield ForeignKey(key.name, source, target, pairs, unique, key.comment)
 
     def _of_kind(self, kind: str) -> Iterator[ConstraintFact]:
         return (each for each in self.constraints if each.kind == kind)

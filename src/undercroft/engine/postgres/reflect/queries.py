@@ -52,7 +52,8 @@ FROM asked c LEFT JOIN columns ON columns.attrelid = c.oid
 
 CONSTRAINTS = """
 SELECT coalesce(json_agg(json_build_array(
-  c.conname, c.contype, c.conrelid::bigint, c.conkey, c.confrelid::bigint, c.confkey
+  c.conname, c.contype, c.conrelid::bigint, c.conkey, c.confrelid::bigint, c.confkey,
+  obj_description(c.oid, 'pg_constraint')
 ) ORDER BY c.conrelid, c.contype, c.conname), '[]')::text
 FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
 WHERE c.contype IN ('p', 'u', 'f') AND (c.contype <> 'f' OR c.conparentid = 0)
@@ -91,7 +92,8 @@ SELECT json_build_object(
       t.oid::bigint, n.nspname, t.typname, format_type(t.oid, NULL), t.typtype, t.typcategory,
       CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END::bigint, t.typbasetype::bigint, t.typrelid::bigint,
       (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
-       WHERE t.typtype = 'e' AND e.enumtypid = t.oid)
+       WHERE t.typtype = 'e' AND e.enumtypid = t.oid),
+      CASE WHEN t.typtype = 'e' THEN obj_description(t.oid, 'pg_type') END
     )), '[]') FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
     WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_t%'),
   'casts', (SELECT coalesce(json_agg(json_build_array(

@@ -38,14 +38,18 @@ class TableMaker:
             info={"is_view": fact.is_view},
         )
         if primary:
-            element.append_constraint(sa.PrimaryKeyConstraint(*dict.fromkeys(primary)))
+            name = self.keys.primary_names.get(fact.oid)
+            element.append_constraint(sa.PrimaryKeyConstraint(*dict.fromkeys(primary), name=name))
+        unique = self.keys.unique.get(fact.oid, {})
+        for name, members in unique.items():
+            element.append_constraint(sa.UniqueConstraint(*members, name=name))
         return Table(
             name=fact.name,
             schema=fact.schema,
             element=element,
             columns={column.name: column for column in columns},
             primary_key=tuple(dict.fromkeys(primary)),
-            unique=self.keys.unique.get(fact.oid, ()),
+            unique=tuple(unique.values()),
             is_view=fact.is_view,
             has_rowid=False,
             comment=fact.comment,
@@ -75,6 +79,7 @@ class TableMaker:
             default=fact.default,
             length=fact.length,
             representation=self.types.representations.get(fact.type_),
+            domain=self.types.is_domain(fact.type_),
         )
 
     def field(self, name: ObjectName, result: Oid, comment: str | None) -> Column:
@@ -90,6 +95,7 @@ class TableMaker:
             comment=comment,
             type_name=self.types.bare_spelled(result),
             representation=self.types.representations.get(result),
+            domain=self.types.is_domain(result),
             function=name,
         )
 

@@ -85,6 +85,14 @@ class Types:
             fact = self.by_oid.get(fact.base)
         return fact
 
+    def is_domain(self, oid: Oid) -> bool:
+        fact = self.by_oid.get(oid)
+        return fact is not None and fact.kind == "d"
+
+    def comments(self) -> dict[str, str]:
+        """Those on enumerations, by the names of these."""
+        return {fact.name: fact.comment for fact in self.facts.types if fact.comment is not None}
+
     def named(self, oid: Oid, spelled: str) -> Named:
         """A column's type; `spelled` is its name with its modifiers."""
         fact = self.bare(oid)
