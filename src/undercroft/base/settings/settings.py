@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import PrivateAttr, ValidationError
 
 from undercroft.base.settings.auth_section import Auth
+from undercroft.base.settings.graphql_section import Graphql
 from undercroft.base.settings.mail_section import Mail
 from undercroft.base.settings.outgoing_section import Outgoing, Webhooks
 from undercroft.base.settings.pages_section import Pages
@@ -37,6 +38,7 @@ class Settings(Section):
     outgoing: Outgoing = Outgoing()
     webhooks: Webhooks = Webhooks()
     pages: Pages = Pages()
+    graphql: Graphql = Graphql()
     postgrest: Postgrest = Postgrest()
 
     _notices: tuple[str, ...] = PrivateAttr(())
