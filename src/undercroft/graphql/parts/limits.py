@@ -42,30 +42,30 @@ _TOKEN = re.compile(
 class Limits:
     """What is refused before work is spent on it. Counts are of the expanded operation, with its fragments followed."""
 
-    text: int = 65_536
+    max_length: int = 65_536
     """Characters of a document."""
-    tokens: int = 4_000
+    max_tokens: int = 2_000
     """Comments among them."""
-    depth: int = 16
+    max_depth: int = 16
     """Fields within fields."""
-    complexity: int = 200_000
+    max_complexity: int = 200_000
     """Fields, each as often as the pages above it have rows."""
-    aliases: int = 100
-    directives: int = 50
-    fields: int = 2_000
+    max_aliases: int = 100
+    max_directives: int = 50
+    max_fields: int = 1_000
     """Fields and fragments, before the same ones are merged."""
-    nesting: int = 64
+    max_nesting: int = 64
     """Braces and brackets within each other, fragments followed: a call or two of a stack for each."""
-    operations: int = 20
+    max_operations: int = 20
     """Operations of one document; one is carried out, all are looked at."""
-    variables: int = 200
-    lists: int = 100
+    max_variables: int = 200
+    max_lists: int = 100
     """Collections and relations of one operation: each becomes a query inside the statement."""
     schema_depth: int = 20
     """Fields within fields of `__schema` and `__type`."""
     schema_lists: int = 2
     """Lists of types and of their fields within each other, below `__schema` and `__type`."""
-    errors: int = 5
+    max_errors: int = 5
     """Errors that are told of one document."""
 
 
@@ -118,28 +118,28 @@ def check_text(text: str, limits: Limits) -> None:
         LimitFault: UC442.
         SyntaxFault: UC440, a string that does not end.
     """
-    if len(text) > limits.text:
-        raise too_many("characters", limits.text, "send long values as variables")
+    if len(text) > limits.max_length:
+        raise too_many("characters", limits.max_length, "send long values as variables")
     tokens = nesting = directives = 0
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup
         if kind == "skip":
             continue
         tokens += 1
-        if tokens > limits.tokens:
-            raise too_many("tokens", limits.tokens, "send values as variables, or ask in several requests")
+        if tokens > limits.max_tokens:
+            raise too_many("tokens", limits.max_tokens, "send values as variables, or ask in several requests")
         if kind == "endless":
             raise SyntaxFault("Syntax Error: Unterminated string.", locations=[_place(text, found.start())])
         if kind == "open":
             nesting += 1
-            if nesting > limits.nesting:
-                raise too_many("braces and brackets within each other", limits.nesting)
+            if nesting > limits.max_nesting:
+                raise too_many("braces and brackets within each other", limits.max_nesting)
         elif kind == "close":
             nesting -= 1
         elif kind == "at":
             directives += 1
-            if directives > limits.directives:
-                raise too_many("directives", limits.directives)
+            if directives > limits.max_directives:
+                raise too_many("directives", limits.max_directives)
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:
@@ -155,8 +155,8 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
     for definition in document.definitions:
         if definition.kind == "operation_definition":
             variables = definition.variable_definitions or ()  # type: ignore[attr-defined]
-            if len(variables) > limits.variables:
-                raise too_many("variables", limits.variables)
+            if len(variables) > limits.max_variables:
+                raise too_many("variables", limits.max_variables)
             weight = _weigh(definition.selection_set)  # type: ignore[attr-defined]
             weight.directives += len(definition.directives or ())  # type: ignore[attr-defined]
             weight.directives += sum(len(variable.directives or ()) for variable in variables)
@@ -169,8 +169,8 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
             raise ValidationFault("a document holds operations and fragments, nothing else")
     if not operations:
         raise ValidationFault("the document has no operation")
-    if len(operations) > limits.operations:
-        raise too_many("operations", limits.operations)
+    if len(operations) > limits.max_operations:
+        raise too_many("operations", limits.max_operations)
     for weight in _followed(fragments):
         _check_size(weight, limits)
     for weight in operations:
@@ -279,17 +279,17 @@ def _take_in(weight: _Weight, fragments: Mapping[str, _Weight]) -> None:
 
 def _check_size(weight: _Weight, limits: Limits) -> None:
     """What those who walk a definition with its fragments rely on: also where no operation spreads it."""
-    if weight.nesting > limits.nesting:
-        raise too_many("selections within each other", limits.nesting)
-    if weight.fields > limits.fields:
-        raise too_many("fields and fragments", limits.fields)
+    if weight.nesting > limits.max_nesting:
+        raise too_many("selections within each other", limits.max_nesting)
+    if weight.fields > limits.max_fields:
+        raise too_many("fields and fragments", limits.max_fields)
 
 
 def _check(weight: _Weight, limits: Limits) -> None:
     for counted, most, what in (
-        (weight.aliases, limits.aliases, "aliases"),
-        (weight.directives, limits.directives, "directives"),
-        (weight.depth, limits.depth, "fields within each other"),
+        (weight.aliases, limits.max_aliases, "aliases"),
+        (weight.directives, limits.max_directives, "directives"),
+        (weight.depth, limits.max_depth, "fields within each other"),
         (weight.told_depth, limits.schema_depth, "fields of the schema within each other"),
         (weight.told_lists, limits.schema_lists, "lists of the schema within each other"),
     ):

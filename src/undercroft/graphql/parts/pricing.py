@@ -68,7 +68,7 @@ def price(
     """What an operation costs. The document has passed `check_document`: it is not endless, and not deep.
 
     Raises:
-        LimitFault: UC442, more collections and relations than `limits.lists`.
+        LimitFault: UC442, more collections and relations than `limits.max_lists`.
     """
     pricing = _Pricing(fragments, described, limits)
     return pricing.of_root(operation)
@@ -78,15 +78,15 @@ def check_price(price: Price, variables: Mapping[str, Any], limits: Limits) -> i
     """The number that a price comes to.
 
     Raises:
-        LimitFault: UC442, over `limits.complexity`.
+        LimitFault: UC442, over `limits.max_complexity`.
     """
     number = price.of(variables)
-    if number > limits.complexity:
-        raise too_many("fields, with the rows of its pages", limits.complexity, "ask for smaller pages")
+    if number > limits.max_complexity:
+        raise too_many("fields, with the rows of its pages", limits.max_complexity, "ask for smaller pages")
     return number
 
 
-def cost(
+def check_cost(
     operation: OperationDefinitionNode,
     fragments: Mapping[str, FragmentDefinitionNode],
     variables: Mapping[str, Any],
@@ -203,8 +203,8 @@ class _Pricing:
 
     def _list(self) -> None:
         self._lists += 1
-        if self._lists > self._limits.lists:
-            raise too_many("collections and relations", self._limits.lists)
+        if self._lists > self._limits.max_lists:
+            raise too_many("collections and relations", self._limits.max_lists)
 
 
 def _number(argument: ArgumentNode, most: int, otherwise: int, *, counts: bool = False) -> int | Rows:

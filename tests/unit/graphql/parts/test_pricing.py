@@ -10,7 +10,7 @@ from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse
 from undercroft.graphql.errors import LimitFault
 from undercroft.graphql.parts.described import Described, FunctionField, RelationField, TableType
 from undercroft.graphql.parts.limits import Limits
-from undercroft.graphql.parts.pricing import check_price, cost, price
+from undercroft.graphql.parts.pricing import check_cost, check_price, price
 
 NOTHING: Any = None
 LIMITS = Limits()
@@ -42,7 +42,7 @@ def ask(text: str, variables: dict[str, Any] | None = None, limits: Limits = LIM
     document = parse(text)
     operation = cast(OperationDefinitionNode, document.definitions[0])
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    return cost(operation, fragments, variables or {}, DESCRIBED, limits)
+    return check_cost(operation, fragments, variables or {}, DESCRIBED, limits)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_an_operation_costs(text: str, variables: dict[str, Any], fields: i
 
 
 def test_an_operation_that_costs_too_much() -> None:
-    limits = Limits(complexity=100)
+    limits = Limits(max_complexity=100)
     text = "query ($n: Int) {blogCollection(first: $n) {edges {node {id}}}}"
     assert ask(text, {"n": 33}, limits) == 91  # a page has no more than the table allows
     deeper = "query ($n: Int) {blogCollection(first: $n) {edges {node {posts {edges {cursor}}}}}}"
