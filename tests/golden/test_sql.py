@@ -27,7 +27,20 @@ from undercroft.engine import SQLiteEngine
 from undercroft.ops.explaining.asked import asked_lines
 from undercroft.query.ask import Limit, Page, ReadAsk
 from undercroft.query.bind import bind_read, bind_write
-from undercroft.query.plan import Bound, Compare, Embed, EmbedExists, Node, Order, Output, Tree, WritePlan
+from undercroft.query.plan import (
+    Bound,
+    Compare,
+    Embed,
+    EmbedExists,
+    Group,
+    Item,
+    Node,
+    Order,
+    Token,
+    Tree,
+    Word,
+    WritePlan,
+)
 from undercroft.rest.parts.limits import Limits
 from undercroft.rest.parts.payload import read_payload
 from undercroft.rest.request import Reader
@@ -175,9 +188,16 @@ def write_lines(plan: WritePlan) -> Iterator[str]:
         yield from node_lines(plan.node, 1)
 
 
-def _output(output: Output | Embed) -> str:
-    if isinstance(output, Embed):
-        return f"[{output.name}]"
+def _output(output: Item) -> str:
+    match output:
+        case Embed():
+            return f"[{output.name}]"
+        case Group():
+            return f"{output.name}={{{', '.join(_output(each) for each in output.members)}}}"
+        case Token():
+            return f"{output.name}=token({', '.join([*output.words, *(_field(each) for each in output.fields)])})"
+        case Word():
+            return f"{output.name}={output.text!r}"
     told = _field(output.field) if output.field else "*"
     told += f"::{output.cast}" if output.cast else ""
     told = f"{output.aggregate}({told})" if output.aggregate else told

@@ -24,9 +24,14 @@ from undercroft.query.plan import (
     BoundCondition,
     Embed,
     EmbedExists,
+    Group,
+    Item,
     Node,
     Preset,
+    QuestionPlan,
+    QuestionsPlan,
     ReadPlan,
+    Telling,
     Tree,
     WritePlan,
 )
@@ -50,15 +55,25 @@ class Guard:
         """Put the role's `select` policies at every node of a read."""
         return replace(plan, node=self.node(plan.node))
 
+    def questions(self, plan: QuestionsPlan) -> QuestionsPlan:
+        """Guard every read of several that are answered together."""
+        return QuestionsPlan(
+            tuple(
+                replace(each, node=self.node(each.node)) if isinstance(each, QuestionPlan) else each
+                for each in plan.members
+            )
+        )
+
     def node(self, node: Node) -> Node:
         """One node and all below it. Filters and orders that speak of an embed speak of the guarded one."""
         embeds = {embed: self._embed(embed) for embed in node.embeds()}
         return replace(
             node,
             policy=self.using(node.table, "select", node.source),
-            outputs=tuple(embeds[output] if isinstance(output, Embed) else output for output in node.outputs),
+            outputs=_items_with(node.outputs, embeds),
             conditions=tuple(_with_embeds(term, embeds) for term in node.conditions),
             order=tuple(replace(term, embed=embeds[term.embed]) if term.embed else term for term in node.order),
+            telling=_telling_with(node.telling, embeds),
             guarded=True,
         )
 
@@ -151,7 +166,7 @@ class Guard:
     def _check_columns(self, plan: WritePlan) -> None:
         refused = self.rules.columns_for(plan.table.name, self.role, "read_only")
         refused |= self.rules.columns_for(plan.table.name, self.role, "preset")
-        for column in plan.columns:
+        for column in (*plan.columns, *(plan.updates or ())):
             if column.name in refused or column.generated:
                 raise column_refused(plan.table.name, column.name)
 
@@ -241,6 +256,23 @@ def inner_rows(clause: Clause | None, table: sa.FromClause) -> list[sa.FromClaus
 
 def _is(element: Any, source: sa.FromClause) -> bool:
     return element is source or source in getattr(element, "_cloned_set", ())  # traversals make clones of aliases
+
+
+def _items_with(items: tuple[Item, ...], embeds: Mapping[Embed, Embed]) -> tuple[Item, ...]:
+    return tuple(
+        embeds[item]
+        if isinstance(item, Embed)
+        else replace(item, members=_items_with(item.members, embeds))
+        if isinstance(item, Group)
+        else item
+        for item in items
+    )
+
+
+def _telling_with(telling: Telling | None, embeds: Mapping[Embed, Embed]) -> Telling | None:
+    if telling is None or telling.beyond is None:
+        return telling
+    return replace(telling, beyond=_with_embeds(telling.beyond, embeds))
 
 
 def _with_embeds(term: BoundCondition, embeds: Mapping[Embed, Embed]) -> BoundCondition:

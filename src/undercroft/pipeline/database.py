@@ -27,7 +27,7 @@ from undercroft.pipeline.write import WriteBounds, check_size
 from undercroft.query.ask import CountKind, ReadAsk, WriteAsk
 from undercroft.query.bind import bind_read, bind_write
 from undercroft.query.calls import BodyType, Form, bind_call, find_routine
-from undercroft.query.plan import Node, Output
+from undercroft.query.plan import Node, Output, leaves
 from undercroft.sql.database import (
     PAYLOAD,
     Explained,
@@ -215,7 +215,7 @@ class DatabasePipeline:
         """Raises `Fault` PGRST123 for an aggregate where they are not allowed."""
         if self.settings.aggregates:
             return
-        if any(isinstance(output, Output) and output.aggregate for output in node.outputs):
+        if any(isinstance(item, Output) and item.aggregate for item in leaves(node.outputs)):
             raise Fault("Use of aggregate functions is not allowed", code="PGRST123")
         for embed in node.embeds():
             self.check_aggregates(embed.node)

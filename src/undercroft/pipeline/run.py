@@ -28,12 +28,12 @@ from undercroft.pipeline.ports import Ports
 from undercroft.pipeline.second_wall import SecondWall
 from undercroft.pipeline.session import SessionGuard
 from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
-from undercroft.query.ask import Filter, ReadAsk, WriteAsk
-from undercroft.query.bind import bind_read, bind_write
-from undercroft.query.plan import Node, Output, ReadPlan
+from undercroft.query.ask import Filter, QuestionsAsk, ReadAsk, WriteAsk
+from undercroft.query.bind import bind_questions, bind_read, bind_write
+from undercroft.query.plan import Node, Output, QuestionsPlan, ReadPlan, leaves
 from undercroft.sql.dialect import AppDialect
 from undercroft.sql.program import WriteProgram
-from undercroft.sql.read import write_read
+from undercroft.sql.read import write_questions, write_read
 from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Given, Statement
 from undercroft.sql.write import write_program
@@ -122,6 +122,22 @@ class Pipeline:
         self._check_aggregates(plan.node)
         return self.guard(role).read(plan)
 
+    def prepare_questions(self, key: Hashable, role: str, ask: Callable[[], QuestionsAsk]) -> Statement:
+        """The statement for a shape of several questions, answered as one object; it is run as a read is.
+
+        Raises as `prepare_read` does. What is told of all rows of a table is for whoever asks to allow.
+        """
+        shape = ("questions", key, role)
+        statement = self._reads.get(shape)
+        if statement is None:
+            statement = write_questions(self.plan_questions(ask(), role), self.dialect)
+            self._reads.put(shape, statement)
+        return statement
+
+    def plan_questions(self, ask: QuestionsAsk, role: str) -> QuestionsPlan:
+        """Several reads, bound to what the role may know of and guarded by its policies."""
+        return self.guard(role).questions(bind_questions(ask, self.scope(role)))
+
     def read_now(self, statement: Statement, values: Sequence[str], actor: Actor) -> Row | None:
         """The fields of a `Page`, without waiting; None when it is too long for that, then await `read_slow`."""
         return self.engine.read_now(statement.text, statement.arguments(Given(values, actor)))
@@ -134,7 +150,7 @@ class Pipeline:
     def _check_aggregates(self, node: Node) -> None:
         if self.settings.aggregates:
             return
-        if any(isinstance(output, Output) and output.aggregate for output in node.outputs):
+        if any(isinstance(item, Output) and item.aggregate for item in leaves(node.outputs)):
             raise Fault("Use of aggregate functions is not allowed", code="PGRST123")
         for embed in node.embeds():
             self._check_aggregates(embed.node)
@@ -149,21 +165,28 @@ class Pipeline:
         ask: Callable[[], WriteAsk],
         *,
         text_rows: bool = False,
+        bounded: bool = False,
     ) -> WriteProgram:
-        """The program for a shape of write; `key` must hold the columns of its body."""
-        shape = (key, role, rendering, text_rows)
+        """The program for a shape of write; `key` must hold the columns of its body.
+
+        `bounded` says that the request bounds the number of rows: then it need not name any.
+        """
+        shape = (key, role, rendering, text_rows, bounded)
         program = self._writes.get(shape)
         if program is None:
-            program = self._write_program(ask(), role, rendering, text_rows)
+            program = self._write_program(ask(), role, rendering, text_rows, bounded)
             self._writes.put(shape, program)
         return program
 
-    def _write_program(self, ask: WriteAsk, role: str, rendering: Rendering, text_rows: bool) -> WriteProgram:
+    def _write_program(
+        self, ask: WriteAsk, role: str, rendering: Rendering, text_rows: bool, bounded: bool
+    ) -> WriteProgram:
         plan = bind_write(ask, self.scope(role))
         self._check_aggregates(plan.node)
         if plan.table.is_view:
             raise no_view_writes(plan.table.name)
-        if ask.verb in ("update", "delete") and not ask.ask.conditions and self.settings.require_filter:
+        named = bounded or bool(ask.ask.conditions) or not self.settings.require_filter
+        if ask.verb in ("update", "delete") and not named:
             raise write_without_filter(ask.verb)
         # Nobody needs to be able to read what he inserts: where the database judges, he asks for nothing back.
         guard = self.guard(role)

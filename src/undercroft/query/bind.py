@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from undercroft.catalog.kinds import JSONS, Kind, Named
+from undercroft.catalog.kinds import Kind
 from undercroft.catalog.types import Catalog, Column, Relation, Table
 from undercroft.query.ask import (
     Ask,
-    Condition,
     EmbedAsk,
     Field,
     Filter,
     JoinKind,
-    Logic,
-    OrderTerm,
+    Question,
+    QuestionsAsk,
     ReadAsk,
     SelectField,
+    SelectGroup,
+    SelectItem,
     SelectStar,
     WriteAsk,
 )
@@ -30,7 +31,6 @@ from undercroft.query.errors import (
     QueryFault,
     ambiguous_relation,
     no_such_key,
-    unknown_column,
     unknown_key_column,
     unknown_payload_column,
     unknown_relation,
@@ -38,21 +38,22 @@ from undercroft.query.errors import (
 )
 from undercroft.query.plan import (
     Bound,
-    BoundCondition,
-    Compare,
     Embed,
-    EmbedExists,
+    Group,
+    Item,
     Junction,
     Node,
-    Order,
     Output,
+    QuestionPlan,
+    QuestionsPlan,
     ReadPlan,
-    Tree,
     WritePlan,
 )
+from undercroft.query.scope import Scope, value_of
+from undercroft.query.telling import bind_told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     import sqlalchemy as sa
 
@@ -61,6 +62,19 @@ def bind_read(ask: ReadAsk, catalog: Catalog) -> ReadPlan:
     """Resolve a read. Raises `QueryFault` for a name that the catalog does not have."""
     binder = _Binder(catalog, count())
     return ReadPlan(binder.node(_table(ask.table, catalog), ask.ask), ask.count)
+
+
+def bind_questions(ask: QuestionsAsk, catalog: Catalog) -> QuestionsPlan:
+    """Resolve several reads that are answered together. Raises `QueryFault` as `bind_read` does."""
+    binder = _Binder(catalog, count())
+    return QuestionsPlan(
+        tuple(
+            QuestionPlan(each.name, binder.node(_table(each.ask.table, catalog), each.ask.ask), each.single)
+            if isinstance(each, Question)
+            else each
+            for each in ask.members
+        )
+    )
 
 
 def bind_rows(ask: Ask, table: Table, source: sa.FromClause, catalog: Catalog) -> Node:
@@ -75,7 +89,7 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
     binder = _Binder(catalog, count())
     columns = tuple(_payload_column(table, name) for name in ask.columns)
     # The rows to touch are found on the table itself; the rows to show are read back by key, through an alias.
-    on_target = binder.scope(table, table.element, ())
+    on_target = Scope(table, ())
     targets = (
         tuple(on_target.condition(term) for term in ask.ask.conditions)
         if ask.verb in ("update", "delete", "replace")
@@ -94,6 +108,7 @@ def bind_write(ask: WriteAsk, catalog: Catalog) -> WritePlan:
         missing_default=ask.missing_default,
         returning=ask.returning is not None,
         count=ask.count,
+        updates=None if ask.updates is None else tuple(_payload_column(table, name) for name in ask.updates),
     )
 
 
@@ -138,6 +153,31 @@ def find_relation(catalog: Catalog, source: str, target: str, hint: str | None) 
     if len(found) > 1:
         raise ambiguous_relation(source, target, found)
     return found[0]
+
+
+def known_relation(catalog: Catalog, source: str, relation: Relation) -> Relation:
+    """The relation, where both of its ends, what is between them, and all their columns are in the catalog.
+
+    Raises:
+        QueryFault: PGRST200 where they are not.
+    """
+    found = relation in catalog.relations.get(source, ()) and relation.target in catalog.tables
+    through = relation.junction
+    if found and through is None:
+        found = _has(catalog, source, (own for own, _ in relation.pairs))
+        found = found and _has(catalog, relation.target, (other for _, other in relation.pairs))
+    elif found and through is not None:
+        found = _has(catalog, source, (own for own, _ in through.source_pairs))
+        found = found and _has(catalog, relation.target, (own for own, _ in through.target_pairs))
+        between = (key for _, key in (*through.source_pairs, *through.target_pairs))
+        found = found and _has(catalog, through.table, between)
+    if not found:
+        raise unknown_relation(catalog, source, relation.target, None)
+    return relation
+
+
+def _has(catalog: Catalog, table: str, columns: Iterable[str]) -> bool:
+    return table in catalog.tables and all(name in catalog.tables[table].columns for name in columns)
 
 
 def _is_meant(relation: Relation, target: str, hint: str | None, *, to_view: bool) -> bool:
@@ -197,96 +237,9 @@ def _is_plain_equality(term: Filter) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
-    """Resolves the names of one node: its columns, and the embeds that were bound below it."""
-
-    table: Table
-    embeds: tuple[Embed, ...]
-    depth: int = 0
-    """How many embeds stand around it."""
-    spoken: str | None = None
-    """What a statement of PostgREST calls it, where that is not its table's name."""
-
-    def column(self, name: str) -> Column:
-        column = self.table.columns.get(name) or self.table.computed.get(name)
-        if column is None:
-            raise unknown_column(self.table, name, self.spoken or self.table.name)
-        return column
-
-    def field(self, field: Field) -> Bound:
-        column = self.column(field.name)
-        if field.json and not _has_paths(column):
-            raise QueryFault(
-                f"operator does not exist: {column.pg_type} -> unknown",
-                code="42883",
-                hint="Only a column of type json or jsonb has paths.",
-            )
-        return Bound(column, field.json)
-
-    def embed(self, name: str) -> Embed | None:
-        return next((embed for embed in self.embeds if name == embed.name), None) or next(
-            (embed for embed in self.embeds if name in (embed.relation.target, embed.relation.constraint)), None
-        )
-
-    def condition(self, term: Condition) -> BoundCondition:
-        if isinstance(term, Logic):
-            return Tree(term.operator, tuple(self.condition(inner) for inner in term.terms), term.negated)
-        embed = (
-            self.embed(term.field.name) if _asks_for_rows(term) and term.field.name not in self.table.columns else None
-        )
-        if embed is not None:
-            return EmbedExists(embed, empty=(term.is_value == "null") != term.negated)
-        return Compare(
-            self.field(term.field),
-            term.operator,
-            term.value,
-            term.negated,
-            term.quantifier,
-            term.is_value,
-            term.language,
-        )
-
-    def order(self, term: OrderTerm) -> Order:
-        # PostgreSQL's defaults, spelled out because engines differ: nulls are the largest values.
-        direction = term.direction or "asc"
-        nulls = term.nulls or ("last" if direction == "asc" else "first")
-        if term.relation is None:
-            return Order(self.field(term.field), direction, nulls)
-        embed = self.embed(term.relation)
-        if embed is None:
-            raise QueryFault(
-                f"'{term.relation}' is not an embedded resource in this request",
-                code="PGRST108",
-                hint=f"Verify that '{term.relation}' is included in the 'select' query parameter.",
-            )
-        if not embed.relation.to_one:
-            raise QueryFault(
-                f"A related order on '{term.relation}' is not possible",
-                code="PGRST118",
-                details=f"'{self.table.name}' and '{term.relation}' do not form "
-                "a many-to-one or one-to-one relationship",
-            )
-        spoken = f"{self.table.name}_{embed.name}_{self.depth + 1}"
-        inner = _Scope(embed.node.table, tuple(embed.node.embeds()), self.depth + 1, spoken)
-        return Order(inner.field(term.field), direction, nulls, embed)
-
-
-def _has_paths(column: Column) -> bool:
-    """An existing database looks into values of any type as into the JSON that they would be."""
-    return column.kind in JSONS or column.kind is Kind.OTHER or isinstance(column.element.type, Named)
-
-
-def _asks_for_rows(term: Filter) -> bool:
-    return term.operator == "is" and term.is_value in ("null", "not_null") and not term.field.json
-
-
-@dataclass(frozen=True, slots=True)
 class _Binder:
     catalog: Catalog
     numbers: Iterator[int]
-
-    def scope(self, table: Table, source: sa.FromClause, embeds: tuple[Embed, ...]) -> _Scope:
-        return _Scope(table, embeds)
 
     def node(
         self,
@@ -298,8 +251,10 @@ class _Binder:
     ) -> Node:
         if source is None:
             source = table.element.alias(f"t{next(self.numbers)}")
-        plain = _Scope(table, (), depth, spoken)
-        outputs = tuple(self._outputs(plain, ask, source))
+        plain = Scope(table, (), depth, spoken)
+        items = [tuple(self._items(plain, item, source)) for item in ask.select]
+        outputs = tuple(each for found in items for each in found)
+        # An embed within a group has no name among those of the columns.
         scope = replace(plain, embeds=tuple(output for output in outputs if isinstance(output, Embed)))
         return Node(
             table=table,
@@ -309,20 +264,26 @@ class _Binder:
             order=tuple(scope.order(term) for term in ask.order),
             limit=ask.limit,
             offset=ask.offset,
+            telling=None if ask.told is None else bind_told(ask.told, plain, [len(found) for found in items]),
         )
 
-    def _outputs(self, scope: _Scope, ask: Ask, source: sa.FromClause) -> Iterator[Output | Embed]:
-        for item in ask.select:
-            match item:
-                case SelectStar():
-                    yield from (Output(name, Bound(column)) for name, column in scope.table.columns.items())
-                case SelectField():
-                    yield _output(item, scope)
-                case EmbedAsk():
-                    yield self._embed(scope.table, item, source, scope.depth + 1)
+    def _items(self, scope: Scope, item: SelectItem, source: sa.FromClause) -> Iterator[Item]:
+        match item:
+            case SelectStar():
+                yield from (Output(name, Bound(column)) for name, column in scope.table.columns.items())
+            case SelectGroup():
+                members = (each for inner in item.select for each in self._items(scope, inner, source))
+                yield Group(item.alias, tuple(members))
+            case EmbedAsk():
+                yield self._embed(scope.table, item, source, scope.depth + 1)
+            case _:
+                yield value_of(item, scope)
 
     def _embed(self, table: Table, ask: EmbedAsk, source: sa.FromClause, depth: int) -> Embed:
-        relation = find_relation(self.catalog, table.name, ask.relation, ask.hint)
+        if ask.along is not None:
+            relation = known_relation(self.catalog, table.name, ask.along)
+        else:
+            relation = find_relation(self.catalog, table.name, ask.relation, ask.hint)
         target = self.catalog.tables[relation.target]
         rows = None
         if relation.function is not None:
@@ -338,29 +299,3 @@ class _Binder:
                 raise unknown_relation(self.catalog, table.name, ask.relation, ask.hint)
             junction = Junction(between, between.element.alias(f"t{next(self.numbers)}"))
         return Embed(ask.alias or ask.relation, relation, node, join, ask.spread, junction)
-
-
-def _output(item: SelectField, scope: _Scope) -> Output:
-    if _is_bare_count(item, scope.table):
-        return Output(item.alias or "count", None, aggregate="count", renamed=item.alias is not None)
-    field = scope.field(item.field) if item.field else None
-    name = item.alias or item.aggregate or _natural_name(item.field)
-    return Output(name, field, item.cast, item.aggregate, item.aggregate_cast, renamed=item.alias is not None)
-
-
-def _is_bare_count(item: SelectField, table: Table) -> bool:
-    """`select=count` counts rows, as PostgreSQL reads `table.count` where no column has that name."""
-    return item.field == Field("count") and not item.aggregate and "count" not in table.columns
-
-
-def _natural_name(field: Field | None) -> str:
-    """The last key of a JSON path names the value; an index does not, so the key before it does, or the column."""
-    if field is None:
-        return "count"
-    keys = [str(step.key) for step in field.json if isinstance(step.key, str)]
-    return keys[-1] if keys else field.name
-
-
-def columns_of(node: Node) -> Mapping[str, Column]:
-    """The columns that the node's table has, as the caller may know them."""
-    return node.table.columns

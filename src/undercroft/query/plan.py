@@ -5,7 +5,7 @@ A node carries its own alias of its table, so that one table may stand in many p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +24,10 @@ from undercroft.query.ask import (
     Nulls,
     Quantifier,
     Slot,
+    TellPage,
+    TellRows,
+    TellTotal,
+    TellWord,
     Verb,
 )
 from undercroft.query.computed import call, row_of
@@ -50,6 +54,31 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Word:
+    """A text of the protocol's own, the same in every row."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Token:
+    """An opaque text that names the row: base64 of a JSON list of words and the values of columns."""
+
+    name: str
+    words: tuple[str, ...]
+    fields: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Members of the same row as an object within it."""
+
+    name: str
+    members: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Compare:
     """A filter on a column."""
 
@@ -60,6 +89,8 @@ class Compare:
     quantifier: Quantifier | None
     is_value: IsValue | None
     language: str | None
+    literal: bool = False
+    """`*` in a pattern is a letter like others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +137,42 @@ class Embed:
     @property
     def shown(self) -> bool:
         """An embed with nothing selected (`clients()`) filters, and is not part of the answer."""
-        return any(isinstance(output, Output) or output.shown for output in self.node.outputs)
+        node = self.node
+        return node.telling is not None or any(
+            not isinstance(item, Embed) or item.shown for item in leaves(node.outputs)
+        )
+
+
+Item = Output | Word | Token | Group | Embed
+"""What stands in a row of the answer."""
+
+
+def leaves(items: Iterable[Item]) -> Iterator[Output | Word | Token | Embed]:
+    """The items, and those within groups in the place of the groups."""
+    for item in items:
+        if isinstance(item, Group):
+            yield from leaves(item.members)
+        else:
+            yield item
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregates:
+    """Aggregates over all rows of a node, as an object."""
+
+    name: str
+    members: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Telling:
+    """What is told of a node's rows, as an object in the place of a list; `TellRows.group` is a place in the node's
+    outputs."""
+
+    members: tuple[TellRows | TellPage | TellTotal | TellWord | Aggregates, ...]
+    place: tuple[Bound, ...] = ()
+    beyond: BoundCondition | None = None
+    backwards: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,11 +190,12 @@ class Node:
 
     table: Table
     source: sa.FromClause
-    outputs: tuple[Output | Embed, ...]
+    outputs: tuple[Item, ...]
     conditions: tuple[BoundCondition, ...] = ()
     order: tuple[Order, ...] = ()
     limit: Limit | None = None
     offset: Slot | None = None
+    telling: Telling | None = None
     policy: sa.ColumnElement[bool] | None = None
     """Set by the guard: what the caller may read here; None once guarded means everything."""
     guarded: bool = False
@@ -140,7 +207,14 @@ class Node:
         return self.source.c[column.name]
 
     def embeds(self) -> Iterator[Embed]:
-        return (output for output in self.outputs if isinstance(output, Embed))
+        """Those of its rows, within groups too; aggregates have none."""
+        return (item for item in leaves(self.outputs) if isinstance(item, Embed))
+
+    def told_outputs(self) -> Iterator[Output]:
+        """The outputs of its rows and of what is told of them."""
+        aggregated = () if self.telling is None else (m for m in self.telling.members if isinstance(m, Aggregates))
+        items = (*leaves(self.outputs), *(leaf for each in aggregated for leaf in leaves(each.members)))
+        return (item for item in items if isinstance(item, Output))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +223,22 @@ class ReadPlan:
 
     node: Node
     count: CountKind | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuestionPlan:
+    """One of several reads that are answered together; with `single` it is one row, or null."""
+
+    name: str
+    node: Node
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuestionsPlan:
+    """Several reads, bound; only guarded ones may be written as SQL."""
+
+    members: tuple[QuestionPlan | TellWord, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +259,8 @@ class WritePlan:
     missing_default: bool = False
     returning: bool = False
     count: CountKind | None = None
+    updates: tuple[Column, ...] | None = None
+    """What an upsert changes of a row that is there; None for all that are written."""
     using: sa.ColumnElement[bool] | None = None
     insert_check: sa.ColumnElement[bool] | None = None
     update_check: sa.ColumnElement[bool] | None = None

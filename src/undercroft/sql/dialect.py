@@ -53,6 +53,10 @@ class Dialect(Protocol):
         """JSON text with the null members of its objects left out."""
         ...
 
+    def token(self, text: Expression) -> Expression:
+        """A text in base64: of its bytes in UTF-8, without line breaks. NULL for NULL."""
+        ...
+
     def embedded(self, json_text: Expression) -> Expression:
         """An embed as it stands in the row that it is part of."""
         ...

@@ -8,8 +8,6 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from undercroft.base.faults import Fault
-from undercroft.catalog.kinds import Kind
 from undercroft.catalog.types import Handler
 from undercroft.query.plan import (
     Bound,
@@ -17,16 +15,38 @@ from undercroft.query.plan import (
     Compare,
     Embed,
     EmbedExists,
+    Group,
+    Item,
     Node,
     Order,
     Output,
+    Token,
     Tree,
+    Word,
+    leaves,
 )
 from undercroft.sql.dialect import Dialect, Expression, Scalar
 from undercroft.sql.errors import NotSupported
+from undercroft.sql.grouping import check_order_of_groups
+from undercroft.sql.pieces import (
+    Piece,
+    as_scalar,
+    group_piece,
+    leaves_of,
+    object_text,
+    token_piece,
+    word_piece,
+)
+from undercroft.sql.telling import Around, tell
 from undercroft.sql.text import bracketed, concat, constant, csv_field, key_of, text_literal
 
 Body = Literal["array", "object", "csv", "none"]
+
+
+def require_guard(guarded: bool) -> None:
+    """The last wall: a plan without its policies is a fault of the program, and is never written."""
+    if not guarded:
+        raise AssertionError("a plan reached the SQL writer without passing the guard")
 
 
 class Rendering(NamedTuple):
@@ -38,19 +58,11 @@ class Rendering(NamedTuple):
     """The greatest number of rows that any list of the answer may have."""
     handler: Handler | None = None
     """What makes the body in the place of all that, where a database does so itself."""
+    as_asked: bool = False
+    """Objects keep the order of the ask in embeds too, whatever else may depend on each byte of them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """One member of an answer's object: its name, and its value ready as JSON text."""
-
-    name: Expression
-    """`"name":` as text"""
-    value: Expression
-    plain: str
-    scalar: Scalar | None
-    """The value before it became JSON, where it is one."""
-    aggregate: bool = False
+AS_ASKED = Rendering(as_asked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,10 @@ class ReadWriter:
     rendering: Rendering
     _known: dict[Node, tuple[Piece, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The members of each node: what is shown and what is grouped by must be the same expressions."""
+
+    def most_rows(self) -> int | None:
+        """The greatest number of rows that any list may have."""
+        return self.rendering.most_rows
 
     # --- the body ---
 
@@ -79,34 +95,17 @@ class ReadWriter:
         if not pieces:
             return text_literal(""), text_literal("")
         header = constant(",".join(csv_field(piece.plain) for piece in pieces))
-        fields = [self.dialect.csv_value(piece.scalar or _embedded(piece)) for piece in pieces]
+        fields = [self.dialect.csv_value(piece.scalar or as_scalar(piece)) for piece in pieces]
         commas = [text_literal(",")] * (len(fields) - 1)
         return header, concat([part for pair in zip(fields, [*commas, text_literal("")], strict=True) for part in pair])
 
     def object(self, node: Node) -> Expression:
         """A row of the node as the text of a JSON object."""
-        pieces = self.pieces(node)
-        if not pieces:
-            return text_literal("{}")
-        if self.rendering.strip_nulls:
-            members = [
-                sa.func.coalesce(
-                    text_literal(",")
-                    .concat(piece.name)
-                    .concat(sa.func.nullif(self._stripped(piece), text_literal("null"))),
-                    text_literal(""),
-                )
-                for piece in pieces
-            ]
-            return concat([text_literal("{"), sa.func.substr(concat(members), 2), text_literal("}")])
-        parts: list[Expression] = []
-        for index, piece in enumerate(pieces):
-            parts += [text_literal("{" if index == 0 else ","), piece.name, piece.value]
-        return concat([*parts, text_literal("}")])
+        return self.object_of(self.pieces(node))
 
-    def _stripped(self, piece: Piece) -> Expression:
-        is_json = piece.scalar is not None and piece.scalar.kind in (Kind.JSON, Kind.JSONB)
-        return self.dialect.without_nulls(piece.value) if is_json else piece.value
+    def object_of(self, pieces: Sequence[Piece]) -> Expression:
+        """Members of a row as the text of a JSON object."""
+        return object_text(pieces, self.dialect if self.rendering.strip_nulls else None)
 
     # --- the members of a row ---
 
@@ -114,26 +113,38 @@ class ReadWriter:
         """The members of a row, in the order of the select."""
         found = self._known.get(node)
         if found is None:
-            found = self._known[node] = tuple(self._pieces(node))
+            found = self._known[node] = self.members(node, node.outputs)
         return found
 
-    def _pieces(self, node: Node) -> Iterator[Piece]:
-        for output in node.outputs:
-            if isinstance(output, Output):
-                yield self._piece(node, output)
-            elif not output.shown and not (output.spread and output.relation.to_one):
-                continue
-            elif not output.spread:
-                yield Piece(
-                    key_of(output.name, bound=True),
-                    self.dialect.embedded(self.embed_value(node, output)),
-                    output.name,
-                    None,
-                )
-            elif output.relation.to_one:
-                yield from self.pieces(output.node)
-            else:
-                yield from self._spread_lists(node, output)
+    def members(self, node: Node, items: Sequence[Item]) -> tuple[Piece, ...]:
+        """Members of a row, in this order."""
+        return tuple(piece for item in items for piece in self._pieces(node, item))
+
+    def _pieces(self, node: Node, item: Item) -> Iterator[Piece]:
+        match item:
+            case Output():
+                yield self._piece(node, item)
+            case Word():
+                yield word_piece(item)
+            case Token():
+                yield token_piece(item, [self.scalar(node, field) for field in item.fields], self.dialect)
+            case Group():
+                inner = self.members(node, item.members)
+                yield group_piece(item.name, inner, self.object_of(inner))
+            case Embed():
+                yield from self._embed_pieces(node, item)
+
+    def _embed_pieces(self, node: Node, embed: Embed) -> Iterator[Piece]:
+        if not embed.shown and not (embed.spread and embed.relation.to_one):
+            return
+        if not embed.spread:
+            value = self.embed_value(node, embed)
+            value = value if self.rendering.as_asked else self.dialect.embedded(value)
+            yield Piece(key_of(embed.name, bound=True), value, embed.name, None)
+        elif embed.relation.to_one:
+            yield from self.pieces(embed.node)
+        else:
+            yield from self._spread_lists(node, embed)
 
     def _piece(self, node: Node, output: Output) -> Piece:
         scalar = self.shown(node, output)
@@ -168,6 +179,8 @@ class ReadWriter:
         """The embed as JSON text: an object or null, or a list."""
         child = embed.node
         belongs = self.joined(parent, embed)
+        if child.telling is not None:
+            return tell(self, child, Around(belongs, embed, parent))
         if embed.relation.to_one:
             rows = self.rows(child, [self.object(child)], belongs, embed, correlate=parent, grouped=True)
             return sa.func.coalesce(rows.scalar_subquery(), text_literal("null"))
@@ -177,7 +190,7 @@ class ReadWriter:
                 child, [bracketed(self.dialect.join_lines(self.object(child), ","))], belongs, embed, correlate=parent
             )
             return rows.scalar_subquery()
-        return self._list_of(
+        return self.list_of(
             self.rows(child, [self.object(child).label("j")], belongs, embed, correlate=parent, grouped=True)
         )
 
@@ -190,7 +203,8 @@ class ReadWriter:
             or self.aggregates(node)
         )
 
-    def _list_of(self, rows: sa.Select[Any]) -> Expression:
+    def list_of(self, rows: sa.Select[Any]) -> Expression:
+        """The column `j` of these rows as a list."""
         lines = rows.subquery()
         return sa.select(bracketed(self.dialect.join_lines(lines.c.j, ","))).select_from(lines).scalar_subquery()
 
@@ -204,7 +218,7 @@ class ReadWriter:
             )
         for piece in self.pieces(embed.node):
             rows = self.rows(embed.node, [piece.value.label("j")], self.joined(parent, embed), embed, correlate=parent)
-            yield Piece(piece.name, self._list_of(rows), piece.plain, None)
+            yield Piece(piece.name, self.list_of(rows), piece.plain, None)
 
     def joined(self, parent: Node, embed: Embed) -> sa.ColumnElement[bool]:
         """How the embed's rows belong to a row of the parent."""
@@ -246,7 +260,8 @@ class ReadWriter:
         select = select.where(*clauses) if clauses else select
         if grouped and self.aggregates(node):
             check_order_of_groups(node)
-            select = select.group_by(*(self._group_key(piece) for piece in self.pieces(node) if not piece.aggregate))
+            keys = (self._group_key(piece) for piece in leaves_of(self.pieces(node)) if not piece.aggregate)
+            select = select.group_by(*keys)
         select = select.order_by(*(self.order(node, term) for term in node.order))
         if embed is None or not embed.relation.to_one or node.limit is not None or node.offset is not None:
             limit = self.dialect.limit(node.limit, self.rendering.most_rows)
@@ -276,9 +291,9 @@ class ReadWriter:
     def aggregates(self, node: Node) -> bool:
         """Whether the node's rows are groups."""
         return any(
-            (isinstance(output, Output) and output.aggregate is not None)
-            or (isinstance(output, Embed) and output.spread and output.relation.to_one and self.aggregates(output.node))
-            for output in node.outputs
+            (isinstance(item, Output) and item.aggregate is not None)
+            or (isinstance(item, Embed) and item.spread and item.relation.to_one and self.aggregates(item.node))
+            for item in leaves(node.outputs)
         )
 
     def _group_key(self, piece: Piece) -> Expression:
@@ -297,6 +312,8 @@ class ReadWriter:
     # --- conditions and order ---
 
     def where(self, node: Node) -> list[sa.ColumnElement[bool]]:
+        """What a row of the node must satisfy. Raises `AssertionError` for a node that the guard has not seen."""
+        require_guard(node.guarded)
         clauses = [] if node.policy is None else [node.policy]
         clauses += [self.condition(node, term) for term in node.conditions]
         spread_by_join = {id(embed) for _, embed in self._spread_ones(node)}
@@ -332,30 +349,6 @@ class ReadWriter:
         if term.embed is None and not term.field.json and not term.field.column.nullable:
             return element  # where there are no nulls, an index can give the order as it is
         return element.nulls_first() if term.nulls == "first" else element.nulls_last()
-
-
-def _embedded(piece: Piece) -> Scalar:
-    """An embed as a field of CSV; one row that is not there is no value."""
-    return Scalar(sa.func.nullif(piece.value, text_literal("null")), Kind.JSON)
-
-
-def check_order_of_groups(node: Node) -> None:
-    """Groups have an order only by what they are grouped by. Raises `Fault` 42803 for any other column."""
-    for term in node.order:
-        owner = term.embed.node if term.embed is not None else node
-        named = term.embed is None or term.embed.spread
-        plain = [
-            output.field
-            for output in owner.outputs
-            if named and isinstance(output, Output) and output.field and not (output.aggregate or output.cast)
-        ]
-        grouped = {(bound.column.name, bound.json) for bound in plain}
-        keyed = owner.table.primary_key and all((name, ()) in grouped for name in owner.table.primary_key)
-        if (term.field.column.name, term.field.json) not in grouped and not keyed:
-            name = f"{owner.table.name}.{term.field.column.name}"
-            raise Fault(
-                f'column "{name}" must appear in the GROUP BY clause or be used in an aggregate function', code="42803"
-            )
 
 
 def write_condition(writer: ReadWriter, node: Node, term: BoundCondition) -> sa.ColumnElement[bool]:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import reduce
+from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import ColumnClause
+from sqlalchemy.sql.elements import BindParameter, ColumnClause, Grouping
 
 from undercroft.sql.dialect import Expression
+
+_CHAIN = 200
+"""Texts that are joined without brackets."""
+
+
+class Constant(BindParameter[str]):
+    """A text of the request's shape, that may be joined with its neighbours."""
+
+    inherit_cache = True
 
 
 def text_literal(text: str) -> Expression:
@@ -19,7 +29,7 @@ def text_literal(text: str) -> Expression:
 
 def constant(text: str) -> Expression:
     """A text of the request's shape, as a bound parameter."""
-    return sa.literal(text, sa.Text())
+    return Constant("param", text, sa.Text(), unique=True)
 
 
 def key_of(name: str, *, bound: bool) -> Expression:
@@ -29,19 +39,44 @@ def key_of(name: str, *, bound: bool) -> Expression:
 
 
 def concat(parts: Sequence[Expression]) -> Expression:
-    """Texts one after the other, with neighbouring literals of ours melted into one."""
-    return reduce(lambda one, other: one.concat(other), _melted(parts))
+    """Texts one after the other, with neighbouring constants melted into one.
+
+    Of many there is a tree and no long chain: SQLite looks no deeper into an expression than a thousand of its parts.
+    """
+    return _joined(_melted(parts))
+
+
+def _joined(parts: Sequence[Expression]) -> Expression:
+    if len(parts) <= _CHAIN:
+        return reduce(lambda one, other: one.concat(other), parts)
+    half = len(parts) // 2
+    left, right = _joined(parts[:half]), _joined(parts[half:])
+    return cast("Expression", Grouping(left)).concat(Grouping(right))
 
 
 def _melted(parts: Sequence[Expression]) -> list[Expression]:
     melted: list[Expression] = []
     for part in parts:
-        before = melted[-1] if melted else None
-        if _is_literal(part) and before is not None and _is_literal(before):
-            melted[-1] = sa.literal_column(_literal_text(before)[:-1] + _literal_text(part)[1:], sa.Text())
-        else:
+        both = _both(melted[-1], part) if melted else None
+        if both is None:
             melted.append(part)
+        else:
+            melted[-1] = both
     return melted
+
+
+def _both(one: Expression, other: Expression) -> Expression | None:
+    """Two texts as one, where both are known; it is bound as soon as one of them is."""
+    if _is_literal(one) and _is_literal(other):
+        return sa.literal_column(_literal_text(one)[:-1] + _literal_text(other)[1:], sa.Text())
+    texts = _known_text(one), _known_text(other)
+    return constant(f"{texts[0]}{texts[1]}") if texts[0] is not None and texts[1] is not None else None
+
+
+def _known_text(part: Expression) -> str | None:
+    if _is_literal(part):
+        return _literal_text(part)[1:-1].replace("''", "'")
+    return part.value if type(part) is Constant else None
 
 
 def _is_literal(part: Expression) -> bool:

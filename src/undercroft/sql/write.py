@@ -23,8 +23,8 @@ from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.made import Made
 from undercroft.sql.own_keys import own_keys
 from undercroft.sql.program import EXISTING, Row, WriteProgram
-from undercroft.sql.read import KEYS, require_guard
-from undercroft.sql.rows import ReadWriter, Rendering
+from undercroft.sql.read import KEYS
+from undercroft.sql.rows import ReadWriter, Rendering, require_guard
 from undercroft.sql.statement import Fetch, Given, Handed, Statement, compile_statement, processor_for
 
 MOST_KINDS = 256

@@ -1,9 +1,10 @@
-"""What SQLite must be taught of casts and of JSON without nulls, and how it passes on why a cast was refused: of a
-function's exception it says only that there was one."""
+"""What SQLite must be taught of casts, of JSON without nulls and of tokens, and how it passes on why a cast was
+refused: of a function's exception it says only that there was one."""
 
 from __future__ import annotations
 
 import json
+from binascii import b2a_base64
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +12,21 @@ from undercroft.base.faults import Fault
 from undercroft.catalog.kinds import Kind
 from undercroft.engine.errors import DatabaseFault
 from undercroft.sql.sqlite.converting import CAST, STRIPPED, TOLD, convert, without_nulls
+from undercroft.sql.sqlite.texts import BASE64
 
 
 def teach_casts(connection: Any) -> None:
     """Register them with a DB-API connection; only queries use them, never the schema."""
     cast, told = _caster()
     connection.create_function(STRIPPED, 1, without_nulls, deterministic=True)
+    connection.create_function(BASE64, 1, in_base64, deterministic=True)
     connection.create_function(CAST, 3, cast, deterministic=True)
     connection.create_function(TOLD, 0, told)
+
+
+def in_base64(text: str | None) -> str | None:
+    """A text's bytes in base64. None is SQL's NULL."""
+    return None if text is None else b2a_base64(text.encode(), newline=False).decode()
 
 
 def told_fault(connection: Any) -> DatabaseFault | None:

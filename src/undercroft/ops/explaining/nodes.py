@@ -51,7 +51,7 @@ class NodeExplainer:
         return () if self.bypasses else self._rules.policies_for(table.name, self._role, command)
 
     def _node(self, node: Node, path: str, joined: str | None) -> Iterator[ExplainedNode]:
-        columns = tuple(_output(output) for output in node.outputs if isinstance(output, Output))
+        columns = tuple(_output(output) for output in node.told_outputs())
         yield self._explained(node.table, path, _alias(node.source), joined, columns, "select")
         for embed in node.embeds():
             below = f"{path}.{embed.name}"

@@ -20,8 +20,7 @@ from undercroft.sql.database.answer import chosen_columns
 from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.postgres.texts import array_of
-from undercroft.sql.read import require_guard
-from undercroft.sql.rows import Rendering
+from undercroft.sql.rows import Rendering, require_guard
 from undercroft.sql.statement import Fetch, Handed, Statement, compile_statement
 
 ARGUMENTS = "arguments"

@@ -11,8 +11,8 @@ from undercroft.sql.database.answer import chosen_columns
 from undercroft.sql.database.explain import Explained, explained
 from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect
-from undercroft.sql.read import read_element, require_guard
-from undercroft.sql.rows import Rendering
+from undercroft.sql.read import read_element
+from undercroft.sql.rows import Rendering, require_guard
 from undercroft.sql.statement import Statement, compile_statement
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from undercroft.query.plan import Bound, Embed, Node, Order, Output
+from undercroft.query.plan import Bound, Embed, Group, Item, Node, Order, Output, Token, leaves
 
 
 def returned(node: Node, table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
@@ -28,7 +28,7 @@ def read_from(node: Node, source: sa.FromClause) -> Node:
     return replace(
         node,
         source=source,
-        outputs=tuple(_plain_output(each) if isinstance(each, Output) else each for each in node.outputs),
+        outputs=tuple(_plain_item(each) for each in node.outputs),
         order=tuple(each if each.embed else replace(each, field=_plain(each.field)) for each in node.order),
     )
 
@@ -39,9 +39,11 @@ def _needs_row(node: Node) -> bool:
 
 
 def _fields(node: Node) -> Iterator[Bound]:
-    for output in node.outputs:
-        if isinstance(output, Output) and output.field is not None:
-            yield output.field
+    for item in leaves(node.outputs):
+        if isinstance(item, Output) and item.field is not None:
+            yield item.field
+        elif isinstance(item, Token):
+            yield from item.fields
     yield from (term.field for term in node.order if _is_own(term))
 
 
@@ -55,8 +57,16 @@ def _own_keys(embed: Embed) -> Iterator[str]:
     yield from (own for own, _ in pairs)
 
 
-def _plain_output(output: Output) -> Output:
-    return output if output.field is None else replace(output, field=_plain(output.field))
+def _plain_item(item: Item) -> Item:
+    match item:
+        case Output() if item.field is not None:
+            return replace(item, field=_plain(item.field))
+        case Token():
+            return replace(item, fields=tuple(_plain(field) for field in item.fields))
+        case Group():
+            return replace(item, members=tuple(_plain_item(each) for each in item.members))
+        case _:
+            return item
 
 
 def _plain(field: Bound) -> Bound:

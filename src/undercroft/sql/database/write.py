@@ -20,8 +20,7 @@ from undercroft.sql.database.payload import PAYLOAD, payload_lines, payload_rows
 from undercroft.sql.database.returned import read_from, returned
 from undercroft.sql.database.rows import DatabaseReadWriter
 from undercroft.sql.dialect import Dialect, Expression
-from undercroft.sql.read import require_guard
-from undercroft.sql.rows import Rendering
+from undercroft.sql.rows import Rendering, require_guard
 from undercroft.sql.statement import Statement, compile_statement
 from undercroft.sql.text import text_literal
 

@@ -65,6 +65,10 @@ class PostgresValues:
     def without_nulls(self, json_text: Expression) -> Expression:
         return as_text(sa.func.json_strip_nulls(sa.cast(json_text, Named("json"))))
 
+    def token(self, text: Expression) -> Expression:
+        coded = sa.func.encode(sa.func.convert_to(text, text_literal("UTF8")), text_literal("base64"))
+        return sa.func.replace(coded, text_literal("\n"), text_literal(""), type_=sa.Text())
+
     def embedded(self, json_text: Expression) -> Expression:
         return as_text(sa.cast(json_text, Named("jsonb"))) if self.exact else json_text
 

@@ -15,6 +15,7 @@ from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import not_supported
 from undercroft.sql.sqlite.converting import CAST, READ_FROM_TEXT, STRIPPED
 from undercroft.sql.sqlite.texts import (
+    BASE64,
     DECIMAL_SUM,
     csv_field_of,
     float_of,
@@ -133,6 +134,10 @@ class SqliteValues:
         text = text_literal("").concat(json_text)  # a number alone is stored as a number
         stripped: Expression = getattr(sa.func, STRIPPED)(text, type_=sa.Text())
         return stripped
+
+    def token(self, text: Expression) -> Expression:
+        coded: Expression = getattr(sa.func, BASE64)(text, type_=sa.Text())
+        return coded
 
     def embedded(self, json_text: Expression) -> Expression:
         if not self.exact:
