@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from undercroft.base.json_bounds import exact_number, is_deeper
 from undercroft.rest.errors import BodyFault, TooLarge
 
 if TYPE_CHECKING:
@@ -21,18 +21,7 @@ Row = dict[str, Any]
 
 NOT_JSON = "Empty or invalid json"
 UNEQUAL_KEYS = "All object keys must match"
-_MOST_EXPONENT = 1_000
-
-
-def _number(text: str) -> Decimal:
-    """A number with all its digits; but `1e999999999` would become a gigabyte where somebody makes it an int."""
-    number = Decimal(text)
-    if -_MOST_EXPONENT <= number.adjusted() <= _MOST_EXPONENT:
-        return number
-    raise ValueError(NOT_JSON)
-
-
-_DECODER = msgspec.json.Decoder(float_hook=_number)
+_DECODER = msgspec.json.Decoder(float_hook=exact_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +59,9 @@ def read_json(body: bytes, limits: Limits) -> Any:
         value = _DECODER.decode(body)
     except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError):
         raise BodyFault(NOT_JSON) from None
-    if body.count(b"[") + body.count(b"{") > limits.json_depth:
-        _check_depth(value, limits.json_depth)
+    if body.count(b"[") + body.count(b"{") > limits.json_depth and is_deeper(value, limits.json_depth):
+        raise TooLarge(f"JSON may be nested at most {limits.json_depth} deep")
     return value
-
-
-def _check_depth(value: Any, most: int) -> None:
-    """Walk the value level by level; a level holds each container once, so this is linear."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    depth = 0
-    while level:
-        depth += 1
-        if depth > most:
-            raise TooLarge(f"JSON may be nested at most {most} deep")
-        below: list[Any] = []
-        for item in level:
-            members = item.values() if isinstance(item, dict) else item
-            below += [member for member in members if isinstance(member, (dict, list))]
-        level = below
 
 
 def read_rows(value: Any, limits: Limits, uneven: bool) -> Payload:
