@@ -19,12 +19,13 @@ from undercroft.graphql.parts.described import (
     TableType,
 )
 from undercroft.graphql.parts.describing_functions import describe_functions
+from undercroft.graphql.parts.describing_routines import describe_routines
 from undercroft.graphql.parts.directives import Directives, comment_directives, read_comment
 from undercroft.graphql.parts.names import Names, name_all
 from undercroft.graphql.parts.naming import lower_first
 from undercroft.graphql.parts.operators import ENUMERATION, UNORDERED, operators_of
 from undercroft.graphql.parts.rights import Rights
-from undercroft.graphql.parts.scalars import scalar_of
+from undercroft.graphql.parts.scalars import Typed, scalar_of
 from undercroft.models.functions import Function
 
 
@@ -83,7 +84,7 @@ def describe(
     introspection: bool = True,
 ) -> Described:
     """The API of a role. `catalog` is the role's own, a part of the one that `known` is of; `functions` are those that
-    it may call.
+    it may call, beside the catalog's own.
 
     A table is part of it with a key whose columns the role may read. What leads to no such table is left out.
     """
@@ -93,9 +94,11 @@ def describe(
         if found.readable:
             tables[name] = replace(found, relations=_relations(known, catalog, rights, name, readable))
     fields = [field for each in tables.values() for field in _every_column(each)]
+    described = describe_functions(functions or {}, tables, known.directives, inflect=known.inflects)
+    described |= describe_routines(catalog.routines, tables, known.directives, inflect=known.inflects)
     return Described(
         tables=tables,
-        functions=describe_functions(functions or {}, tables, known.directives, inflect=known.inflects),
+        functions=described,
         enumerations=_enumerations(field.enumeration for field in fields),
         introspection=introspection,
         schema=catalog.schema,
@@ -108,16 +111,17 @@ def _table(known: Outline, catalog: Catalog, rights: Rights, name: str) -> Table
         return None
     directive = known.directives.table(name)
     key = table.primary_key or tuple(directive.primary_key)
-    columns = {
+    every = {
         told: field
         for each in (*table.columns.values(), *table.computed.values())
         for told, field in _column(known, table, each)
     }
-    shown = {field.column.name for field in columns.values()}
+    columns = _readable(every, rights, name)
+    readable = name in rights.reads
+    shown = {field.column.name for field in (columns if readable else every).values()}
     if not key or not shown.issuperset(key):
         return None
-    readable = name in rights.reads
-    inserts, updates = _written(columns, rights.inserts.get(name)), _written(columns, rights.updates.get(name))
+    inserts, updates = _written(every, rights.inserts.get(name)), _written(every, rights.updates.get(name))
     if not readable and inserts is None:
         return None
     told = known.names.tables[name]
@@ -144,12 +148,21 @@ def _either(said: bool | None, otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
+def _readable(columns: Mapping[str, ColumnField], rights: Rights, name: str) -> dict[str, ColumnField]:
+    if rights.columns is None:
+        return dict(columns)
+    reads = rights.columns.get(name, frozenset())
+    # Whether a computed field may be read is a matter of its function, without which the catalog does not have it.
+    return {told: each for told, each in columns.items() if each.column.function or each.column.name in reads}
+
+
 def _column(known: Outline, table: Table, column: Column) -> Iterable[tuple[str, ColumnField]]:
     told = known.names.columns.get((table.name, column.name))
     if told is None:
         return
-    enumeration = known.names.enumerations.get((table.name, column.name))
-    scalar, many = (enumeration.name, False) if enumeration is not None else scalar_of(column)
+    opaque = column.domain and not known.directives.schema.resolve_base_type
+    enumeration = None if opaque else known.names.enumerations.get((table.name, column.name))
+    scalar, many = _typed(column, enumeration, opaque=opaque)
     computed = column.function is not None
     operators = ENUMERATION if enumeration else operators_of(scalar, many=many, regular=known.options.regular)
     directive = known.directives.column(table.name, column.name)
@@ -167,6 +180,12 @@ def _column(known: Outline, table: Table, column: Column) -> Iterable[tuple[str,
             enumeration=enumeration,
         ),
     )
+
+
+def _typed(column: Column, enumeration: Enumeration | None, *, opaque: bool) -> Typed:
+    if opaque:
+        return Typed("Opaque")
+    return Typed(enumeration.name) if enumeration is not None else scalar_of(column)
 
 
 def _written(columns: Mapping[str, ColumnField], writable: frozenset[str] | None) -> dict[str, ColumnField] | None:

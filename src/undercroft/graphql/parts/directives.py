@@ -43,6 +43,8 @@ class Directive:
     max_rows: int | None = None
     inflect_names: bool | None = None
     introspection: bool | None = None
+    resolve_base_type: bool | None = None
+    """Values of domains are shown and compared as those of what lies below them."""
     mappings: Mapping[str, str] = field(default_factory=dict)
     expose: bool | None = None
 
@@ -113,7 +115,7 @@ def read_comment(comment: str | None) -> Comment:
 
 
 def comment_directives(catalog: Catalog) -> Directives:
-    """What the comments on tables, their columns and their keys say."""
+    """What the comments on tables, their columns and keys, on functions and enumerations say."""
     problems: list[str] = []
 
     def read(comment: str | None, place: str) -> Directive:
@@ -130,12 +132,23 @@ def comment_directives(catalog: Catalog) -> Directives:
         for column in (*table.columns.values(), *table.computed.values()):
             columns[table.name, column.name] = read(column.comment, f"column {table.name}.{column.name}")
         constraints |= _constraints(table, read)
+    functions: dict[str, Directive] = {}
+    for relation in (each for found in catalog.relations.values() for each in found):
+        if relation.function is not None:
+            functions[relation.constraint] = read(relation.comment, f"function {relation.constraint}")
+        elif relation.holds_key and relation.comment is not None:
+            place = f"constraint {relation.constraint} of {relation.source}"
+            constraints[relation.source, relation.constraint] = read(relation.comment, place)
+    for name, routines in catalog.routines.items():
+        functions[name] = read(routines[0].comment, f"function {name}")
     return Directives(
         schema=read(catalog.comment, f"schema {catalog.schema}"),
         tables={name: each for name, each in tables.items() if each != NOTHING},
         columns={place: each for place, each in columns.items() if each != NOTHING},
         constraints=constraints,
-        problems=tuple(problems),
+        functions={name: each for name, each in functions.items() if each != NOTHING},
+        enumerations={name: read(text, f"type {name}") for name, text in catalog.enumerations.items()},
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
@@ -234,5 +247,6 @@ _WORDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "max_rows": ("max_rows", _count),
     "inflect_names": ("inflect_names", _flag),
     "introspection": ("introspection", _flag),
+    "resolve_base_type": ("resolve_base_type", _flag),
     "mappings": ("mappings", _words),
 }

@@ -18,6 +18,8 @@ class Rights:
     inserts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     updates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     deletes: frozenset[str] = frozenset()
+    columns: Mapping[str, frozenset[str]] | None = None
+    """Of each table, the columns that may be read; None where those are all that the catalog has."""
     sees_all: bool = False
     """No row is hidden from the role, so that what a key leads to is always there."""
 
