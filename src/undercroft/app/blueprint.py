@@ -16,6 +16,7 @@ from undercroft.base.settings import Settings
 from undercroft.catalog.reader import mappers_of, read_catalog
 from undercroft.catalog.types import Catalog
 from undercroft.functions.declarations import FunctionDeclarations
+from undercroft.graphql.declarations import GraphqlDeclarations
 from undercroft.jobs.declarations import JobDeclarations
 from undercroft.jobs.tables import METADATA as JOB_TABLES
 from undercroft.mail.tables import METADATA as MAIL_TABLES
@@ -36,6 +37,7 @@ class Blueprint(
     FunctionDeclarations,
     PageDeclarations,
     WebhookDeclarations,
+    GraphqlDeclarations,
     AuthDeclarations,
 ):
     """The plan of a house."""

@@ -14,6 +14,7 @@ from undercroft.app.calling import client_of
 from undercroft.app.checking import check_rules, functions_by_name
 from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
+from undercroft.app.describing import directed_catalog
 from undercroft.app.hosted_pages import UI, hosted_room
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
@@ -60,7 +61,7 @@ def build(
     keys = installation_keys(settings, clock, dev=dev)
     database = database_of(app, settings)
     unlock(app.metadata, SealingKeys(settings.auth, settings.database.data).ring)
-    catalog = app.catalog(settings.api.schemas[0])
+    catalog = directed_catalog(app, app.catalog(settings.api.schemas[0]))
     rules = rules_of(app.policies, app.column_rules, app.bypass, calls_functions=settings.database.rls)
     check_rules(catalog, rules)
     pipeline = Pipeline(

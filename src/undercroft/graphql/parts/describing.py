@@ -20,6 +20,7 @@ from undercroft.graphql.parts.described import (
 )
 from undercroft.graphql.parts.describing_functions import describe_functions
 from undercroft.graphql.parts.describing_routines import describe_routines
+from undercroft.graphql.parts.directed_keys import problems_of
 from undercroft.graphql.parts.directives import Directives, comment_directives, read_comment
 from undercroft.graphql.parts.names import Names, name_all
 from undercroft.graphql.parts.naming import lower_first
@@ -58,7 +59,7 @@ class Outline:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is not as its comment says, and what has no name: for whoever runs the app."""
-        return (*self.directives.problems, *self.names.problems)
+        return (*self.directives.problems, *problems_of(self.catalog, self.directives), *self.names.problems)
 
 
 def outline(catalog: Catalog, options: Options | None = None, directives: Directives | None = None) -> Outline:

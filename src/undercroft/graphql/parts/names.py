@@ -86,7 +86,9 @@ class _Namer:
             self.tables[name] = told
 
     def leave(self, what: str, why: str) -> None:
-        self.problems.append(f'{what} is left out of GraphQL: {why}; give it another name by @graphql({{"name": …}})')
+        self.problems.append(
+            f"{what} is left out of GraphQL: {why}; give it another name (`app.graphql`, or @graphql in its comment)"
+        )
 
     # --- columns ---
 
@@ -141,7 +143,7 @@ class _Namer:
             if word_name(name) != name:
                 self.problems.append(
                     f"the value {word!r} of {told} is called {word_name(name)} in GraphQL: "
-                    'say another name by @graphql({"mappings": …})'
+                    "say another name by `mappings`"
                 )
                 name = word_name(name)
             while name in found:
@@ -155,7 +157,7 @@ class _Namer:
         for name in self.tables:
             taken = {NODE_ID, *(told for (table, _), told in self.columns.items() if table == name)}
             for relation in self.in_turn(name):
-                if relation.target not in self.tables:
+                if relation.target not in self.tables or any(said.expose is False for said in self.said(relation)):
                     continue
                 told = next(told for told in self.candidates(relation) if told not in taken and is_name(told))
                 taken.add(told)
@@ -208,17 +210,26 @@ class _Namer:
         for number in range(2, 10_000):
             yield f"{target}{many}{number}"
 
+    def said(self, relation: Relation) -> list[Directive]:
+        """What is said of the models' own names for it."""
+        names = sorted(relation.names)
+        return [self.directives.relationships.get((relation.source, name), NOTHING) for name in names]
+
     def own(self, relation: Relation) -> Iterator[str]:
         """Names that somebody gave to it."""
-        for name in sorted(relation.names):
-            told = self.directives.relationships.get((relation.source, name), NOTHING).name
-            if told is not None:
-                yield told
+        for said in self.said(relation):
+            if said.name is not None:
+                yield said.name
         holder = relation.source if relation.holds_key else relation.target
         directive = self.directives.constraints.get((holder, relation.constraint), NOTHING)
         told = directive.foreign_name if relation.holds_key else directive.local_name
         if told is not None and relation.junction is None:
             yield told
+        pairs = relation.pairs if relation.holds_key else tuple((own, other) for other, own in relation.pairs)
+        for key in self.directives.table(holder).foreign_keys:
+            told = key.foreign_name if relation.holds_key else key.local_name
+            if told is not None and set(zip(key.columns, key.target_columns, strict=True)) == set(pairs):
+                yield told
         if relation.function is not None:
             named = self.directives.functions.get(relation.constraint, NOTHING).name
             if named is not None:
