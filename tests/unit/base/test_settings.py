@@ -147,7 +147,7 @@ def test_switching_off_what_cannot_be_switched_off_is_said(tmp_path: Path) -> No
         ),
         ("[server]\nport = 1", 'undercroft.toml:2: unknown key "port" in [server] (did you mean [api] port?)'),
         ("[auth]\nsmss = 1", '(did you mean "sms"?)'),
-        ("max_affected = 5", 'undercroft.toml:1: unknown key "max_affected" in the file (did you mean [api] max_affected?)'),
+        ("anon_role = 5", 'undercroft.toml:1: unknown key "anon_role" in the file (did you mean [api] anon_role?)'),
         ("[api]\nqwertz = 1", 'undercroft.toml:2: unknown key "qwertz" in [api]'),
         ("api.max_row = 1", 'undercroft.toml:1: unknown key "max_row" in [api]'),
         ("api = 3", "undercroft.toml:1: api should be a section"),
