@@ -26,7 +26,7 @@ class Graphql(Section):
     """Whether every collection has `aggregate`; a table may say it for itself."""
     introspection: tuple[str, ...] = ("service_role",)
     """Roles that may ask for the schema; `["*"]` for all. `undercroft dev` lets all."""
-    max_tokens: Count = 4000
+    max_tokens: Count = 2000
     """Words and signs in a document, comments too."""
     max_depth: Annotated[int, Field(ge=3)] = 16
     """Fields within fields; `edges` and `node` count."""

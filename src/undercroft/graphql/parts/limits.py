@@ -65,6 +65,8 @@ class Limits:
     """Fields within fields of `__schema` and `__type`."""
     schema_lists: int = 2
     """Lists of types and of their fields within each other, below `__schema` and `__type`."""
+    schema_width: int = 20
+    """Such lists in all."""
     max_errors: int = 5
     """Errors that are told of one document."""
 
@@ -82,6 +84,8 @@ class _Weight:
     told_depth: int = 0
     lists: int = 0
     told_lists: int = 0
+    listed: int = 0
+    told_listed: int = 0
     spreads: list[_Spread] = field(default_factory=list)
 
     def add(self, other: _Weight, at: _Spread) -> None:
@@ -89,6 +93,8 @@ class _Weight:
         self.fields = min(MOST, self.fields + other.fields)
         self.aliases = min(MOST, self.aliases + other.aliases)
         self.directives = min(MOST, self.directives + other.directives)
+        self.listed = min(MOST, self.listed + other.listed)
+        self.told_listed = min(MOST, self.told_listed + (other.listed if at.told else other.told_listed))
         self.nesting = max(self.nesting, at.nesting + other.nesting)
         self.lists = max(self.lists, at.lists + other.lists)
         if at.told:
@@ -237,6 +243,8 @@ def _weigh_field(node: FieldNode, weight: _Weight, depth: int, lists: int, told:
     if name in _LISTS:
         lists += 1
         weight.lists = max(weight.lists, lists)
+        weight.listed += 1
+        weight.told_listed += told
     if told:
         weight.told_depth = max(weight.told_depth, depth)
         weight.told_lists = max(weight.told_lists, lists)
@@ -292,6 +300,7 @@ def _check(weight: _Weight, limits: Limits) -> None:
         (weight.depth, limits.max_depth, "fields within each other"),
         (weight.told_depth, limits.schema_depth, "fields of the schema within each other"),
         (weight.told_lists, limits.schema_lists, "lists of the schema within each other"),
+        (weight.told_listed, limits.schema_width, "lists of the schema"),
     ):
         if counted > most:
             raise too_many(what, most)

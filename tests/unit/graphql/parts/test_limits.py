@@ -75,6 +75,7 @@ def test_what_is_within_the_limits(text: str) -> None:
         ("{a {}}", "UC441", "names no field"),
         ("{__type(name: \"A\") {fields {type {fields {type {fields {name}}}}}}}", "UC442", "lists of the schema"),
         (SCHEMA + "{... on __Type {possibleTypes {name}}}", "UC442", "lists of the schema"),
+        ("{__schema {...T}} fragment T on __Schema {" + "types " * 21 + "}", "UC442", "lists of the schema"),
         ("{__schema {queryType {" + "ofType {" * 20 + "name" + "}" * 23, "UC442", "fields of the schema"),
     ],
 )  # fmt: skip
