@@ -86,6 +86,12 @@ class IntrospectionFault(GraphqlFault):
     default_code = "UC446"
 
 
+class ArgumentFault(GraphqlFault):
+    """Arguments that are of their types and mean nothing: a page in two directions, a cursor of another order."""
+
+    default_code = "UC447"
+
+
 class MutationByGet(GraphqlFault):
     """A mutation in a request that may only read."""
 

@@ -18,7 +18,7 @@ from undercroft.pipeline.context import Context
 from undercroft.pipeline.hooks import HookedWrite
 from undercroft.pipeline.keys import Acting
 from undercroft.pipeline.run import Pipeline
-from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program
+from undercroft.pipeline.write import WriteRequest, Written, check_replaced_key, run_program, show_after
 from undercroft.sql.program import WriteProgram
 from undercroft.sql.statement import Given, Statement
 
@@ -104,6 +104,17 @@ class Shared:
                 return await self.transaction.perform(self._unit(program, request))
         except DatabaseFault as fault:
             raise pipeline.told(fault, program, request.actor) from fault.__cause__
+
+    async def show(self, program: WriteProgram, request: WriteRequest, keys: Sequence[object]) -> str | None:
+        """The rows of these keys once more, as the caller of a write sees them; None where it asked for none."""
+        wall = self.pipeline.wall
+        acting: Acting = nullcontext if wall is None else wall.acting(request.actor)
+
+        def show(cursor: Cursor) -> str | None:
+            with acting(cursor):
+                return show_after(cursor, program, request, keys)
+
+        return await self.transaction.perform(show)
 
     @property
     def _is_long(self) -> bool:

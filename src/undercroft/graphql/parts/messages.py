@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -34,6 +34,9 @@ def refused(fault: Fault) -> Outcome:
     return Outcome(400, msgspec.json.encode({"errors": errors_of(fault)}))
 
 
-def failed(fault: Fault) -> Outcome:
-    """The answer to an operation that was begun and came to nothing."""
-    return Outcome(200, msgspec.json.encode({"data": None, "errors": errors_of(fault)}))
+def failed(fault: Fault, path: Sequence[str] = ()) -> Outcome:
+    """The answer to an operation that was begun and came to nothing; `path` leads to the field that failed."""
+    errors = errors_of(fault)
+    if path:
+        errors[0]["path"] = list(path)
+    return Outcome(200, msgspec.json.encode({"data": None, "errors": errors}))

@@ -66,8 +66,7 @@ def _mutations(table: TableType, types: Types) -> dict[str, GraphQLField]:
 
 
 def _insert(table: TableType, types: Types) -> GraphQLField:
-    given = types.given(f"{table.name}InsertInput", table.inserts or {})
-    listed: Any = GraphQLNonNull(GraphQLList(GraphQLNonNull(given)))
+    listed: Any = GraphQLNonNull(GraphQLList(GraphQLNonNull(types.insert_input(table))))
     arguments = {"objects": GraphQLArgument(listed, description="The new records")}
     conflict = types.on_conflict(table)
     if conflict is not None:

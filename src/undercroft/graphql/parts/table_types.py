@@ -24,6 +24,7 @@ from graphql import (
 )
 
 from undercroft.graphql.parts.described import NODE_ID, ColumnField, Described, RelationField, TableType
+from undercroft.graphql.parts.nesting import can_nest
 from undercroft.graphql.parts.operators import ENUMERATION, OPERATORS, aggregated, operators_of
 from undercroft.graphql.parts.shared_types import DIRECTION, NODE, PAGE_INFO, SCALARS, filter_type
 
@@ -49,6 +50,7 @@ class Types:
         self.orders = {name: self._order(each) for name, each in readable.items()}
         self.connections = {name: self._connection(each) for name, each in readable.items()}
         self._arguments: dict[str, dict[str, GraphQLArgument]] = {}
+        self._inserts: dict[str, GraphQLInputObjectType] = {}
 
     # --- values ---
 
@@ -195,13 +197,36 @@ class Types:
     def given(self, name: str, columns: Mapping[str, ColumnField]) -> GraphQLInputObjectType:
         """What an insert or an update says of a record."""
 
-        def fields() -> dict[str, GraphQLInputField]:
-            return {
-                told: GraphQLInputField(self.taken(each.type_, many=each.many), description=each.description)
-                for told, each in columns.items()
-            }
+        return GraphQLInputObjectType(name, lambda: self._given_fields(columns))
 
-        return GraphQLInputObjectType(name, fields)
+    def _given_fields(self, columns: Mapping[str, ColumnField]) -> dict[str, GraphQLInputField]:
+        return {
+            told: GraphQLInputField(self.taken(each.type_, many=each.many), description=each.description)
+            for told, each in columns.items()
+        }
+
+    def insert_input(self, table: TableType) -> GraphQLInputObjectType:
+        """What an insert says of a record, and of those that belong to it: these are of its relations' names."""
+        found = self._inserts.get(table.table.name)
+        if found is None:
+
+            def fields() -> dict[str, GraphQLInputField]:
+                plain = self._given_fields(table.inserts or {})
+                nested = {name: self._nested(each) for name, each in table.relations.items() if self._nests(each)}
+                return {**nested, **plain}
+
+            found = self._inserts[table.table.name] = GraphQLInputObjectType(f"{table.name}InsertInput", fields)
+        return found
+
+    def _nests(self, field: RelationField) -> bool:
+        return can_nest(self.described, field)
+
+    def _nested(self, field: RelationField) -> GraphQLInputField:
+        type_: Any = self.insert_input(self.described.tables[field.target])
+        return GraphQLInputField(
+            GraphQLList(GraphQLNonNull(type_)) if field.many else type_,
+            description="New records that go with it" if field.many else "A new record that goes with it",
+        )
 
     def response(self, table: TableType, verb: str) -> GraphQLObjectType:
         """What a mutation gives: without its records where they cannot be read."""

@@ -2,7 +2,8 @@
 
 Left out are rules whose work is done by `check_document` and `check_merging` in linear time (circles of fragments,
 definitions of types, the depth of questions about the schema, fields that do not go together), and those for what no
-schema of ours has: subscriptions, `@defer` and `@stream`.
+schema of ours has: subscriptions, `@defer` and `@stream`. One name twice in an object is looked at where objects are
+read: pg_graphql has filters with it.
 
 Source: the GraphQL specification, "Validation".
 """
@@ -30,7 +31,6 @@ from graphql.validation import (
     UniqueArgumentNamesRule,
     UniqueDirectivesPerLocationRule,
     UniqueFragmentNamesRule,
-    UniqueInputFieldNamesRule,
     UniqueOperationNamesRule,
     UniqueVariableNamesRule,
     ValuesOfCorrectTypeRule,
@@ -52,7 +52,7 @@ RULES = (
     UniqueFragmentNamesRule, KnownFragmentNamesRule, NoUnusedFragmentsRule, PossibleFragmentSpreadsRule,
     UniqueVariableNamesRule, NoUndefinedVariablesRule, NoUnusedVariablesRule, KnownDirectivesRule,
     UniqueDirectivesPerLocationRule, KnownArgumentNamesRule, UniqueArgumentNamesRule, ValuesOfCorrectTypeRule,
-    ProvidedRequiredArgumentsRule, VariablesInAllowedPositionRule, UniqueInputFieldNamesRule,
+    ProvidedRequiredArgumentsRule, VariablesInAllowedPositionRule,
 )  # fmt: skip
 
 

@@ -1,0 +1,179 @@
+"""How asks are carried out over an app's own data: by the pipeline, as those of the data API are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from undercroft.access.actor import Actor
+from undercroft.base.faults import Fault
+from undercroft.graphql.asking import Calling, Step, WordStep, WriteStep
+from undercroft.graphql.parts.answers import scalar_text, step_text, word_text
+from undercroft.graphql.parts.described import Described
+from undercroft.graphql.parts.refusals import in_words
+from undercroft.graphql.planting import plant
+from undercroft.pipeline.call import Call, Caller, Result
+from undercroft.pipeline.run import Pipeline
+from undercroft.pipeline.shared import Apart, Data, Shared
+from undercroft.pipeline.write import WriteBounds, WriteRequest, Written
+from undercroft.query.ask import QuestionsAsk, ReadAsk, WriteAsk
+from undercroft.sql.program import WriteProgram
+from undercroft.sql.rows import Rendering
+from undercroft.sql.statement import Statement
+
+_ROWS = Rendering()
+
+
+class Carrying(Protocol):
+    """What answers need of the data, whoever decides over it."""
+
+    @property
+    def reads_now(self) -> bool:
+        """Whether a read may come without waiting."""
+        ...
+
+    async def describe(self, role: str) -> Described:
+        """What the API is for a role."""
+        ...
+
+    def prepare(self, role: str, ask: QuestionsAsk) -> Any:
+        """What a shape of query has in common. Raises `QueryFault`, `NotSupported`."""
+        ...
+
+    def read_now(self, prepared: Any, values: Sequence[str], actor: Actor) -> str | None:
+        """The answers as the text of an object; None where they are longer in coming: then await `read`."""
+        ...
+
+    async def read(self, prepared: Any, values: Sequence[str], actor: Actor) -> str:
+        """The answers as the text of an object. Raises what the database refuses."""
+        ...
+
+    async def query(
+        self, prepared: Any, values: Sequence[str], calls: Sequence[Calling], variables: Mapping[str, Any], actor: Actor
+    ) -> dict[str, str]:
+        """The answers of functions by their keys, and under "" those of the data, all of one moment."""
+        ...
+
+    async def mutate(
+        self, steps: Sequence[Step], variables: Mapping[str, Any], actor: Actor, failed: Callable[[str], None]
+    ) -> list[tuple[str, str]]:
+        """Carry out all steps in one transaction: each one's key and its answer, as JSON. `failed` is told the key of
+        the one that was under way when something was raised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AppCarrying:
+    """Over an app's own models, with its policies."""
+
+    pipeline: Pipeline
+    caller: Caller
+    describing: Callable[[str], Described]
+
+    @property
+    def reads_now(self) -> bool:
+        return self.pipeline.engine.reads_now
+
+    async def describe(self, role: str) -> Described:
+        return self.describing(role)
+
+    # --- reading ---
+
+    def prepare(self, role: str, ask: QuestionsAsk) -> Statement:
+        return self.pipeline.prepare_questions(ask, role, lambda: ask)
+
+    def read_now(self, prepared: Statement, values: Sequence[str], actor: Actor) -> str | None:
+        row = self.pipeline.read_now(prepared, values, actor)
+        return None if row is None else row[0]
+
+    async def read(self, prepared: Statement, values: Sequence[str], actor: Actor) -> str:
+        row = await self.pipeline.read_slow(prepared, values, actor)
+        return str(row[0])
+
+    async def query(
+        self,
+        prepared: Statement,
+        values: Sequence[str],
+        calls: Sequence[Calling],
+        variables: Mapping[str, Any],
+        actor: Actor,
+    ) -> dict[str, str]:
+        async with self.pipeline.logic(actor, read_only=True) as transaction:
+            data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(actor, transaction))
+            row = await data.read(prepared, values, actor)
+            answers = {"": str(row[0])}
+            for call in calls:
+                answers[call.key] = await self._called(call, variables, actor, data)
+        return answers
+
+    # --- writing ---
+
+    async def mutate(
+        self, steps: Sequence[Step], variables: Mapping[str, Any], actor: Actor, failed: Callable[[str], None]
+    ) -> list[tuple[str, str]]:
+        if len(steps) == 1 and not (isinstance(steps[0], WriteStep) and steps[0].trees):
+            failed(steps[0].key)
+            return [(steps[0].key, await self._step(steps[0], variables, actor, Apart(self.pipeline, self.caller)))]
+        answers: list[tuple[str, str]] = []
+        async with self.pipeline.logic(actor) as transaction:
+            data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(actor, transaction))
+            for step in steps:
+                failed(step.key)
+                answers.append((step.key, await self._step(step, variables, actor, data)))
+        return answers
+
+    async def _step(self, step: Step, variables: Mapping[str, Any], actor: Actor, data: Data) -> str:
+        if isinstance(step, WordStep):
+            return word_text(step.text)
+        if isinstance(step, Calling):
+            return await self._called(step, variables, actor, data)
+        return await self._written(step, variables, actor, data)
+
+    async def _written(self, step: WriteStep, variables: Mapping[str, Any], actor: Actor, data: Data) -> str:
+        # The number of rows is bounded: none of them need be named.
+        program = self.pipeline.prepare_write(step.ask, actor.role, _ROWS, lambda: step.ask, bounded=True)
+        bounds = WriteBounds(most_affected=step.at_most)
+        request = WriteRequest(actor, step.recipe.fill(variables), step.rows, bounds)
+        if step.trees and isinstance(data, Shared):
+            return await self._planted(step, program, request, data)
+        try:
+            written = await data.write(program, request)
+        except Fault as fault:
+            raise in_words(fault, step.at_most) from fault.__cause__
+        return step_text(step.members, f"{step.table.name}{step.kind}Response", written.affected, written.body)
+
+    async def _planted(self, step: WriteStep, program: WriteProgram, request: WriteRequest, data: Shared) -> str:
+        """Records with those that belong to them: shown when all of them are there."""
+        actor = request.actor
+
+        async def insert(ask: WriteAsk, rows: list[dict[str, Any]]) -> Written:
+            inner = self.pipeline.prepare_write(ask, actor.role, _ROWS, lambda: ask)
+            return await data.write(inner, WriteRequest(actor, (), rows))
+
+        planted = await plant(self.describing(actor.role), step.table, step.trees, insert)
+        records = await data.show(program, request, planted.keys)
+        return step_text(step.members, f"{step.table.name}{step.kind}Response", len(planted.keys), records)
+
+    # --- functions ---
+
+    async def _called(self, calling: Calling, variables: Mapping[str, Any], actor: Actor, data: Data) -> str:
+        field, ask = calling.field, calling.ask
+        call = Call(
+            actor,
+            calling.recipe.fill(variables),
+            Rendering("object") if field.returns == "record" else _ROWS,
+            lambda table: _read_of(table, calling),
+            plain=ask is None,
+        )
+        function = self.caller.find(field.function, calling.arguments, actor.role)
+        result: Result = await data.call(function, calling.arguments, call, texts=False)
+        if result.page is not None:
+            return result.page.body or "null"
+        return scalar_text(field, result.body)
+
+
+def _read_of(table: str, calling: Calling) -> ReadAsk:
+    if calling.ask is None:
+        raise AssertionError("rows of a table are asked for by fields")
+    return ReadAsk(table, calling.ask)
