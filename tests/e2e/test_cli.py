@@ -282,3 +282,15 @@ def test_dev_says_what_doctor_finds(tmp_path: Path, free_port: int) -> None:
         process.ready()
         process.until(lambda: "undercroft doctor" in "".join(process.out), "the findings")
         assert re.search(r"UC101 notes: ", process.text)
+
+
+def test_the_schema_of_graphql(tmp_path: Path) -> None:
+    app_in(tmp_path)
+    undercroft("graphql", "schema", "--output", "all.graphql", cwd=tmp_path)
+    assert "deleteFromNotesCollection" in (tmp_path / "all.graphql").read_text(encoding="utf-8")
+    seen = undercroft("graphql", "schema", "--role", "anon", cwd=tmp_path).stdout
+    assert "insertIntoNotesCollection" in seen
+    assert "deleteFromNotesCollection" not in seen
+    told = json.loads(undercroft("graphql", "schema", "--json", cwd=tmp_path).stdout)
+    assert told["__schema"]["queryType"]["name"] == "Query"
+    assert "cannot be written" in undercroft("graphql", "schema", "--output", "no/x", cwd=tmp_path, code=2).stderr

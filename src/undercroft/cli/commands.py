@@ -29,6 +29,7 @@ from undercroft.cli.arguments import (
     TlsKey,
     UnixSocket,
 )
+from undercroft.cli.graphql_commands import graphql
 from undercroft.cli.jobs_commands import jobs, worker
 from undercroft.cli.keys_commands import keys
 from undercroft.cli.mail_commands import mail
@@ -45,6 +46,7 @@ undercroft = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+undercroft.add_typer(graphql, name="graphql")
 undercroft.add_typer(jobs, name="jobs")
 undercroft.add_typer(keys, name="keys")
 undercroft.add_typer(mail, name="mail")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undercroft.graphql.parts.described import Described
 
@@ -32,3 +32,10 @@ def print_sdl(described: Described) -> str:
     in_order = lexicographic_sort_schema(schema).type_map
     schema.type_map = {name: schema.type_map[name] for name in in_order}
     return print_schema(schema) + "\n"
+
+
+def tell_introspection(described: Described) -> dict[str, Any]:
+    """What a client that asks for the schema is told, as the `data` of its answer."""
+    from graphql import introspection_from_schema
+
+    return dict(introspection_from_schema(build_schema(described)))

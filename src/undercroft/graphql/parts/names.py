@@ -126,14 +126,14 @@ class _Namer:
         directive = self.directives.enumerations.get(kind or "", NOTHING)
         own = self.tables[table.name] + upper_first(self.columns[table.name, column.name])
         told = directive.name or (type_name(kind, inflect=self.inflect) if kind else own)
-        before = self.shared.get((told, words))
+        before = self.shared.get((kind or own, words))
         if before is not None:
             return before
         if not is_name(told) or told in _OURS or told in self.taken or f"{told}Filter" in self.taken:
             told = own if own not in self.taken else f"{own}Enum"
         made = Enumeration(told, self.words(told, words, directive), directive.description)
         self.taken |= {told: f"that of {kind or own}", f"{told}Filter": f"that of {kind or own}"}
-        self.shared[told, words] = made
+        self.shared[kind or own, words] = made
         return made
 
     def words(self, told: str, words: tuple[str, ...], directive: Directive) -> dict[str, str]:
