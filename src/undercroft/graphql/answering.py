@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLSchema
 
-from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault
 from undercroft.graphql.asking import Asking, Fields, QueryAsked
 from undercroft.graphql.carrying import Carrying
@@ -70,7 +69,7 @@ class Answering:
         document = api.documents.known(message.query) if api is not None else None
         if api is None or document is None:
             return self._first(message, request, reads_only)
-        return self._answer(api, document, message, request.actor, reads_only)
+        return self._answer(api, document, message, request, reads_only)
 
     async def api(self, role: str) -> Api:
         """What is known for a role."""
@@ -102,24 +101,24 @@ class Answering:
                 document = await asyncio.to_thread(api.documents.read, message.query)
         except GraphqlFault as fault:
             return refused(fault)
-        found = self._answer(api, document, message, request.actor, reads_only)
+        found = self._answer(api, document, message, request, reads_only)
         return found if isinstance(found, Outcome) else await found
 
     # --- documents that are known ---
 
     def _answer(
-        self, api: Api, document: Document[Ready], message: Message, actor: Actor, reads_only: bool
+        self, api: Api, document: Document[Ready], message: Message, request: Request, reads_only: bool
     ) -> Outcome | Awaitable[Outcome]:
         try:
             operation = document.operation(message.operation)
             variables, shape = operation.variables.read(message.variables)
             check_price(operation.price, variables, self._limits)
             if operation.reads:
-                return self._query(api, document, operation, variables, shape, actor)
+                return self._query(api, document, operation, variables, shape, request)
             if reads_only:
                 raise mutation_by_get()
             asking = Asking(api.fields, document.fragments, operation.node, variables)
-            return self._mutate(asking, variables, actor)
+            return self._mutate(asking, variables, request)
         except GraphqlFault as fault:
             return refused(fault)
 
@@ -130,7 +129,7 @@ class Answering:
         operation: Operation[Ready],
         variables: dict[str, Any],
         shape: Hashable,
-        actor: Actor,
+        request: Request,
     ) -> Outcome | Awaitable[Outcome]:
         ready = operation.prepared.get(shape)
         if ready is None:
@@ -138,27 +137,27 @@ class Answering:
             if asked.introspects and not api.described.introspection:
                 raise introspection_refused()
             try:
-                statement = self._carrying.prepare(actor.role, asked.questions)
+                statement = self._carrying.prepare(request.actor.role, asked.questions)
             except Fault as fault:
                 return refused(fault)
             ready = Ready(statement, asked.recipe)
             if asked.calls or asked.introspects:
-                return self._mixed(api, document, operation, variables, actor, asked, ready)
+                return self._mixed(api, document, operation, variables, request, asked, ready)
             operation.prepared.put(shape, ready)
         carrying = self._carrying
         values = ready.recipe.fill(variables)
         if carrying.reads_now:
             try:
-                body = carrying.read_now(ready.statement, values, actor)
+                body = carrying.read_now(ready.statement, values, request)
             except Fault as fault:
                 return _refused_by_data(fault)
             if body is not None:
                 return Outcome(200, b'{"data":' + body.encode() + b"}")
-        return self._read(ready.statement, values, actor)
+        return self._read(ready.statement, values, request)
 
-    async def _read(self, statement: Any, values: list[str], actor: Actor) -> Outcome:
+    async def _read(self, statement: Any, values: list[str], request: Request) -> Outcome:
         try:
-            body = await self._carrying.read(statement, values, actor)
+            body = await self._carrying.read(statement, values, request)
         except Fault as fault:
             return _refused_by_data(fault)
         return Outcome(200, b'{"data":' + body.encode() + b"}")
@@ -169,7 +168,7 @@ class Answering:
         document: Document[Ready],
         operation: Operation[Ready],
         variables: Mapping[str, Any],
-        actor: Actor,
+        request: Request,
         asked: QueryAsked,
         ready: Ready,
     ) -> Outcome:
@@ -183,21 +182,21 @@ class Answering:
                 found |= {key: _json(value) for key, value in told.items()}
             values = ready.recipe.fill(variables)
             if asked.calls:
-                answers = await self._carrying.query(ready.statement, values, asked.calls, variables, actor)
+                answers = await self._carrying.query(ready.statement, values, asked.calls, variables, request)
                 found |= {**members_of(answers.pop("")), **answers}
             elif asked.questions.members:
-                found |= members_of(await self._carrying.read(ready.statement, values, actor))
+                found |= members_of(await self._carrying.read(ready.statement, values, request))
         except GraphqlFault as fault:
             return refused(fault)
         except Fault as fault:
             return _refused_by_data(fault)
         return _data(object_text([(key, found[key]) for key in asked.keys]))
 
-    async def _mutate(self, asking: Asking, variables: Mapping[str, Any], actor: Actor) -> Outcome:
+    async def _mutate(self, asking: Asking, variables: Mapping[str, Any], request: Request) -> Outcome:
         at: list[str] = []
         try:
             steps = asking.mutation()
-            answers = await self._carrying.mutate(steps, variables, actor, at.append)
+            answers = await self._carrying.mutate(steps, variables, request, at.append)
         except GraphqlFault as fault:
             return refused(fault)
         except Fault as fault:

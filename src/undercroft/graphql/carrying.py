@@ -21,6 +21,7 @@ from undercroft.query.ask import QuestionsAsk, ReadAsk, WriteAsk
 from undercroft.sql.program import WriteProgram
 from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Statement
+from undercroft.web.types import Request
 
 _ROWS = Rendering()
 
@@ -41,22 +42,27 @@ class Carrying(Protocol):
         """What a shape of query has in common. Raises `QueryFault`, `NotSupported`."""
         ...
 
-    def read_now(self, prepared: Any, values: Sequence[str], actor: Actor) -> str | None:
+    def read_now(self, prepared: Any, values: Sequence[str], request: Request) -> str | None:
         """The answers as the text of an object; None where they are longer in coming: then await `read`."""
         ...
 
-    async def read(self, prepared: Any, values: Sequence[str], actor: Actor) -> str:
+    async def read(self, prepared: Any, values: Sequence[str], request: Request) -> str:
         """The answers as the text of an object. Raises what the database refuses."""
         ...
 
     async def query(
-        self, prepared: Any, values: Sequence[str], calls: Sequence[Calling], variables: Mapping[str, Any], actor: Actor
+        self,
+        prepared: Any,
+        values: Sequence[str],
+        calls: Sequence[Calling],
+        variables: Mapping[str, Any],
+        request: Request,
     ) -> dict[str, str]:
         """The answers of functions by their keys, and under "" those of the data, all of one moment."""
         ...
 
     async def mutate(
-        self, steps: Sequence[Step], variables: Mapping[str, Any], actor: Actor, failed: Callable[[str], None]
+        self, steps: Sequence[Step], variables: Mapping[str, Any], request: Request, failed: Callable[[str], None]
     ) -> list[tuple[str, str]]:
         """Carry out all steps in one transaction: each one's key and its answer, as JSON. `failed` is told the key of
         the one that was under way when something was raised."""
@@ -83,12 +89,12 @@ class AppCarrying:
     def prepare(self, role: str, ask: QuestionsAsk) -> Statement:
         return self.pipeline.prepare_questions(ask, role, lambda: ask)
 
-    def read_now(self, prepared: Statement, values: Sequence[str], actor: Actor) -> str | None:
-        row = self.pipeline.read_now(prepared, values, actor)
+    def read_now(self, prepared: Statement, values: Sequence[str], request: Request) -> str | None:
+        row = self.pipeline.read_now(prepared, values, request.actor)
         return None if row is None else row[0]
 
-    async def read(self, prepared: Statement, values: Sequence[str], actor: Actor) -> str:
-        row = await self.pipeline.read_slow(prepared, values, actor)
+    async def read(self, prepared: Statement, values: Sequence[str], request: Request) -> str:
+        row = await self.pipeline.read_slow(prepared, values, request.actor)
         return str(row[0])
 
     async def query(
@@ -97,30 +103,32 @@ class AppCarrying:
         values: Sequence[str],
         calls: Sequence[Calling],
         variables: Mapping[str, Any],
-        actor: Actor,
+        request: Request,
     ) -> dict[str, str]:
-        async with self.pipeline.logic(actor, read_only=True) as transaction:
-            data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(actor, transaction))
-            row = await data.read(prepared, values, actor)
+        async with self.pipeline.logic(request.actor, read_only=True) as transaction:
+            data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(request.actor, transaction))
+            row = await data.read(prepared, values, request.actor)
             answers = {"": str(row[0])}
             for call in calls:
-                answers[call.key] = await self._called(call, variables, actor, data)
+                answers[call.key] = await self._called(call, variables, request.actor, data)
         return answers
 
     # --- writing ---
 
     async def mutate(
-        self, steps: Sequence[Step], variables: Mapping[str, Any], actor: Actor, failed: Callable[[str], None]
+        self, steps: Sequence[Step], variables: Mapping[str, Any], request: Request, failed: Callable[[str], None]
     ) -> list[tuple[str, str]]:
         if len(steps) == 1 and not (isinstance(steps[0], WriteStep) and steps[0].trees):
             failed(steps[0].key)
-            return [(steps[0].key, await self._step(steps[0], variables, actor, Apart(self.pipeline, self.caller)))]
+            return [
+                (steps[0].key, await self._step(steps[0], variables, request.actor, Apart(self.pipeline, self.caller)))
+            ]
         answers: list[tuple[str, str]] = []
-        async with self.pipeline.logic(actor) as transaction:
-            data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(actor, transaction))
+        async with self.pipeline.logic(request.actor) as transaction:
+            data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(request.actor, transaction))
             for step in steps:
                 failed(step.key)
-                answers.append((step.key, await self._step(step, variables, actor, data)))
+                answers.append((step.key, await self._step(step, variables, request.actor, data)))
         return answers
 
     async def _step(self, step: Step, variables: Mapping[str, Any], actor: Actor, data: Data) -> str:
