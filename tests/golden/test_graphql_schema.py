@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from undercroft.models.base import NAMES, Model
 
 FILE = Path(__file__).parent / "graphql" / "demo.graphql"
 SECONDS = 0.15
-"""For a hundred tables of ten columns."""
+"""Of the processor, for a hundred tables of ten columns."""
 
 
 class Base(DeclarativeBase):
@@ -97,9 +97,9 @@ def test_a_hundred_tables_are_a_schema_soon() -> None:
     found = described(catalog)
     times = []
     for _ in range(5):
-        begun = perf_counter()
+        begun = process_time()
         build_schema(found)
-        times.append(perf_counter() - begun)
+        times.append(process_time() - begun)
     assert min(times) < SECONDS, times
 
 
