@@ -24,8 +24,8 @@ from undercroft.pipeline.chosen import Chosen, chosen_of, raised
 from undercroft.pipeline.errors import key_differs, not_a_set
 from undercroft.pipeline.impersonation import Circumstances, Impersonation
 from undercroft.pipeline.write import WriteBounds, check_size
-from undercroft.query.ask import CountKind, ReadAsk, WriteAsk
-from undercroft.query.bind import bind_read, bind_write
+from undercroft.query.ask import CountKind, QuestionsAsk, ReadAsk, WriteAsk
+from undercroft.query.bind import bind_questions, bind_read, bind_write
 from undercroft.query.calls import BodyType, Form, bind_call, find_routine
 from undercroft.query.plan import Node, Output, leaves
 from undercroft.sql.database import (
@@ -33,6 +33,7 @@ from undercroft.sql.database import (
     Explained,
     explained,
     write_database_estimate,
+    write_database_questions,
     write_database_read,
     write_database_write,
 )
@@ -147,6 +148,20 @@ class DatabasePipeline:
             return Prepared(explained(statement, how), how=how)
         guessed = ask.count in ("planned", "estimated")
         return Prepared(statement, write_database_estimate(plan, self.dialect) if guessed else None, ask.count)
+
+    def prepare_questions(self, key: Hashable, schema: str, ask: Callable[[], QuestionsAsk]) -> Prepared:
+        """The statement for a shape of several questions, answered as one object; `read` runs it.
+
+        Raises `QueryFault` for a name that the schema does not have. What is told of all rows of a table is for whoever
+        asks to allow.
+        """
+        shape = ("questions", key, schema)
+        found = self._prepared.get(shape)
+        if found is None:
+            plan = OPEN.questions(bind_questions(ask(), self.serving.catalogs[schema]))
+            found = Prepared(write_database_questions(plan, self.dialect))
+            self._prepared.put(shape, found)
+        return found
 
     def prepare_write(
         self,

@@ -7,9 +7,12 @@ from undercroft.sql.codecs import read_text
 from undercroft.sql.errors import ValueFault
 
 
-def like_of(text: str) -> str:
-    """A caller's pattern with `%` for each `*`. It raises `ValueFault`: 22P05, or 22025 for a backslash at its end."""
-    pattern = like_pattern(read_text(text))
+def like_of(text: str, *, literal: bool = False) -> str:
+    """A caller's pattern, with `%` for each `*` unless it is meant as SQL has it.
+
+    It raises `ValueFault`: 22P05, or 22025 for a backslash at its end.
+    """
+    pattern = read_text(text) if literal else like_pattern(read_text(text))
     if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
         raise ValueFault("LIKE pattern must not end with escape character", code="22025")
     return pattern

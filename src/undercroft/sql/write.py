@@ -164,13 +164,18 @@ class _ProgramWriter:
         if self.plan.verb in ("upsert", "replace"):
             merges = self.plan.resolution != "ignore"
             elements = [column.element for column in self.plan.conflict]
-            updates = (
-                [name for name in columns if name not in {element.name for element in elements}] if merges else None
-            )
+            updates = self._updated(columns) if merges else None
             presets = {p.column.name: p.value for p in self.plan.presets if p.at_update}
             if elements or not merges:
                 insert = self.dialect.upsert(insert, elements, updates, presets, self.plan.using)
         return insert
+
+    def _updated(self, columns: tuple[str, ...]) -> list[str]:
+        """What an upsert changes of a row that it meets."""
+        if self.plan.updates is not None:
+            return [column.name for column in self.plan.updates]
+        known = {column.name for column in self.plan.conflict}
+        return [name for name in columns if name not in known]
 
     def _values(self, columns: tuple[str, ...]) -> dict[str, Any]:
         """What is written: the models' defaults, the body, and what the rules preset."""

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from undercroft.sql.errors import ValueFault
-from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like, like_of
+from undercroft.sql.like import like_of
+from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like
 
 ALPHABET = "aAbZäÄßéΣσ漢%_\\*?[]^-! \n"
 TEXTS = st.text(ALPHABET, max_size=8)

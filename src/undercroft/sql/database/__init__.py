@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undercroft.sql.database.dialect import DatabaseDialect
 from undercroft.sql.database.explain import Explained, explained
-from undercroft.sql.database.read import write_database_estimate, write_database_read
+from undercroft.sql.database.read import write_database_estimate, write_database_questions, write_database_read
 from undercroft.sql.database.write import PAYLOAD, write_database_write
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Explained",
     "explained",
     "write_database_estimate",
+    "write_database_questions",
     "write_database_read",
     "write_database_write",
 ]

@@ -22,6 +22,7 @@ from undercroft.sql.dialect import Dialect, Expression
 from undercroft.sql.postgres.texts import array_of
 from undercroft.sql.rows import Rendering, require_guard
 from undercroft.sql.statement import Fetch, Handed, Statement, compile_statement
+from undercroft.sql.telling import tell
 
 ARGUMENTS = "arguments"
 """What a call is handed beside its values: the texts by name, the text of the JSON object, or the whole body (bytes for
@@ -51,6 +52,9 @@ def _element(plan: CallPlan, dialect: Dialect, rendering: Rendering) -> sa.Selec
     writer = DatabaseReadWriter(dialect, rendering)
     total = writer.total(plan.node) if plan.count else sa.null()
     called = _call(plan).cte(CALLED)
+    if plan.node.telling is not None:
+        told: Any = sa.select(tell(writer, plan.node), sa.literal_column("1"), total, *chosen_columns())
+        return cast("sa.Select[Any]", told.add_cte(called))
     if rendering.body == "none" or plan.routine.is_void:
         rows = writer.unseen(plan.node).subquery("r")
         shown: Any = sa.select(sa.null(), sa.func.count(), total, *chosen_columns())

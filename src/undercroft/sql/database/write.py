@@ -118,11 +118,15 @@ class _Writer:
         return self._resolved(insert) if self._resolves else insert
 
     def _resolved(self, insert: Any) -> Any:
-        """The answer to duplicate keys: every column of the body is updated, or the row is left as it is."""
+        """The answer to duplicate keys: every column of the body is updated (or those that are named), or the row is
+        left as it is."""
         target = [column.element for column in self.plan.conflict]
         if self.plan.resolution == "ignore":
             return insert.on_conflict_do_nothing(index_elements=target)
-        changes: Mapping[str, Any] = {column.name: insert.excluded[column.name] for column in self.plan.columns}
+        updates = self.plan.columns if self.plan.updates is None else self.plan.updates
+        # A row in which nothing changes counts as written all the same.
+        names = [column.name for column in updates or self.plan.conflict]
+        changes: Mapping[str, Any] = {name: insert.excluded[name] for name in names}
         return insert.on_conflict_do_update(index_elements=target, set_=changes, where=_counted(-1))
 
 

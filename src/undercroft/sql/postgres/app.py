@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -165,7 +166,7 @@ class AppPostgresDialect(PostgresDialect):
     def _reader(self, scalar: Scalar, term: Compare) -> Callable[[str], str | None]:
         """A filter's text as PostgreSQL will read it, or our refusal."""
         if term.operator in ("like", "ilike"):
-            return like_of
+            return partial(like_of, literal=term.literal)
         if term.operator in _MATCHES:
             fold = term.operator == "imatch"
             return lambda text: common_regex(text, fold=fold)

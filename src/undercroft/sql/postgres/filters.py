@@ -57,7 +57,7 @@ class PostgresFilters(PostgresValues):
 
     def _value(self, scalar: Scalar, term: Compare) -> Expression:
         slot = slot_of(term)
-        if term.operator in ("like", "ilike"):
+        if term.operator in ("like", "ilike") and not term.literal:
             return Handed("pattern", lambda given: like_pattern(given.values[slot]))
         return Handed("value", lambda given: given.values[slot])
 

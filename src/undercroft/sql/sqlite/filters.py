@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,10 +20,11 @@ from undercroft.sql.bounds import one_of_its_words
 from undercroft.sql.codecs import from_text, json_encoder, read_text, write_json
 from undercroft.sql.dialect import Expression, Scalar
 from undercroft.sql.errors import no_operator, not_supported
+from undercroft.sql.like import like_of
 from undercroft.sql.regex import common_regex
 from undercroft.sql.search.lexemes import check_language, lexizer
 from undercroft.sql.search.queries import Style, read_query, write_query
-from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like, like_of
+from undercroft.sql.sqlite.patterns import glob_beyond_ascii, glob_of_ilike, glob_of_like
 from undercroft.sql.sqlite.texts import CONTAINS, REGEX, SEARCH
 from undercroft.sql.sqlite.values import SqliteValues, json_text
 from undercroft.sql.statement import Given, Handed, processor_for
@@ -119,19 +121,22 @@ class SqliteFilters(SqliteValues):
         x = self._as_text(scalar) if scalar.kind not in (Kind.TEXT, Kind.VARCHAR) else scalar.element
         slot, cased = _slot(term), term.operator == "like"
         matches = x.op("GLOB", is_comparison=True)
+
+        def pattern(read: Callable[..., str | None]) -> Handed:
+            return Handed("pattern", lambda given: read(given.values[slot], literal=term.literal))
+
         if not term.quantifier:
             if cased:
-                return matches(Handed("pattern", lambda given: glob_of_like(given.values[slot])))
-            folded = Handed("pattern", lambda given: like_of(given.values[slot]))
-            beyond = [Handed("beyond", lambda given: glob_beyond_ascii(given.values[slot])) for _ in range(2)]
-            return sa.case((beyond[0].is_(sa.null()), x.like(folded, escape="\\")), else_=matches(beyond[1]))
-        convert = glob_of_like if cased else glob_of_ilike
+                return matches(pattern(glob_of_like))
+            beyond = [pattern(glob_beyond_ascii) for _ in range(2)]
+            return sa.case((beyond[0].is_(sa.null()), x.like(pattern(like_of), escape="\\")), else_=matches(beyond[1]))
+        convert = partial(glob_of_like if cased else glob_of_ilike, literal=term.literal)
 
-        def read(given: Given) -> str:
+        def read_each(given: Given) -> str:
             items = read_array(given.values[slot])
             return json_encoder.encode([None if item is None else convert(item) for item in items]).decode()
 
-        return self._over_list(term, Handed("patterns", read), matches)
+        return self._over_list(term, Handed("patterns", read_each), matches)
 
     def _over_list(
         self, term: Compare, values: Expression, test: Callable[[Expression], sa.ColumnElement[bool]]

@@ -5,41 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from undercroft.query.values import like_pattern
-from undercroft.sql.codecs import read_text
-from undercroft.sql.errors import ValueFault
+from undercroft.sql.like import like_of
 
 
-def like_of(text: str) -> str:
-    """A caller's pattern with `%` for each `*`. It raises `ValueFault`: 22P05, or 22025 for a backslash at its end."""
-    pattern = like_pattern(read_text(text))
-    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        raise ValueFault("LIKE pattern must not end with escape character", code="22025")
-    return pattern
+def glob_of_like(text: str, *, literal: bool = False) -> str:
+    """A caller's pattern (with PostgreSQL's backslash escapes) for GLOB; `literal` as in `like_of`."""
+    return "".join(_in_glob(char) if itself else _WILD[char] for char, itself in _parts(text, literal))
 
 
-def glob_of_like(text: str) -> str:
-    """The same pattern (with PostgreSQL's backslash escapes) for GLOB."""
-    return "".join(_in_glob(char) if is_literal else _WILD[char] for char, is_literal in _parts(text))
-
-
-def glob_of_ilike(text: str) -> str:
+def glob_of_ilike(text: str, *, literal: bool = False) -> str:
     """The same, for letters of either case."""
-    return "".join(_either_case(char) if is_literal else _WILD[char] for char, is_literal in _parts(text))
+    return "".join(_either_case(char) if itself else _WILD[char] for char, itself in _parts(text, literal))
 
 
-def glob_beyond_ascii(text: str) -> str | None:
+def glob_beyond_ascii(text: str, *, literal: bool = False) -> str | None:
     """The same where it holds letters that SQLite's LIKE would not fold; else None: LIKE is several times faster."""
-    return None if text.isascii() else glob_of_ilike(text)
+    return None if text.isascii() else glob_of_ilike(text, literal=literal)
 
 
 _WILD = {"%": "*", "_": "?"}
 
 
-def _parts(text: str) -> Iterator[tuple[str, bool]]:
+def _parts(text: str, literal: bool) -> Iterator[tuple[str, bool]]:
     """The characters of a pattern, each with whether it stands for itself."""
     escaped = False
-    for char in like_of(text):
+    for char in like_of(text, literal=literal):
         if escaped or char not in "%_\\":
             yield char, True
             escaped = False
