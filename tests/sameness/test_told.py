@@ -332,7 +332,7 @@ def test_what_a_role_may_not_know_of_is_unknown(engines: tuple[Blogs, Blogs]) ->
 def test_patterns_are_as_sql_has_them_where_that_is_asked(engines: tuple[Blogs, Blogs]) -> None:
     for operator in ("like", "ilike"):
         for text, literal, number in (("post *", True, 0), ("post %", True, None), ("post *", False, None)):
-            where = Filter(Field("title"), operator, 0, literal=literal)  # type: ignore[arg-type]  # a list of two
+            where = Filter(Field("title"), operator, 0, literal=literal)
             ask = Ask((), (where,), told=Told((TellTotal("n"),)))
             found = same(engines, [Question("p", ReadAsk("posts", ask))], [text], ANONYMOUS)["p"]["n"]
             shown = sum(not row["draft"] for row in ROWS["posts"])

@@ -54,10 +54,16 @@ def object_text(pieces: Sequence[Piece], stripping: Dialect | None = None) -> Ex
             for piece in pieces
         ]
         return concat([text_literal("{"), sa.func.substr(concat(members), 2), text_literal("}")])
+    return concat(_parts(pieces))
+
+
+def _parts(pieces: Sequence[Piece]) -> list[Expression]:
+    """The texts of an object, with those of the objects within it among them."""
     parts: list[Expression] = []
     for index, piece in enumerate(pieces):
-        parts += [text_literal("{" if index == 0 else ","), piece.name, piece.value]
-    return concat([*parts, text_literal("}")])
+        inner = _parts(piece.members) if piece.members else [piece.value]
+        parts += [text_literal("," if index else "{"), piece.name, *inner]
+    return [*parts, text_literal("}")]
 
 
 def _stripped(piece: Piece, dialect: Dialect) -> Expression:

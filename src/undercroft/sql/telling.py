@@ -183,11 +183,11 @@ class _Teller:
             raise AssertionError("there is no such thing to tell of a page")
         return self._token(page, first=(kind == "start") != self.telling.backwards)
 
-    def _more(self, page: _Page | None) -> sa.ColumnElement[bool]:
+    def _more(self, page: _Page | None) -> sa.ColumnElement[bool] | None:
         """One row more was found than the page has."""
-        return sa.false() if page is None or page.limit is None else sa.func.count() > page.limit
+        return None if page is None or page.limit is None else sa.func.count() > page.limit
 
-    def _outside(self) -> sa.ColumnElement[bool]:
+    def _outside(self) -> sa.ColumnElement[bool] | None:
         """There is a row on the other side of the place at which the page begins."""
         telling, outside = self.telling, []
         if telling.beyond is not None:
@@ -196,7 +196,7 @@ class _Teller:
         if self.node.offset is not None:
             outside.append(self.writer.dialect.offset(self.node.offset) > _ZERO)
         if not outside:
-            return sa.false()
+            return None
         return self._all([_ONE]).where(sa.or_(*outside)).exists()
 
     def _token(self, page: _Page, *, first: bool) -> Expression:
@@ -224,5 +224,7 @@ def _if(condition: sa.ColumnElement[bool] | None, value: Expression) -> Expressi
     return value if condition is None else sa.case((condition, value))
 
 
-def _truth(condition: sa.ColumnElement[bool]) -> Expression:
+def _truth(condition: sa.ColumnElement[bool] | None) -> Expression:
+    if condition is None:
+        return text_literal("false")
     return sa.case((condition, text_literal("true")), else_=text_literal("false"))

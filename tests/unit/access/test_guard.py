@@ -20,10 +20,26 @@ from undercroft.base.faults import SetupFault
 from undercroft.catalog.reader import read_catalog
 from undercroft.engine import SQLiteEngine, SQLiteSettings
 from undercroft.models.base import Numeric, Uuid
-from undercroft.query.ask import Ask, EmbedAsk, Field, Filter, ReadAsk, WriteAsk
-from undercroft.query.bind import bind_read, bind_write
+from undercroft.query.ask import (
+    Ask,
+    EmbedAsk,
+    Field,
+    Filter,
+    Question,
+    QuestionsAsk,
+    ReadAsk,
+    SelectField,
+    SelectGroup,
+    TellRows,
+    TellTotal,
+    TellWord,
+    Told,
+    WriteAsk,
+)
+from undercroft.query.bind import bind_questions, bind_read, bind_write
 from undercroft.query.errors import QueryFault
-from undercroft.sql.read import write_read
+from undercroft.query.plan import QuestionPlan
+from undercroft.sql.read import write_questions, write_read
 from undercroft.sql.rows import Rendering
 from undercroft.sql.sqlite import SqliteDialect
 from undercroft.sql.statement import Given, compile_statement
@@ -175,6 +191,40 @@ def test_a_plan_that_did_not_pass_is_not_written() -> None:
     plan = bind_read(ReadAsk("posts", Ask()), CATALOG)
     with pytest.raises(AssertionError, match="without passing the guard"):
         write_read(plan, SqliteDialect(DIALECT), Rendering())
+
+
+def test_an_embed_within_groups_has_its_policy_or_is_not_written() -> None:
+    """At any depth, below what is told, and in each of several questions."""
+    found = rules(policy("posts", "select", using=own), policy("notes", "select", using=lambda note: note.id > 5))
+    told = Told((TellRows("edges", 0), TellTotal("total")), beyond=Filter(Field("id"), "is", is_value="null"))
+    notes = Ask((SelectGroup("g", (SelectField(Field("id")),)),), told=told)
+    edges = SelectGroup("edges", (SelectGroup("node", (EmbedAsk("notes", notes, hint="notes_post"),)),))
+    ask = QuestionsAsk((Question("q", ReadAsk("posts", Ask((edges,), told=told))), TellWord("w", "x")))
+    bound = bind_questions(ask, CATALOG)
+    plan = Guard(found, "anon").questions(bound)
+    (question, _) = plan.members
+    assert isinstance(question, QuestionPlan)
+    (embed,) = question.node.embeds()
+    assert (text(question.node.policy), text(embed.node.policy)) == ("t0.author = ?", "t1.id > ?")
+    statement = write_questions(plan, SqliteDialect(DIALECT)).text
+    assert statement.count("t0.author = ?") == 2  # of the page, and of the total
+    assert statement.count("t1.id > ?") == 2
+    bare = bound.members[0]
+    assert isinstance(bare, QuestionPlan)
+    half = replace(question, node=replace(question.node, outputs=bare.node.outputs))
+    for unguarded in (bound, replace(plan, members=(half,))):
+        with pytest.raises(AssertionError, match="without passing the guard"):
+            write_questions(unguarded, SqliteDialect(DIALECT))
+
+
+def test_an_upsert_changes_no_column_that_its_caller_may_not_write() -> None:
+    found = rules(
+        policy("posts", "insert", "update", using=lambda post: True),
+        columns=(ColumnRule("posts", "read_only", frozenset({"price"}), frozenset()),),
+    )
+    assert write(found, "upsert", columns=("id",), updates=("published",)).updates[0].name == "published"
+    with pytest.raises(PolicyFault):
+        write(found, "upsert", columns=("id",), updates=("price",))
 
 
 def write(found: Rules, verb: Any, role_: str = "anon", **more: Any) -> Any:

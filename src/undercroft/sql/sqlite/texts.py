@@ -19,7 +19,7 @@ SEARCH = "undercroft_search"
 """(query of `sql.search`, language, text): whether a text is found by a text search; the engine registers it."""
 
 BASE64 = "undercroft_base64"
-"""(text): its bytes in base64; the engine registers it. A call takes about half a microsecond, no more than other
+"""(text): its bytes in base64; the engine registers it. A call takes about a microsecond, no more than other
 members of a row do, so reads that have tokens may still be run on the loop."""
 
 
