@@ -18,7 +18,7 @@ const QUERY = `# Ask on the left, and read the answer on the right.
 async function fetcher(message, options) {
   const answer = await fetch(location.pathname, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "application/graphql-response+json", ...options?.headers },
+    headers: { "content-type": "application/json", accept: "application/json", ...options?.headers },
     body: JSON.stringify(message),
   });
   const text = await answer.text();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ from undercroft.app.checking import check_rules, functions_by_name
 from undercroft.app.data_api import data_api_of, idempotency_of
 from undercroft.app.databases import bring_up, database_of, is_served
 from undercroft.app.describing import directed_catalog
+from undercroft.app.graphql_api import answering_of
+from undercroft.app.graphql_http import GRAPHQL, graphql_room_of
 from undercroft.app.hosted_pages import UI, hosted_room
 from undercroft.app.house import House, Running
 from undercroft.app.mailing import mail_pages, mailer_of
@@ -110,6 +113,9 @@ def build(
         rooms |= discovery_rooms(people)
         if settings.auth.ui.enabled:
             rooms[UI], renew = hosted_room(app, settings, keys, people, who, clock, log, dev=dev)
+    if settings.graphql.enabled:
+        answering = partial(answering_of, app, pipeline, caller, settings, dev=dev)
+        rooms[GRAPHQL] = graphql_room_of(answering, settings, app.title, log)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},

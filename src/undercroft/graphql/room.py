@@ -16,7 +16,7 @@ import msgspec
 
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault
-from undercroft.graphql.errors import GraphqlFault, MutationByGet, errors_of
+from undercroft.graphql.errors import GraphqlFault, errors_of
 from undercroft.graphql.parts.envelopes import Envelope, read_body, read_parameters
 from undercroft.graphql.parts.media import PAGE, UNSAID, Media, is_json, wanted
 from undercroft.graphql.parts.messages import Message, Outcome, failed, refused
@@ -85,8 +85,6 @@ class GraphqlRoom(Hosting):
         headers = [*_headers(media), *(each for each in answer.headers if each[0] != b"content-type")]
         if isinstance(fault, MethodFault):
             headers.append((b"allow", fault.allow.encode()))
-        elif isinstance(fault, MutationByGet):
-            headers.append((b"allow", b"POST"))
         return Answer(answer.status, tuple(headers), msgspec.json.encode({"errors": errors_of(fault)}))
 
     def __call__(self, request: Request) -> Answer | Awaitable[Answer]:
@@ -192,10 +190,8 @@ async def _awaited(outcome: Awaitable[Outcome], request: Request, media: Media) 
 
 
 def _told(fault: Fault, request: Request) -> Outcome:
-    """A fault as the answer to its message. Raises it where it is the server's, or about the request as a whole."""
+    """A fault as the answer to its message. Raises it where it is the server's."""
     if isinstance(fault, GraphqlFault):
-        if isinstance(fault, MutationByGet):
-            raise fault
         return refused(fault)
     if status_of(fault, anonymous=not request.authenticated) >= 500:
         raise fault
@@ -203,8 +199,12 @@ def _told(fault: Fault, request: Request) -> Outcome:
 
 
 def _answer(outcome: Outcome, media: Media) -> Answer:
-    status = 200 if media.always_ok else outcome.status
-    return Answer(status, _headers(media), outcome.body)
+    status, headers = outcome.status, _headers(media)
+    if status == 405:
+        headers = (*headers, (b"allow", b"POST"))
+    elif media.always_ok:
+        status = 200
+    return Answer(status, headers, outcome.body)
 
 
 def _headers(media: Media) -> tuple[Header, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -38,5 +39,7 @@ class Graphql(Section):
     """Fields that an operation may ask for, each as often as the pages above it have rows."""
     batch_limit: Annotated[int, Field(ge=0)] = 10
     """At most so many operations in one request, as a list; 0 takes no lists."""
+    persisted_documents: Path | None = None
+    """A JSON file of documents by their hash, or Apollo's manifest of them: with it, no others are answered."""
     cached_documents: Count = 1000
     """Documents that are kept parsed, and by their hash (persisted queries)."""

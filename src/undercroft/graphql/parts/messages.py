@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from undercroft.base.faults import Fault
-from undercroft.graphql.errors import errors_of
+from undercroft.graphql.errors import MutationByGet, errors_of
 
 
 class Message(NamedTuple):
@@ -23,7 +23,7 @@ class Message(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of one message: 200, or 400 where nothing of it was executed, and the whole body."""
+    """What came of one message: 200, or 400 or 405 where nothing of it was executed, and the whole body."""
 
     status: int
     body: bytes
@@ -31,7 +31,8 @@ class Outcome(NamedTuple):
 
 def refused(fault: Fault) -> Outcome:
     """The answer to what was not executed: without `data` (the GraphQL specification, "Response Format")."""
-    return Outcome(400, msgspec.json.encode({"errors": errors_of(fault)}))
+    status = 405 if isinstance(fault, MutationByGet) else 400
+    return Outcome(status, msgspec.json.encode({"errors": errors_of(fault)}))
 
 
 def failed(fault: Fault, path: Sequence[str] = ()) -> Outcome:

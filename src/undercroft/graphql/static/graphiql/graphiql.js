@@ -298,4 +298,4 @@ Error generating stack: `+r.message+`
 {
   __typename
 }
-`;async function qTe(e,t){let n=await fetch(location.pathname,{method:"POST",headers:{"content-type":"application/json",accept:"application/graphql-response+json",...t?.headers},body:JSON.stringify(e)}),r=await n.text();try{return JSON.parse(r)}catch{return{errors:[{message:`${n.status} ${n.statusText}`}]}}}(0,Lie.createRoot)(document.getElementById("graphiql")).render((0,Iie.jsx)(xd,{fetcher:qTe,defaultQuery:HTe,defaultEditorToolsVisibility:"headers",shouldPersistHeaders:!1}));})();
+`;async function qTe(e,t){let n=await fetch(location.pathname,{method:"POST",headers:{"content-type":"application/json",accept:"application/json",...t?.headers},body:JSON.stringify(e)}),r=await n.text();try{return JSON.parse(r)}catch{return{errors:[{message:`${n.status} ${n.statusText}`}]}}}(0,Lie.createRoot)(document.getElementById("graphiql")).render((0,Iie.jsx)(xd,{fetcher:qTe,defaultQuery:HTe,defaultEditorToolsVisibility:"headers",shouldPersistHeaders:!1}));})();

@@ -1,0 +1,64 @@
+"""GraphQL over HTTP, wired: what answers is made when somebody first asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from undercroft.base.faults import SetupFault
+from undercroft.base.settings import Settings
+from undercroft.graphql.parts.messages import Message, Outcome
+from undercroft.graphql.parts.page import GraphiQL
+from undercroft.graphql.parts.persisted import Listed, Persisted, read_list
+from undercroft.graphql.room import Answers, GraphqlRoom, RoomSettings
+from undercroft.web.types import Request
+
+GRAPHQL = b"/graphql/v1"
+
+
+def graphql_room_of(make: Callable[[], Answers], settings: Settings, title: str, log: Any) -> GraphqlRoom:
+    """The room at `/graphql/v1`; `make` gives what answers. Raises `SetupFault` where the file of documents is none."""
+    said, server = settings.graphql, settings.server
+    documents = (
+        Persisted(said.cached_documents)
+        if said.persisted_documents is None
+        else Listed(_documents_in(said.persisted_documents))
+    )
+    allowed = RoomSettings(server.url_limit, server.json_depth, said.batch_limit)
+    return GraphqlRoom(Late(make), documents, allowed, log, GraphiQL(title))
+
+
+def _documents_in(file: Path) -> dict[str, str]:
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise SetupFault(f"[graphql] persisted_documents: {file} cannot be read: {error.strerror}") from None
+    return read_list(body, f"[graphql] persisted_documents: {file}")
+
+
+class Late:
+    """Answers of which nothing is made or imported before somebody asks: who has no use for them starts sooner."""
+
+    def __init__(self, make: Callable[[], Answers]) -> None:
+        self._make = make
+        self._made: Answers | None = None
+        self._making: asyncio.Future[Answers] | None = None
+
+    def answer(self, message: Message, request: Request, *, reads_only: bool) -> Outcome | Awaitable[Outcome]:
+        """See `Answers.answer`."""
+        if self._made is None:
+            return self._first(message, request, reads_only)
+        return self._made.answer(message, request, reads_only=reads_only)
+
+    async def _first(self, message: Message, request: Request, reads_only: bool) -> Outcome:
+        if self._making is None:
+            self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
+        try:
+            self._made = await asyncio.shield(self._making)
+        except Exception:
+            self._making = None
+            raise
+        outcome = self._made.answer(message, request, reads_only=reads_only)
+        return outcome if isinstance(outcome, Outcome) else await outcome
