@@ -20,6 +20,7 @@ from benchmarks import (
     auth,
     belonging,
     durable_inserts,
+    graphql,
     keys,
     list_of_posts,
     moving,
@@ -42,6 +43,7 @@ from tests.postgres import cluster
 
 QUESTIONS: dict[str, Callable[[Bench], Iterable[Figure]]] = {
     "list": list_of_posts.measure,
+    "graphql": graphql.measure,
     "row": one_row.measure,
     "inserts": durable_inserts.measure,
     "keys": keys.measure,

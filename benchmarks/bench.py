@@ -37,8 +37,8 @@ class Place(Protocol):
         """A bare application that runs this one statement."""
         ...
 
-    def peer(self) -> AbstractContextManager[Server]:
-        """The usual stack, on the same rows."""
+    def peer(self, name: str = "fastapi_sqlalchemy") -> AbstractContextManager[Server]:
+        """The usual stack, on the same rows: a module of `peers`."""
         ...
 
     def backends(self) -> Server | None:

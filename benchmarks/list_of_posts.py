@@ -62,12 +62,13 @@ def compared(bench: Bench, place: Place, what: str, nearness: Bar, usual_stack: 
 
 def same_answers(bodies: list[bytes]) -> None:
     """Raises `AssertionError` unless all bodies are the same JSON; moments may be written with Z or with +00:00."""
-    first, *others = [json.loads(body, object_hook=_read_moments) for body in bodies]
+    first, *others = [json.loads(body, object_hook=read_moments) for body in bodies]
     if not first or any(other != first for other in others):
         raise AssertionError(f"the contestants do not answer alike: {[body[:300] for body in bodies]}")
 
 
-def _read_moments(found: dict[str, Any]) -> dict[str, Any]:
+def read_moments(found: dict[str, Any]) -> dict[str, Any]:
+    """The members of an object with moments read, whichever way they are written."""
     return {
         name: datetime.fromisoformat(value) if isinstance(value, str) and MOMENT.fullmatch(value) else value
         for name, value in found.items()

@@ -1,8 +1,9 @@
 -- Requests that differ in one value.  wrk ... -- KIND PATH ...
 --   number PATH LOW HIGH   PATH followed by an integer
 --   moment PATH LOW HIGH   PATH followed by a moment, given in seconds since 1970
+--   document PATH LOW HIGH JSON   POST of a document (as a JSON text), its variable `before` an integer
 --   insert PATH ID,ID,...  POST of a comment below one of these posts
-local kind, path, low, span, ids
+local kind, path, low, span, ids, document
 local turn = 0
 local STEP = 7919 -- prime: neighbours in time are no neighbours in the table, and no value comes again soon
 
@@ -16,6 +17,8 @@ function init(args)
   else
     low = tonumber(args[3])
     span = tonumber(args[4]) - low
+    document = args[5]
+    if kind == "document" then wrk.headers["Content-Type"] = "application/json" end
   end
 end
 
@@ -26,6 +29,10 @@ function request()
     return wrk.format("POST", path, nil, body)
   end
   local value = low + turn * STEP * (kind == "moment" and 61 or 1) % span
+  if kind == "document" then
+    local body = '{"query": ' .. document .. ', "variables": {"before": ' .. string.format("%d", value) .. '}}'
+    return wrk.format("POST", path, nil, body)
+  end
   if kind == "moment" then return wrk.format("GET", path .. os.date("!%Y-%m-%dT%H:%M:%SZ", value)) end
   return wrk.format("GET", path .. string.format("%d", value))
 end

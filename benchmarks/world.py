@@ -76,14 +76,14 @@ class World:
             {**environment(self._copy("ceiling")), "BENCHMARK_READ": json.dumps(read)},
         )
 
-    def peer(self) -> Serving:
-        """FastAPI and SQLAlchemy, on a database of their own with the same rows."""
+    def peer(self, name: str = "fastapi_sqlalchemy") -> Serving:
+        """A peer, on a database of its own with the same rows: FastAPI and SQLAlchemy, or another of `peers`."""
         path = self.folder / "peer.db"
         if not path.exists():
             fill_peer(path, self.size)
         copy = Path(shutil.copy(path, self.folder / "peer-served.db"))
         told = {"PEER_DATABASE": f"sqlite+aiosqlite:///{copy}", "PEER_SECRET": self.secret()}
-        return serving("FastAPI", "benchmarks.peers.fastapi_sqlalchemy:app", told)
+        return serving(name.partition("_")[0], f"benchmarks.peers.{name}:app", told)
 
     def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> Recorded:
         """What requests that differ in one value do to the database: they are sent through our own pipeline."""

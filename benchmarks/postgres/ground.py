@@ -94,12 +94,12 @@ class Ground:
                 yield server
 
     @contextmanager
-    def peer(self) -> Iterator[Server]:
-        """FastAPI, SQLAlchemy and asyncpg on the same tables."""
+    def peer(self, name: str = "fastapi_sqlalchemy") -> Iterator[Server]:
+        """FastAPI, SQLAlchemy and asyncpg on the same tables, or another of `peers`."""
         secret = self._house(self.template).keys.signing.reveal()
-        with self._copy() as name:
-            told = {"PEER_DATABASE": self._url(name, scheme="postgresql+asyncpg"), "PEER_SECRET": secret}
-            with serving("FastAPI", "benchmarks.peers.fastapi_sqlalchemy:app", told) as server:
+        with self._copy() as database:
+            told = {"PEER_DATABASE": self._url(database, scheme="postgresql+asyncpg"), "PEER_SECRET": secret}
+            with serving(name.partition("_")[0], f"benchmarks.peers.{name}:app", told) as server:
                 yield server
 
     def record(self, urls: Sequence[str], headers: Mapping[str, str]) -> Recorded:
