@@ -10,6 +10,7 @@ Source: the GraphQL specification, "Field Selection Merging".
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from undercroft.graphql.errors import ValidationFault
@@ -107,7 +108,8 @@ def _value(node: Any) -> object:
     if node.kind == "list_value":
         return [_value(each) for each in node.values]
     if node.kind == "object_value":
-        return {each.name.value: _value(each.value) for each in node.fields}
+        # a name may stand there twice; in which order names stand does not matter
+        return sorted(((each.name.value, _value(each.value)) for each in node.fields), key=itemgetter(0))
     if node.kind == "variable":
         return ("variable", node.name.value)
     return (node.kind, getattr(node, "value", None))

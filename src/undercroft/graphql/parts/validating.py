@@ -54,6 +54,8 @@ RULES = (
     UniqueDirectivesPerLocationRule, KnownArgumentNamesRule, UniqueArgumentNamesRule, ValuesOfCorrectTypeRule,
     ProvidedRequiredArgumentsRule, VariablesInAllowedPositionRule,
 )  # fmt: skip
+_SHOWN = 500
+"""Letters of an error: it may repeat a value of the document."""
 
 
 def check_valid(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> None:
@@ -71,4 +73,6 @@ def check_valid(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -
 
 
 def _fault(error: GraphQLError) -> ValidationFault:
-    return ValidationFault(error.message, locations=[(place.line, place.column) for place in error.locations or ()])
+    """The error, with what it repeats of the document cut short."""
+    message = error.message if len(error.message) <= _SHOWN else f"{error.message[:_SHOWN]}…"
+    return ValidationFault(message, locations=[(place.line, place.column) for place in error.locations or ()])

@@ -38,6 +38,7 @@ def check(text: str) -> None:
         "{a {a(x: 1) a(x: 1)}}",
         "{a {a(x: 1, y: [1, 2]) a(y: [1, 2], x: 1)}}",
         "query ($v: Int) {a {a(x: $v) a(x: $v)}}",
+        "{aCollection(filter: {a: 1, and: []}) {totalCount} aCollection(filter: {and: [], a: 1}) {totalCount}}",
         "{a {one {b} one {a}} a {...F}} fragment F on A {one {b x: nodeId}}",
         '{node(nodeId: "x") {... on A {x: a} ... on B {x: b}}}',
         '{node(nodeId: "x") {... on A {x: one {b}} ... on B {x: one {b: a}}}}',
@@ -55,6 +56,7 @@ def test_fields_that_go_together(text: str) -> None:
         "{a {a(x: 1) a}}",
         "{a {a(x: 1) a(x: 2)}}",
         "{a {a(y: [1, 2]) a(y: [2, 1])}}",
+        "{aCollection(filter: {a: 1, and: []}) {totalCount} aCollection(filter: {a: 2, and: []}) {totalCount}}",
         "query ($v: Int, $w: Int) {a {a(x: $v) a(x: $w)}}",
         "{a {one {x: a} ...F}} fragment F on A {one {x: b}}",
         "{a {... on A {x: a} x: b}}",
@@ -124,6 +126,9 @@ def test_errors_are_few() -> None:
         check("{a {" + "".join(f" z{n}" for n in range(500)) + "}}")
     assert len(refused.value.more) == LIMITS.max_errors
     assert refused.value.locations == ((1, 6),)
+    with pytest.raises(ValidationFault) as refused:
+        check("{a {a(y: {" + "".join(f" z{n}: 1" for n in range(300)) + "})}}")
+    assert len(refused.value.message) < 600
 
 
 def many(template: str, count: int) -> str:
