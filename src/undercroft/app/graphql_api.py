@@ -29,6 +29,8 @@ def answering_of(app: Blueprint, pipeline: Pipeline, caller: Caller, settings: S
     from undercroft.graphql.carrying import AppCarrying
 
     known = outline_of(app, pipeline, settings)
+    for problem in known.problems:
+        pipeline.log.warning("graphql: not as it is called", problem=problem)
 
     @lru_cache(_ROLES)
     def describing(role: str) -> Described:

@@ -39,9 +39,14 @@ def tell_access(options: Common, *, roles: Sequence[str], as_json: bool) -> None
 
 def tell_findings(options: Common, *, ignored: Collection[str], strict: bool, as_json: bool) -> int:
     """Print what doctor finds; 1 where there is an error (`strict`: or a warning) that is not ignored."""
+    from undercroft.app.describing import outline_of
+    from undercroft.base.findings import in_order
+    from undercroft.graphql.checks import check_names
     from undercroft.ops import findings
 
-    found = [each for each in findings(built(options)[1]) if each.id not in ignored]
+    app, house = built(options)
+    every = [*findings(house), *check_names(outline_of(app, house.pipeline, house.settings))]
+    found = [each for each in in_order(every) if each.id not in ignored]
     bad = [each for each in found if each.severity == "error" or (strict and each.severity == "warning")]
     if as_json:
         say_json({"ok": not bad, "findings": [each.as_json() for each in found]})

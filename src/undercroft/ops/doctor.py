@@ -4,6 +4,7 @@ Ids are stable: UC101 closed table, UC102 slow policy, UC103 slow foreign key, U
 UC106 guarded SQLite, UC107 role of no token, UC108 personal column open to all, UC109 policy without effect, UC110 rows
 that are never found, UC111 no primary key, UC112 open writing function, UC113 mail in the clear, UC114 half a set-up
 of mail, UC115 mails that go nowhere, UC116 calls to a cloud's metadata, UC117 events in the clear.
+UC118, of GraphQL's names, comes from its room.
 """
 
 from __future__ import annotations

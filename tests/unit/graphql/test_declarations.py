@@ -18,6 +18,7 @@ from undercroft.app import build
 from undercroft.app.describing import described_for, outline_of
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
+from undercroft.graphql.checks import check_names
 from undercroft.graphql.parts.described import Described
 from undercroft.graphql.schema import build_schema
 from undercroft.models.base import NAMES, Model
@@ -124,6 +125,16 @@ def test_what_is_not_shown(tmp_path: Path) -> None:
     post = found.tables["posts"]
     assert (set(post.columns), set(post.relations)) == ({"id", "authorId", "colour"}, set())
     assert (post.total_count, post.max_rows, found.introspection) == (True, 7, True)
+
+
+def test_what_has_no_name_is_found_by_doctor(tmp_path: Path) -> None:
+    app = App(Base)
+    app.graphql(Post, name="Authors")
+    settings = Settings.model_validate({"database": {"data": tmp_path}})
+    known = outline_of(app, build(app, settings, dev=True).pipeline, settings)
+    (found,) = check_names(known)
+    assert (found.id, found.subject) == ("UC118", "table posts is left out of GraphQL")
+    assert found.message.endswith("the type Authors is that of table authors")
 
 
 def test_functions(tmp_path: Path) -> None:
