@@ -69,6 +69,8 @@ class SelectField:
     cast: str | None = None
     aggregate: Aggregate | None = None
     aggregate_cast: str | None = None
+    names: tuple[tuple[str, str], ...] = ()
+    """(word, name): texts that are shown by other names than the database has for them."""
 
 
 @dataclass(frozen=True, slots=True)

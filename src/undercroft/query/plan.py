@@ -51,6 +51,8 @@ class Output:
     aggregate: Aggregate | None = None
     aggregate_cast: str | None = None
     renamed: bool = False
+    names: tuple[tuple[str, str], ...] = ()
+    """(word, name): texts that are shown by other names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

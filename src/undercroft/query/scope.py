@@ -112,7 +112,8 @@ def _output(item: SelectField, scope: Scope) -> Output:
         return Output(item.alias or "count", None, aggregate="count", renamed=item.alias is not None)
     field = scope.field(item.field) if item.field else None
     name = item.alias or item.aggregate or _natural_name(item.field)
-    return Output(name, field, item.cast, item.aggregate, item.aggregate_cast, renamed=item.alias is not None)
+    renamed = item.alias is not None
+    return Output(name, field, item.cast, item.aggregate, item.aggregate_cast, renamed=renamed, names=item.names)
 
 
 def _is_bare_count(item: SelectField, table: Table) -> bool:

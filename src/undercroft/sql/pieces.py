@@ -71,6 +71,12 @@ def _stripped(piece: Piece, dialect: Dialect) -> Expression:
     return dialect.without_nulls(piece.value) if is_json else piece.value
 
 
+def renamed(scalar: Scalar, names: Sequence[tuple[str, str]]) -> Scalar:
+    """A text that is shown by other names than the database has for it."""
+    cases = [(scalar.element == text_literal(word), text_literal(name)) for word, name in names]
+    return Scalar(sa.case(*cases, else_=scalar.element), Kind.TEXT)
+
+
 def as_scalar(piece: Piece) -> Scalar:
     """An embed or an object as a field of CSV; one row that is not there is no value."""
     return Scalar(sa.func.nullif(piece.value, text_literal("null")), Kind.JSON)

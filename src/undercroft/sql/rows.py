@@ -34,6 +34,7 @@ from undercroft.sql.pieces import (
     group_piece,
     leaves_of,
     object_text,
+    renamed,
     token_piece,
     word_piece,
 )
@@ -156,6 +157,7 @@ class ReadWriter:
                 scalar = self.dialect.cast(scalar, output.aggregate_cast)
         if scalar is None:
             raise AssertionError("an output without a field is a count()")
+        scalar = renamed(scalar, output.names) if output.names else scalar
         from_caller = output.renamed or bool(output.field and output.field.json)
         return Piece(
             key_of(output.name, bound=from_caller),

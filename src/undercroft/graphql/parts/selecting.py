@@ -214,8 +214,16 @@ class Selecting:
 def column(field: ColumnField, key: str) -> SelectField:
     """A column as a member of an answer."""
     alias = None if key == field.column.name else key
-    cast = "text" if field.type_ in _AS_TEXT and not field.many else None
-    return SelectField(Field(field.column.name), alias, cast)
+    names = renamed_words(field)
+    cast = "text" if (field.type_ in _AS_TEXT or names) and not field.many else None
+    return SelectField(Field(field.column.name), alias, cast, names=names)
+
+
+def renamed_words(field: ColumnField) -> tuple[tuple[str, str], ...]:
+    """The words of an enumeration that GraphQL has other names for."""
+    if field.enumeration is None or field.many:
+        return ()
+    return tuple((word, name) for name, word in field.enumeration.words.items() if word != name)
 
 
 def number_text(name: str) -> Callable[[Any], str]:
