@@ -67,7 +67,7 @@ class Limits:
     """Lists of types and of their fields within each other, below `__schema` and `__type`."""
     schema_width: int = 20
     """Such lists in all."""
-    max_errors: int = 5
+    max_errors: int = 3
     """Errors that are told of one document."""
 
 
