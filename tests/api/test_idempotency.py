@@ -124,6 +124,51 @@ def test_without_a_key_the_same_request_is_another_one(place: Place) -> None:
     assert place.ask(request, ada).code == "23505"
 
 
+def asked(document: str, **variables: Any) -> Request:
+    return send("POST", "/graphql/v1", {"query": document, "variables": variables})
+
+
+def test_a_mutation_of_graphql_is_carried_out_once(place: Place) -> None:
+    title = fresh()
+    insert = "insertIntoOrdersCollection(objects: $objects) { affectedCount records { id title } }"
+    several = f"""mutation Make($objects: [OrdersInsertInput!]!) {{ {insert} placeOrder(title: "{title}b") }}"""
+    alone = f"mutation Make($objects: [OrdersInsertInput!]!) {{ {insert} }}"
+    for document, name in ((several, title), (alone, f"{title}c")):
+        request = keyed(asked(document, objects=[{"title": name}]), fresh())
+        first = place.ask(request, ada)
+        assert first.json()["data"]["insertIntoOrdersCollection"]["affectedCount"] == 1
+        assert first.header(REPLAYED) is None
+        before = place.contents()
+        second = place.ask(request, ada)
+        assert (plain(second), second.header(REPLAYED)) == (first, "true")
+        assert place.contents() == before
+        other = place.ask(request._replace(body=request.body.replace(b"Make", b"Made")), ada)
+        assert (other.status, other.json()["errors"][0]["extensions"]["code"]) == (422, "UC422")
+    assert [stored(place, name) for name in (title, f"{title}b", f"{title}c")] == [1, 1, 1]
+
+
+def test_a_mutation_that_failed_leaves_its_key_free_and_a_question_takes_none(place: Place) -> None:
+    before = kept(place)
+    twice = 'mutation { insertIntoOrderDocsCollection(objects: [{code: "same"}, {code: "same"}]) { affectedCount } }'
+    refused = keyed(asked(twice), fresh())
+    for request in (
+        keyed(asked("{ ordersSeen }"), fresh()),
+        keyed(asked("{ ordersCollection { edges { node { id } } } }"), fresh()),
+        keyed(asked("{ nothingOfTheKind }"), fresh()),
+        refused,
+        refused,
+    ):
+        reply = place.ask(request, ada)
+        assert (reply.status, reply.header(REPLAYED)) == (400 if b"nothing" in request.body else 200, None)
+    assert "errors" in reply.json()
+    assert kept(place) == before
+    batch = keyed(send("POST", "/graphql/v1", [{"query": "{ ordersSeen }"}]), fresh())
+    assert (place.ask(batch, ada).status, place.ask(batch, ada).json()["errors"][0]["extensions"]["code"]) == (
+        400,
+        "UC400",
+    )
+
+
 CHANGES = {
     "body": lambda request: request._replace(body=request.body.replace(b'total": 1', b'total": 2')),
     "query": lambda request: request._replace(target=request.target + "&columns=title"),

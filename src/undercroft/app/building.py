@@ -115,7 +115,7 @@ def build(
             rooms[UI], renew = hosted_room(app, settings, keys, people, who, clock, log, dev=dev)
     if settings.graphql.enabled:
         answering = partial(answering_of, app, pipeline, caller, settings, dev=dev)
-        rooms[GRAPHQL] = graphql_room_of(answering, settings, app.title, log)
+        rooms[GRAPHQL] = graphql_room_of(answering, settings, app.title, log, idempotency)
     rest = data_api_of(pipeline, caller, settings, app.title, idempotency)
     door = Door(
         {prefix: rest, FUNCTIONS: functions_room(app, pipeline, settings, idempotency), **rooms},

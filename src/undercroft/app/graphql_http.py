@@ -13,12 +13,16 @@ from undercroft.graphql.parts.messages import Message, Outcome
 from undercroft.graphql.parts.page import GraphiQL
 from undercroft.graphql.parts.persisted import Listed, Persisted, read_list
 from undercroft.graphql.room import Answers, GraphqlRoom, RoomSettings
+from undercroft.pipeline.idempotency import Idempotency
+from undercroft.pipeline.keys import Keep
 from undercroft.web.types import Request
 
 GRAPHQL = b"/graphql/v1"
 
 
-def graphql_room_of(make: Callable[[], Answers], settings: Settings, title: str, log: Any) -> GraphqlRoom:
+def graphql_room_of(
+    make: Callable[[], Answers], settings: Settings, title: str, log: Any, idempotency: Idempotency | None = None
+) -> GraphqlRoom:
     """The room at `/graphql/v1`; `make` gives what answers. Raises `SetupFault` where the file of documents is none."""
     said, server = settings.graphql, settings.server
     documents = (
@@ -27,7 +31,7 @@ def graphql_room_of(make: Callable[[], Answers], settings: Settings, title: str,
         else Listed(_documents_in(said.persisted_documents))
     )
     allowed = RoomSettings(server.url_limit, server.json_depth, said.batch_limit)
-    return GraphqlRoom(Late(make), documents, allowed, log, GraphiQL(title))
+    return GraphqlRoom(Late(make), documents, allowed, log, GraphiQL(title), idempotency)
 
 
 def _documents_in(file: Path) -> dict[str, str]:
@@ -46,13 +50,15 @@ class Late:
         self._made: Answers | None = None
         self._making: asyncio.Future[Answers] | None = None
 
-    def answer(self, message: Message, request: Request, *, reads_only: bool) -> Outcome | Awaitable[Outcome]:
+    def answer(
+        self, message: Message, request: Request, *, reads_only: bool, keep: Keep[bytes] | None = None
+    ) -> Outcome | Awaitable[Outcome]:
         """See `Answers.answer`."""
         if self._made is None:
-            return self._first(message, request, reads_only)
-        return self._made.answer(message, request, reads_only=reads_only)
+            return self._first(message, request, reads_only, keep)
+        return self._made.answer(message, request, reads_only=reads_only, keep=keep)
 
-    async def _first(self, message: Message, request: Request, reads_only: bool) -> Outcome:
+    async def _first(self, message: Message, request: Request, reads_only: bool, keep: Keep[bytes] | None) -> Outcome:
         if self._making is None:
             self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
         try:
@@ -60,5 +66,5 @@ class Late:
         except Exception:
             self._making = None
             raise
-        outcome = self._made.answer(message, request, reads_only=reads_only)
+        outcome = self._made.answer(message, request, reads_only=reads_only, keep=keep)
         return outcome if isinstance(outcome, Outcome) else await outcome

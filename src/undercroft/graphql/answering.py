@@ -14,7 +14,7 @@ from graphql import GraphQLSchema
 
 from undercroft.base.faults import Fault
 from undercroft.graphql.asking import Asking, Fields, QueryAsked
-from undercroft.graphql.carrying import Carrying
+from undercroft.graphql.carrying import Answers, Carrying
 from undercroft.graphql.documents import Document, Documents, Operation
 from undercroft.graphql.errors import GraphqlFault, introspection_refused, mutation_by_get
 from undercroft.graphql.introspection import introspected
@@ -26,6 +26,7 @@ from undercroft.graphql.parts.messages import Message, Outcome, failed, refused
 from undercroft.graphql.parts.pricing import check_price
 from undercroft.graphql.schema import build_schema
 from undercroft.pipeline.cache import ShapeCache
+from undercroft.pipeline.keys import Keep
 from undercroft.web.types import Request
 
 _ROLES = 64
@@ -61,15 +62,17 @@ class Answering:
         self._apis: ShapeCache[Api] = ShapeCache(_ROLES)
         self._opening: dict[str, asyncio.Task[Api]] = {}
 
-    def answer(self, message: Message, request: Request, *, reads_only: bool) -> Outcome | Awaitable[Outcome]:
-        """The answer to a message; `reads_only` refuses mutations. Faults of the message are in the outcome; raises
-        `Fault` where nobody could be answered now.
+    def answer(
+        self, message: Message, request: Request, *, reads_only: bool, keep: Keep[bytes] | None = None
+    ) -> Outcome | Awaitable[Outcome]:
+        """The answer to a message; `reads_only` refuses mutations, and what a mutation gives is kept by `keep`. Faults
+        of the message are in the outcome; raises `Fault` where nobody could be answered now.
         """
         api = self._apis.get(request.actor.role)
         document = api.documents.known(message.query) if api is not None else None
         if api is None or document is None:
-            return self._first(message, request, reads_only)
-        return self._answer(api, document, message, request, reads_only)
+            return self._first(message, request, reads_only, keep)
+        return self._answer(api, document, message, request, reads_only, keep)
 
     async def api(self, role: str) -> Api:
         """What is known for a role."""
@@ -91,7 +94,7 @@ class Answering:
 
     # --- documents that are not known ---
 
-    async def _first(self, message: Message, request: Request, reads_only: bool) -> Outcome:
+    async def _first(self, message: Message, request: Request, reads_only: bool, keep: Keep[bytes] | None) -> Outcome:
         api = await self.api(request.actor.role)
         document = api.documents.known(message.query)
         try:
@@ -101,13 +104,19 @@ class Answering:
                 document = await asyncio.to_thread(api.documents.read, message.query)
         except GraphqlFault as fault:
             return refused(fault)
-        found = self._answer(api, document, message, request, reads_only)
+        found = self._answer(api, document, message, request, reads_only, keep)
         return found if isinstance(found, Outcome) else await found
 
     # --- documents that are known ---
 
     def _answer(
-        self, api: Api, document: Document[Ready], message: Message, request: Request, reads_only: bool
+        self,
+        api: Api,
+        document: Document[Ready],
+        message: Message,
+        request: Request,
+        reads_only: bool,
+        keep: Keep[bytes] | None,
     ) -> Outcome | Awaitable[Outcome]:
         try:
             operation = document.operation(message.operation)
@@ -118,7 +127,7 @@ class Answering:
             if reads_only:
                 raise mutation_by_get()
             asking = Asking(api.fields, document.fragments, operation.node, variables)
-            return self._mutate(asking, variables, request)
+            return self._mutate(asking, variables, request, keep)
         except GraphqlFault as fault:
             return refused(fault)
 
@@ -192,14 +201,21 @@ class Answering:
             return _refused_by_data(fault)
         return _data(object_text([(key, found[key]) for key in asked.keys]))
 
-    async def _mutate(self, asking: Asking, variables: Mapping[str, Any], request: Request) -> Outcome:
+    async def _mutate(
+        self, asking: Asking, variables: Mapping[str, Any], request: Request, keep: Keep[bytes] | None
+    ) -> Outcome:
         at: list[str] = []
+        kept: Keep[Answers] | None = None
+        if keep is not None:
+            kept = Keep(keep.once, lambda answers: keep.answer(_data(object_text(answers)).body))
         try:
             steps = asking.mutation()
-            answers = await self._carrying.mutate(steps, variables, request, at.append)
+            answers = await self._carrying.mutate(steps, variables, request, at.append, kept)
         except GraphqlFault as fault:
             return refused(fault)
         except Fault as fault:
+            if not at and keep is not None:  # it is the key that was refused
+                raise
             return _refused_by_data(fault, path=at[-1:] or None)
         return _data(object_text(answers))
 

@@ -14,6 +14,7 @@ from undercroft.graphql.parts.described import Described
 from undercroft.graphql.parts.refusals import in_words
 from undercroft.graphql.planting import plant
 from undercroft.pipeline.call import Call, Caller, Result
+from undercroft.pipeline.keys import Keep
 from undercroft.pipeline.run import Pipeline
 from undercroft.pipeline.shared import Apart, Data, Shared
 from undercroft.pipeline.write import WriteBounds, WriteRequest, Written
@@ -23,6 +24,8 @@ from undercroft.sql.rows import Rendering
 from undercroft.sql.statement import Statement
 from undercroft.web.types import Request
 
+Answers = list[tuple[str, str]]
+"""The keys of what was asked, and their answers as JSON."""
 _ROWS = Rendering()
 
 
@@ -62,10 +65,16 @@ class Carrying(Protocol):
         ...
 
     async def mutate(
-        self, steps: Sequence[Step], variables: Mapping[str, Any], request: Request, failed: Callable[[str], None]
-    ) -> list[tuple[str, str]]:
+        self,
+        steps: Sequence[Step],
+        variables: Mapping[str, Any],
+        request: Request,
+        failed: Callable[[str], None],
+        keep: Keep[Answers] | None = None,
+    ) -> Answers:
         """Carry out all steps in one transaction: each one's key and its answer, as JSON. `failed` is told the key of
-        the one that was under way when something was raised."""
+        the one that was under way when something was raised. `keep` takes the key of the request in the transaction,
+        and keeps the answer there."""
         ...
 
 
@@ -116,19 +125,28 @@ class AppCarrying:
     # --- writing ---
 
     async def mutate(
-        self, steps: Sequence[Step], variables: Mapping[str, Any], request: Request, failed: Callable[[str], None]
-    ) -> list[tuple[str, str]]:
-        if len(steps) == 1 and not (isinstance(steps[0], WriteStep) and steps[0].trees):
+        self,
+        steps: Sequence[Step],
+        variables: Mapping[str, Any],
+        request: Request,
+        failed: Callable[[str], None],
+        keep: Keep[Answers] | None = None,
+    ) -> Answers:
+        if keep is None and len(steps) == 1 and not (isinstance(steps[0], WriteStep) and steps[0].trees):
             failed(steps[0].key)
             return [
                 (steps[0].key, await self._step(steps[0], variables, request.actor, Apart(self.pipeline, self.caller)))
             ]
-        answers: list[tuple[str, str]] = []
+        answers: Answers = []
         async with self.pipeline.logic(request.actor) as transaction:
+            if keep is not None:
+                await transaction.perform(keep.begin)
             data = Shared(self.pipeline, self.caller, transaction, self.pipeline.context(request.actor, transaction))
             for step in steps:
                 failed(step.key)
                 answers.append((step.key, await self._step(step, variables, request.actor, data)))
+            if keep is not None:
+                await transaction.perform(lambda cursor: keep.end(cursor, answers))
         return answers
 
     async def _step(self, step: Step, variables: Mapping[str, Any], actor: Actor, data: Data) -> str:

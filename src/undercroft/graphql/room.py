@@ -22,7 +22,8 @@ from undercroft.graphql.parts.media import PAGE, UNSAID, Media, is_json, wanted
 from undercroft.graphql.parts.messages import Message, Outcome, failed, refused
 from undercroft.graphql.parts.page import GraphiQL
 from undercroft.graphql.parts.persisted import Found
-from undercroft.pipeline.keys import HEADER
+from undercroft.pipeline.idempotency import Idempotency
+from undercroft.pipeline.keys import HEADER, REPLAYED, Keep, Kept, Once, claim_of
 from undercroft.web.actor import Identify
 from undercroft.web.faults import status_of
 from undercroft.web.methods import MethodFault
@@ -46,9 +47,11 @@ class RoomSettings:
 class Answers(Protocol):
     """Who answers messages."""
 
-    def answer(self, message: Message, request: Request, *, reads_only: bool) -> Outcome | Awaitable[Outcome]:
-        """What comes of a message; `reads_only` refuses mutations with `MutationByGet`. Raises `Fault`: a
-        `GraphqlFault` where nothing was carried out.
+    def answer(
+        self, message: Message, request: Request, *, reads_only: bool, keep: Keep[bytes] | None = None
+    ) -> Outcome | Awaitable[Outcome]:
+        """What comes of a message; `reads_only` refuses mutations with `MutationByGet`, and what a mutation gives is
+        kept by `keep`, in its transaction. Raises `Fault`: a `GraphqlFault` where nothing was carried out.
         """
         ...
 
@@ -65,13 +68,21 @@ class GraphqlRoom(Hosting):
     """Answers requests of GraphQL, and shows browsers a page to ask with."""
 
     def __init__(
-        self, answering: Answers, documents: Documents, settings: RoomSettings, log: Any, page: GraphiQL | None = None
+        self,
+        answering: Answers,
+        documents: Documents,
+        settings: RoomSettings,
+        log: Any,
+        page: GraphiQL | None = None,
+        idempotency: Idempotency | None = None,
     ) -> None:
+        """`idempotency` keeps the answers to mutations with a key; without it, keys are refused."""
         self._answering = answering
         self._documents = documents
         self._settings = settings
         self._log = log
         self._page = page
+        self._idempotency = idempotency
 
     def who(self, request: Request, identify: Identify) -> Actor:
         """Who asks. The page is anybody's, also where the API wants a key."""
@@ -125,10 +136,10 @@ class GraphqlRoom(Hosting):
             raise GraphqlFault(
                 "GraphQL is sent as application/json", code="UC415", hint="Set Content-Type: application/json."
             )
+        body, settings = await request.body(), self._settings
+        found = read_body(body, depth=settings.json_depth, batch=settings.batch_limit)
         if request.header(HEADER) is not None:
-            raise GraphqlFault("Idempotency-Key is not taken here", code="UC400", hint="Leave the header away.")
-        settings = self._settings
-        found = read_body(await request.body(), depth=settings.json_depth, batch=settings.batch_limit)
+            return await self._once(found, body, request, media)
         if isinstance(found, list):
             bodies = [(await self._in_batch(each, request)).body for each in found]
             return Answer(200, _headers(media), b"[%s]" % b",".join(bodies))
@@ -147,6 +158,29 @@ class GraphqlRoom(Hosting):
             return _answer(outcome, media)
         return _awaited(outcome, request, media)
 
+    async def _once(self, found: Envelope | list[Envelope], body: bytes, request: Request, media: Media) -> Answer:
+        """The answer to a message that brought a key: of a mutation, the one that was kept, where there is one. Raises
+        `GraphqlFault` UC400, and what `Idempotency.answer` does.
+        """
+        if self._idempotency is None or isinstance(found, list):
+            what = "in a batch" if isinstance(found, list) else "here"
+            raise GraphqlFault(f"Idempotency-Key is not taken {what}", code="UC400", hint="Leave the header away.")
+        told = [request.header(name) or b"" for name in (b"accept", b"content-type")]
+        claim = claim_of(request.headers, request.actor, b"POST", b"/graphql", request.query, *told, body)
+
+        async def carried_out(once: Once) -> Kept:
+            keep: Keep[bytes] = once.keep(lambda data: Kept(200, _headers(media), data))
+            outcome = self._outcome(found, request, reads_only=False, keep=keep)
+            return Kept(*_answer(outcome if isinstance(outcome, Outcome) else await outcome, media))
+
+        if claim is None:
+            raise AssertionError("there is a key")
+        try:
+            kept = await self._idempotency.answer(claim, carried_out, ask=True)
+        except GraphqlFault as fault:
+            return _answer(refused(fault), media)
+        return Answer(kept.status, (*kept.headers, REPLAYED) if kept.replayed else kept.headers, kept.body)
+
     async def _in_batch(self, envelope: Envelope, request: Request) -> Outcome:
         """What comes of one message of several: no fault of one of them is in the way of another."""
         try:
@@ -160,10 +194,12 @@ class GraphqlRoom(Hosting):
             secret = status == 500 and not fault.is_told
             return failed(Fault("Internal server error", code=fault.code) if secret else fault)
 
-    def _outcome(self, envelope: Envelope, request: Request, *, reads_only: bool) -> Outcome | Awaitable[Outcome]:
+    def _outcome(
+        self, envelope: Envelope, request: Request, *, reads_only: bool, keep: Keep[bytes] | None = None
+    ) -> Outcome | Awaitable[Outcome]:
         found = self._documents.find(envelope.query, envelope.extensions)
         message = Message(found.query, envelope.variables or {}, envelope.operation or None)
-        outcome = self._answering.answer(message, request, reads_only=reads_only)
+        outcome = self._answering.answer(message, request, reads_only=reads_only, keep=keep)
         if found.keep is None:
             return outcome
         if isinstance(outcome, Outcome):

@@ -44,7 +44,9 @@ class Standin:
     def __init__(self) -> None:
         self.asked: list[Message] = []
 
-    def answer(self, message: Message, request: Request, *, reads_only: bool) -> Outcome | Awaitable[Outcome]:
+    def answer(
+        self, message: Message, request: Request, *, reads_only: bool, keep: object = None
+    ) -> Outcome | Awaitable[Outcome]:
         self.asked.append(message)
         if message.query.startswith("mutation") and reads_only:
             raise mutation_by_get()
