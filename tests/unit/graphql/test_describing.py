@@ -27,7 +27,7 @@ RULES = rules_of(
     [
         _policy("account", "select"),
         _policy("blog", "select", "update", "insert"),
-        _policy("blog_post", "insert", "delete"),
+        _policy("blog_post", "insert", "update", "delete"),
         _policy("post_tag", "select", "delete"),
         _policy("tag", "select"),
     ],
@@ -70,6 +70,7 @@ def test_each_role_has_its_own() -> None:
     post = reader.tables["blog_post"]
     assert (post.readable, post.deletes, dict(post.columns)) == (False, False, {})
     assert post.inserts is not None
+    assert post.updates is None
     assert set(post.inserts) == {"id", "blogId", "status", "draft"}
     assert set(reader.tables["account"].columns) == {"id", "email", "createdAt"}
     assert reader.tables["post_tag"].deletes

@@ -31,6 +31,7 @@ AROUND = (
     "MaxAggregateResult", "OnConflict", "Constraint", "UpdateColumn",
 )  # fmt: skip
 """What follows the name of a table's type in the names of the others."""
+_OF_ENUMERATIONS = ("", "Filter", "ListFilter")
 _OURS = frozenset({
     "Query", "Mutation", "Subscription", "Node", "PageInfo", "Cursor", "FilterIs", "OrderByDirection", *OPERATORS,
     *(f"{scalar}Filter" for scalar in OPERATORS), *(f"{scalar}ListFilter" for scalar in OPERATORS),
@@ -65,6 +66,7 @@ class _Namer:
     problems: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     """Who has the name of a type."""
+    collections: set[str] = field(default_factory=set)
     shared: dict[tuple[str, tuple[str, ...]], Enumeration] = field(default_factory=dict)
 
     # --- tables ---
@@ -82,7 +84,11 @@ class _Namer:
             if clash is not None:
                 self.leave(f"table {name}", f"the type {clash} is {self.taken.get(clash, 'one of the protocol')}")
                 continue
+            if lower_first(told) in self.collections:
+                self.leave(f"table {name}", f"another collection is called {lower_first(told)}Collection")
+                continue
             self.taken |= {told + end: f"that of table {name}" for end in AROUND}
+            self.collections.add(lower_first(told))
             self.tables[name] = told
 
     def leave(self, what: str, why: str) -> None:
@@ -129,12 +135,17 @@ class _Namer:
         before = self.shared.get((kind or own, words))
         if before is not None:
             return before
-        if not is_name(told) or told in _OURS or told in self.taken or f"{told}Filter" in self.taken:
-            told = own if own not in self.taken else f"{own}Enum"
+        told = next(
+            each for each in (told, own, *(f"{own}{number}" for number in range(2, 10_000))) if self.is_free(each)
+        )
         made = Enumeration(told, self.words(told, words, directive), directive.description)
-        self.taken |= {told: f"that of {kind or own}", f"{told}Filter": f"that of {kind or own}"}
+        self.taken |= {told + end: f"that of {kind or own}" for end in _OF_ENUMERATIONS}
         self.shared[kind or own, words] = made
         return made
+
+    def is_free(self, told: str) -> bool:
+        """Whether an enumeration may have this name."""
+        return is_name(told) and not any(told + end in _OURS or told + end in self.taken for end in _OF_ENUMERATIONS)
 
     def words(self, told: str, words: tuple[str, ...], directive: Directive) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -120,6 +120,13 @@ def test_what_has_no_name_is_left_out_and_told() -> None:
     assert names.columns["blog", "full name"] == "n"
 
 
+def test_collections_of_one_name() -> None:
+    metadata = sa.MetaData()
+    names = named(_table("Blog", metadata), _table("blog", metadata), inflect=False)
+    assert dict(names.tables) == {"Blog": "Blog"}
+    assert "another collection is called blogCollection" in names.problems[0]
+
+
 def test_enumerations() -> None:
     metadata = sa.MetaData()
     mood = sa.Enum("so-so", "good", name="mood")
@@ -131,3 +138,6 @@ def test_enumerations() -> None:
     assert found["pet", "mood"] == found["owner", "mood"] == ("Mood", {"so_so": "so-so", "good": "good"})
     assert found["pet", "size"] == ("PetSize", {"S": "S", "M": "M"})
     assert found["zoo", "mood"] == ("ZooMood", {"other": "other"})
+    taken = sa.MetaData()
+    clashing = named(_table("cell", taken, sa.Column("a", sa.Enum("x", name="int_filter")))).enumerations
+    assert clashing["cell", "a"].name == "CellA"
