@@ -86,9 +86,13 @@ class _Level:
 class Asker:
     """Makes questions for one role out of chance."""
 
-    def __init__(self, chance: random.Random, described: Described) -> None:
+    def __init__(
+        self, chance: random.Random, described: Described, texts: Callable[[ColumnField], Sequence[str]] | None = None
+    ) -> None:
+        """`texts` gives values to ask a column with; by default those of the market."""
         self._chance = chance
         self._described = described
+        self._texts = texts or texts_of
         self._tables = [each for each in described.tables.values() if each.readable]
         self._variables: dict[str, tuple[str, Any]] = {}
         self._fragments: list[str] = []
@@ -286,7 +290,7 @@ class Asker:
         if column.type_ == "Boolean":
             truth = chance.random() < 0.5
             return ("true", True, "true") if truth else ("false", False, "false")
-        text = chance.choice(_texts(column))
+        text = chance.choice(self._texts(column))
         if column.type_ == "Int":
             return text, int(text), text
         if column.type_ == "Float":
@@ -320,7 +324,8 @@ def _embedded(relation: Relation) -> str:
     return f"{relation.target}!{relation.constraint}"
 
 
-def _texts(column: ColumnField) -> Sequence[str]:
+def texts_of(column: ColumnField) -> Sequence[str]:
+    """Values of the market to ask a column with."""
     kind = column.column.kind
     match column.type_:
         case "Int" | "BigInt":
@@ -347,6 +352,3 @@ def _texts(column: ColumnField) -> Sequence[str]:
 def escaped_tree(terms: Sequence[str]) -> str:
     """Terms of a logic tree as they may stand in a query string."""
     return escaped(",".join(terms))
-
-
-Check = Callable[[Twice], str | None]
