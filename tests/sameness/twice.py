@@ -87,9 +87,15 @@ class Asker:
     """Makes questions for one role out of chance."""
 
     def __init__(
-        self, chance: random.Random, described: Described, texts: Callable[[ColumnField], Sequence[str]] | None = None
+        self,
+        chance: random.Random,
+        described: Described,
+        texts: Callable[[ColumnField], Sequence[str]] | None = None,
+        *,
+        depth: int = 3,
     ) -> None:
-        """`texts` gives values to ask a column with; by default those of the market."""
+        """`texts` gives values to ask a column with; by default those of the market. `depth` bounds the relations."""
+        self._depth = depth
         self._chance = chance
         self._described = described
         self._texts = texts or texts_of
@@ -120,7 +126,7 @@ class Asker:
         parameters: list[str] = []
         totals = table.total_count and self._maybe(0.5)
         figures, asked = self._figures(table) if table.aggregate and self._maybe(0.2) else (None, "")
-        text, level, rest, filtered = self._collection(table, name, "", 3, parameters)
+        text, level, rest, filtered = self._collection(table, name, "", self._depth, parameters)
         parameters.append(f"select={','.join(level.rest)}")
         extra = f"{' totalCount' if totals else ''}{asked}"
         headers = (("prefer", "count=exact"),) if totals else ()
