@@ -197,7 +197,10 @@ class _Teller:
             outside.append(self.writer.dialect.offset(self.node.offset) > _ZERO)
         if not outside:
             return None
-        return self._all([_ONE]).where(sa.or_(*outside)).exists()
+        # In the order of the ask those come first: one row tells, and an index can give it.
+        node = replace(self.node, limit=None, offset=None, order=self.node.order if telling.beyond is not None else ())
+        first = self._rows(node, [sa.or_(*outside)]).limit(_ONE).scalar_subquery()
+        return sa.func.coalesce(first, sa.false(), type_=sa.Boolean())
 
     def _token(self, page: _Page, *, first: bool) -> Expression:
         """The token of the row that was found first, or last, of those on the page; `null` where there is none."""
