@@ -25,9 +25,10 @@ from undercroft.app import House
 from undercroft.base.settings import Settings
 from undercroft.engine import SQLiteEngine
 from undercroft.ops.explaining.asked import asked_lines
-from undercroft.query.ask import Limit, Page, ReadAsk
+from undercroft.query.ask import Limit, Page, ReadAsk, TellPage, TellRows, TellTotal, TellWord
 from undercroft.query.bind import bind_read, bind_write
 from undercroft.query.plan import (
+    Aggregates,
     Bound,
     Compare,
     Embed,
@@ -36,6 +37,7 @@ from undercroft.query.plan import (
     Item,
     Node,
     Order,
+    Telling,
     Token,
     Tree,
     Word,
@@ -168,6 +170,8 @@ def node_lines(node: Node, depth: int = 0) -> Iterator[str]:
     yield from (f"{indent}  by {_order(term)}" for term in node.order)
     if node.limit is not None or node.offset is not None:
         yield f"{indent}  page limit {_slot(node.limit)} offset {_slot(node.offset)}"
+    if node.telling is not None:
+        yield from (f"{indent}  {line}" for line in _telling(node.telling))
     yield f"{indent}  policy {_clause(node.policy)}"
     for embed in node.embeds():
         yield f"{indent}  {_relation(embed)}"
@@ -203,6 +207,25 @@ def _output(output: Item) -> str:
     told = f"{output.aggregate}({told})" if output.aggregate else told
     told += f"::{output.aggregate_cast}" if output.aggregate_cast else ""
     return f"{output.name}={told}" if output.renamed else told
+
+
+def _telling(telling: Telling) -> Iterator[str]:
+    for member in telling.members:
+        match member:
+            case TellRows():
+                yield f"tells {member.name}: rows, of output {member.group}"
+            case TellPage():
+                yield f"tells {member.name}: page, {', '.join(f'{name}={what}' for name, what in member.members)}"
+            case TellTotal():
+                yield f"tells {member.name}: total"
+            case TellWord():
+                yield f"tells {member.name}: {member.text!r}"
+            case Aggregates():
+                yield f"tells {member.name}: aggregates, {', '.join(_output(each) for each in member.members)}"
+    if telling.place:
+        yield f"a place is {', '.join(_field(each) for each in telling.place)}"
+    if telling.beyond is not None:
+        yield f"{'before' if telling.backwards else 'behind'} {_condition(telling.beyond)}"
 
 
 def _field(field: Bound) -> str:

@@ -67,7 +67,7 @@ def _answer(question: QuestionPlan, writer: ReadWriter) -> Expression:
         return tell(writer, node)
     if not question.single:
         return writer.list_of(writer.rows(node, [writer.object(node).label("j")], grouped=True))
-    row = writer.rows(node, [writer.object(node)], grouped=True).limit(1)
+    row = writer.rows(node, [writer.object(node)], grouped=True).limit(sa.literal_column("1"))
     return sa.func.coalesce(row.scalar_subquery(), text_literal("null"))
 
 

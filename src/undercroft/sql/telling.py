@@ -150,7 +150,8 @@ class _Teller:
             rows = rows.limit(limit + _ONE if more else limit)
         found = rows.subquery("p")
         if telling.backwards or placed or more:
-            found = _numbered(found, counted=placed, backwards=telling.backwards)
+            counted = ("start" if telling.backwards else "end") in asked
+            found = _numbered(found, counted=counted, backwards=telling.backwards)
         within = found.c.r <= limit if more and limit is not None else None
         lines = {group: _if(within, found.c[f"j{group}"]) for group in groups}
         return _Page(found, lines, limit if more else None)
@@ -204,11 +205,11 @@ class _Teller:
 
     def _token(self, page: _Page, *, first: bool) -> Expression:
         """The token of the row that was found first, or last, of those on the page; `null` where there is none."""
-        columns = page.source.c
-        last = columns.n if page.limit is None else sa.case((columns.n > page.limit, page.limit), else_=columns.n)
-        meant = columns.r == (_ONE if first else last)
-        if first and page.limit is not None:
-            meant = sa.and_(meant, columns.r <= page.limit)
+        columns, limit = page.source.c, page.limit
+        if first:
+            meant = columns.r == _ONE if limit is None else sa.and_(columns.r == _ONE, columns.r <= limit)
+        else:
+            meant = columns.r == (columns.n if limit is None else sa.case((columns.n > limit, limit), else_=columns.n))
         text = sa.func.max(sa.case((meant, columns.k)), type_=sa.Text())
         return sa.func.coalesce(token_text(text, self.writer.dialect), text_literal("null"))
 

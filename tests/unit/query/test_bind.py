@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,12 +19,17 @@ from undercroft.query.ask import (
     OrderTerm,
     ReadAsk,
     SelectField,
+    SelectGroup,
     SelectStar,
+    SelectToken,
+    TellAggregates,
+    TellRows,
+    Told,
     WriteAsk,
 )
 from undercroft.query.bind import bind_read, bind_write, find_relation
 from undercroft.query.errors import QueryFault
-from undercroft.query.plan import Compare, Embed, EmbedExists, Output, Tree
+from undercroft.query.plan import Aggregates, Compare, Embed, EmbedExists, Group, Output, Tree
 
 METADATA = sa.MetaData()
 
@@ -353,3 +359,47 @@ def test_put_needs_a_key() -> None:
     assert [each.name for each in write("roles", "replace", ask=Ask(conditions=whole)).conflict] == ["film", "actor"]
     with pytest.raises(QueryFault):
         write("islands", "replace")
+
+
+def test_a_relation_that_is_given_is_taken_where_the_catalog_has_it_whole() -> None:
+    along = find_relation(CATALOG, "clients", "orders", None)
+    through = find_relation(CATALOG, "films", "actors", "roles")
+
+    def bound(source: str, relation: Any, catalog: Any = CATALOG) -> str:
+        embed = EmbedAsk("anything", Ask(), along=relation)
+        (found,) = bind_read(ReadAsk(source, Ask((SelectGroup("g", (embed,)),))), catalog).node.embeds()
+        return found.node.table.name
+
+    assert (bound("clients", along), bound("films", through)) == ("orders", "actors")
+    orders = CATALOG.tables["orders"]
+    without_column = replace(orders, columns={n: c for n, c in orders.columns.items() if n != "client"})
+    without_junction = {name: each for name, each in CATALOG.tables.items() if name != "roles"}
+    unknown = [
+        ("orders", along, CATALOG),
+        ("clients", along, replace(CATALOG, relations={})),
+        ("clients", along, replace(CATALOG, tables={**CATALOG.tables, "orders": without_column})),
+        ("films", through, replace(CATALOG, tables=without_junction)),
+    ]
+    for source, relation, catalog in unknown:
+        with pytest.raises(QueryFault) as raised:
+            bound(source, relation, catalog)
+        assert raised.value.code == "PGRST200"
+
+
+def test_what_is_told_is_bound_beside_the_rows() -> None:
+    """Places of groups are those of the outputs; what is told of all rows are aggregates; embeds within groups lend
+    their names to no condition."""
+    group = SelectGroup("edges", (SelectField(Field("id")), EmbedAsk("clients", Ask(), alias="bill")))
+    told = Told((TellRows("edges", 1), TellAggregates("all", (SelectField(None, "n", aggregate="count"),))))
+    empty = Filter(Field("bill"), "is", is_value="null")
+    node = bind_read(ReadAsk("orders", Ask((SelectStar(), group), (empty,), told=told)), CATALOG).node
+    assert node.telling is not None
+    rows, aggregates = node.telling.members
+    assert isinstance(rows, TellRows)
+    assert isinstance(node.outputs[rows.group], Group)
+    assert isinstance(aggregates, Aggregates)
+    assert [output.name for output in node.told_outputs()] == ["id", "bill", "ship", "client", "id", "n"]
+    assert isinstance(node.conditions[0], Compare)
+    for wrong in (SelectField(Field("id")), SelectStar(), EmbedAsk("clients", Ask()), SelectToken("t", (), ())):
+        with pytest.raises(AssertionError):
+            bind_read(ReadAsk("orders", Ask(told=Told((TellAggregates("all", (wrong,)),)))), CATALOG)
