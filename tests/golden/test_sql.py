@@ -106,8 +106,10 @@ class Library:
         except Exception as error:
             if reply.status_code < 300:  # else the answer tells of it
                 raise AssertionError(case["request"]) from error
-        found["sql"] = "\n;\n".join(_tidy(text) for text, _ in self.said)
-        found["parameters"] = [json.dumps(args, ensure_ascii=False) for _, args in self.said]
+        # The house has work of its own, on tables of its own, whenever its time has come.
+        said = [(text, args) for text, args in self.said if "undercroft." not in text]
+        found["sql"] = "\n;\n".join(_tidy(text) for text, _ in said)
+        found["parameters"] = [json.dumps(args, ensure_ascii=False) for _, args in said]
         told = ("content-range", "location", "preference-applied")
         headers = {name: reply.headers[name] for name in told if name in reply.headers}
         found["answer"] = "\n".join(
