@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from undercroft.base.findings import Finding
 from undercroft.graphql.parts.describing import Outline
+
+_SUBJECT = re.compile(" is |: ")
+"""What follows the name of something in what is told of it."""
 
 
 def check_names(known: Outline) -> Iterator[Finding]:
@@ -14,7 +18,7 @@ def check_names(known: Outline) -> Iterator[Finding]:
         yield Finding(
             "UC118",
             "warning",
-            problem.partition(":")[0],
+            _SUBJECT.split(problem, 1)[0],
             problem.partition(";")[0],
             "Say how it is to be called (`app.graphql`, or @graphql in its comment), or leave it out by expose=False.",
         )

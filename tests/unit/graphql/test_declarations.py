@@ -133,7 +133,7 @@ def test_what_has_no_name_is_found_by_doctor(tmp_path: Path) -> None:
     settings = Settings.model_validate({"database": {"data": tmp_path}})
     known = outline_of(app, build(app, settings, dev=True).pipeline, settings)
     (found,) = check_names(known)
-    assert (found.id, found.subject) == ("UC118", "table posts is left out of GraphQL")
+    assert (found.id, found.subject) == ("UC118", "table posts")
     assert found.message.endswith("the type Authors is that of table authors")
 
 
