@@ -204,8 +204,8 @@ def _relations(
     """Relations in the order of their names' finding. Null stands where a key leads to a row that is hidden."""
     found: dict[str, RelationField] = {}
     there = set(catalog.relations.get(name, ()))
-    for (source, relation), told in known.names.relations.items():
-        if source != name or relation not in there or relation.target not in readable:
+    for relation, told in known.names.relations.get(name, {}).items():
+        if relation not in there or relation.target not in readable:
             continue
         columns = catalog.tables[name].columns
         held = relation.holds_key and not any(columns[own].nullable for own, _ in relation.pairs)

@@ -46,8 +46,8 @@ class Names:
     """The name of each table's type."""
     columns: Mapping[tuple[str, str], str]
     """By table and column; computed fields too."""
-    relations: Mapping[tuple[str, Relation], str]
-    """By the table that a relation starts at."""
+    relations: Mapping[str, Mapping[Relation, str]]
+    """By the table that a relation starts at, in the order in which they were named."""
     enumerations: Mapping[tuple[str, str], Enumeration]
     """By table and column."""
     problems: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class _Namer:
     inflect: bool
     tables: dict[str, str] = field(default_factory=dict)
     columns: dict[tuple[str, str], str] = field(default_factory=dict)
-    relations: dict[tuple[str, Relation], str] = field(default_factory=dict)
+    relations: dict[str, dict[Relation, str]] = field(default_factory=dict)
     enumerations: dict[tuple[str, str], Enumeration] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
@@ -165,14 +165,16 @@ class _Namer:
     # --- relations ---
 
     def name_relations(self) -> None:
-        for name in self.tables:
-            taken = {NODE_ID, *(told for (table, _), told in self.columns.items() if table == name)}
+        columns: dict[str, set[str]] = {name: {NODE_ID} for name in self.tables}
+        for (name, _), told in self.columns.items():
+            columns[name].add(told)
+        for name, taken in columns.items():
             for relation in self.in_turn(name):
                 if relation.target not in self.tables or any(said.expose is False for said in self.said(relation)):
                     continue
                 told = next(told for told in self.candidates(relation) if told not in taken and is_name(told))
                 taken.add(told)
-                self.relations[name, relation] = told
+                self.relations.setdefault(name, {})[relation] = told
 
     def in_turn(self, table: str) -> list[Relation]:
         """Those with a name of their own, keys that the table holds, keys that others hold, and what is through a

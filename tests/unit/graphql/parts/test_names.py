@@ -50,7 +50,7 @@ def named(*tables: sa.Table, directives: Directives | None = None, inflect: bool
 
 
 def relations(names: Names, table: str) -> list[str]:
-    return [told for (source, _), told in names.relations.items() if source == table]
+    return list(names.relations[table].values())
 
 
 def _table(name: str, metadata: sa.MetaData, *columns: sa.Column[object]) -> sa.Table:
