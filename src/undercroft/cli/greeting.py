@@ -27,6 +27,8 @@ def greet(options: ServeOptions, opened: Opened, house: House, url: str) -> None
         say(f"\n{title}, in the place of a PostgREST.\n")
         return
     rows = [("REST", f"{url}/rest/v1")]
+    if house.door.room_of(b"/graphql/v1") is not None:
+        rows.append(("GraphQL", f"{url}/graphql/v1"))
     if opened.settings.api.openapi != "disabled":
         rows.append(("Docs", f"{url}/docs"))
     if "/mail/{id:int}" in house.outside.paths:

@@ -86,7 +86,8 @@ class House:
         self.standin, self.log = Standin(), Log()
         given = RoomSettings(**settings)
         self.room = GraphqlRoom(self.standin, Persisted(), given, self.log, GraphiQL("<Club>"))
-        self.door = Door({b"/graphql/v1": self.room}, nobody, DoorSettings(), self.log, fault_headers=fault_headers)
+        told = DoorSettings(log_all=True)
+        self.door = Door({b"/graphql/v1": self.room}, nobody, told, self.log, fault_headers=fault_headers)
 
     async def ask(
         self, method: str, *headers: tuple[str, str], query: str = "", body: bytes = b"", path: str = ""
@@ -196,6 +197,16 @@ async def test_questions_by_get_and_no_mutations() -> None:
     assert (await house.ask("GET", JSON))[0] == 200  # a refusal, as who asks for this type wants it
     assert (await house.ask("GET", RESPONSE))[0] == 400
     assert (await house.ask("GET", query="query=" + "a" * 20_000))[0] == 414
+
+
+async def test_documents_and_variables_are_not_written_into_the_log() -> None:
+    house = House()
+    secret = quote('{a(b: "canary-word")}')
+    await house.ask("GET", query=f"query={secret}&variables={quote('{}')}")
+    await house.post({"query": '{a(b: "canary-word")}', "variables": {"b": "canary-word"}})
+    await house.ask("GET", query=f"query={secret}&query=a")
+    assert len(house.log.lines) == 3
+    assert "canary" not in repr(house.log.lines)
 
 
 async def test_other_methods_and_paths() -> None:
