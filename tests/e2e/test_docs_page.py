@@ -15,6 +15,7 @@ from tests.compat.conftest import Served, serve
 
 STATIC = Path("src/undercroft/web/static")
 VENDORED = STATIC / "swagger-ui"
+GRAPHIQL = Path("src/undercroft/graphql/static")
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +141,14 @@ def test_vendored_files_are_what_their_note_says(root: Path) -> None:
     assert {name: hashlib.sha256((root / VENDORED / name).read_bytes()).hexdigest() for name in sums} == sums
 
 
-def test_the_wheel_holds_the_page(root: Path, tmp_path: Path) -> None:
+def test_the_wheel_holds_the_pages(root: Path, tmp_path: Path) -> None:
     from hatchling.builders.wheel import WheelBuilder
 
     wheel = next(WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"]))
     import zipfile
 
     inside = set(zipfile.ZipFile(wheel).namelist())
-    files = [path for path in (root / STATIC).rglob("*") if path.is_file()]
-    assert len(files) >= 8
-    assert {f"undercroft/web/static/{path.relative_to(root / STATIC).as_posix()}" for path in files} <= inside
+    for folder, most in ((STATIC, 8), (GRAPHIQL, 5)):
+        files = [path for path in (root / folder).rglob("*") if path.is_file()]
+        assert len(files) >= most
+        assert {path.relative_to(root / "src").as_posix() for path in files} <= inside

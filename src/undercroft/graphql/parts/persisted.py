@@ -58,14 +58,14 @@ class Persisted:
 
     def keep(self, digest: str, query: str) -> None:
         """Remember a document that has been found sound."""
-        size = len(query)
+        size = len(query.encode())
         if size > _LONGEST or digest in self._documents:
             return
         self._documents[digest] = query
         self._used += size
         while len(self._documents) > self._entries or self._used > self._size:
             _, gone = self._documents.popitem(last=False)
-            self._used -= len(gone)
+            self._used -= len(gone.encode())
 
 
 class Listed:
