@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ import structlog
 
 from undercroft.access.policy import Rules
 from undercroft.app.blueprint import Blueprint
+from undercroft.app.graphql_database import database_answering_of
+from undercroft.app.graphql_http import GRAPHQL, graphql_room_of
 from undercroft.app.house import House
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
 from undercroft.auth.service.identity import identity, installation_keys, session_keys
@@ -33,6 +36,7 @@ from undercroft.web.actor import Identify
 from undercroft.web.door import Door
 from undercroft.web.faults import body_of, terse_body_of
 from undercroft.web.outside import Outside
+from undercroft.web.types import Room
 
 if TYPE_CHECKING:
     from undercroft.auth.types import Keys
@@ -118,8 +122,12 @@ class Served:
             legacy_names=settings.postgrest.legacy_target_names,
             anon_role=settings.api.anon_role,
         )
+        rooms: dict[bytes, Room] = {prefix: room}
+        if settings.graphql.enabled and not settings.postgrest.stand_in:
+            answering = partial(database_answering_of, pipeline, settings, self.log, dev=self._dev)
+            rooms[GRAPHQL] = graphql_room_of(answering, settings, self._app.title, self.log)
         return Door(
-            {prefix: room},
+            rooms,
             self._identify,
             door_settings(settings),
             self.log,

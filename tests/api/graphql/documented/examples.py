@@ -43,6 +43,8 @@ class Example:
     query: str | None
     variables: Mapping[str, Any]
     result: Any
+    of_apps: Any
+    """The result where an app answers."""
     fails: bool
     message: str | None
     types: str | None
@@ -85,6 +87,7 @@ def _example(page: str, worlds: Mapping[str, World], each: Mapping[str, Any]) ->
         each.get("query"),
         json.loads(each.get("variables", "{}")),
         json.loads(each["result"]) if "result" in each else None,
+        json.loads(each["of_apps"] if "of_apps" in each else each.get("result", "null")),
         each.get("fails", False),
         each.get("message"),
         each.get("types"),

@@ -11,7 +11,7 @@ from undercroft.catalog.kinds import Kind, Named
 from undercroft.catalog.relations import ForeignKey, find_relations
 from undercroft.catalog.types import Argument, Catalog, Column, ObjectName, Relation, Routine, Table, Volatility
 from undercroft.graphql.parts.describing import Options, describe, outline
-from undercroft.graphql.parts.directed import directed
+from undercroft.graphql.parts.directed_keys import with_directed_keys
 from undercroft.graphql.parts.granted import granted_catalog, granted_rights
 from undercroft.pipeline.privileges import Privileges, TablePrivileges
 
@@ -57,9 +57,9 @@ FUNCTIONS = frozenset(ObjectName("public", name) for name in ("one", "initials",
 
 def described(privileges: Privileges, catalog: Catalog = CATALOG) -> dict[str, set[str]]:
     """The fields of everything."""
-    found, names = directed(catalog)
+    found = with_directed_keys(catalog)
     known = granted_catalog(found, privileges)
-    api = describe(outline(found, Options(inflect_names=None), names), known, granted_rights(known, privileges))
+    api = describe(outline(found, Options(inflect_names=None)), known, granted_rights(known, privileges))
     fields: dict[str, set[str]] = {"": set(api.functions)}
     for each in api.tables.values():
         fields[each.name] = {*each.columns, *each.relations}
@@ -99,12 +99,8 @@ def test_relations_by_comment() -> None:
     )
     lost = '{"local_columns": ["owner_id"], "foreign_table": "owners", "foreign_columns": ["no"]}'
     cats = table("cats", f'@graphql({{"foreign_keys": [{key}, {lost}]}})', id=INTEGER, owner_id=INTEGER)
-    catalog, names = directed(Catalog({"cats": cats, "owners": OWNERS}, {}))
-    assert [each.target for each in catalog.relations["cats"]] == ["owners"]
-    assert [each.kind for each in catalog.relations["owners"]] == ["o2m"]
-    assert names.problems == (
-        "the comment on table cats: foreign_keys 2 of cats names a table or column that there is not",
-    )
+    problems = outline(Catalog({"cats": cats, "owners": OWNERS}, {})).problems
+    assert [each.partition(":")[0] for each in problems] == ["the directive of table cats"]
     privileges = Privileges({"cats": ALL, "owners": TablePrivileges(reads=frozenset({"id", "name"}))}, frozenset())
     found = described(privileges, Catalog({"cats": cats, "owners": OWNERS}, {}))
     assert (found["cats"], found["owners"]) == ({"id", "owner_id", "boss"}, {"id", "name", "catsCollection"})
