@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import BindParameter, ColumnClause, Grouping
 
 from undercroft.sql.dialect import Expression
 
-_CHAIN = 200
+_CHAIN = 24
 """Texts that are joined without brackets."""
 
 
