@@ -20,13 +20,13 @@ from undercroft.pipeline.shared import Apart, Data, Shared
 from undercroft.pipeline.write import WriteBounds, WriteRequest, Written
 from undercroft.query.ask import QuestionsAsk, ReadAsk, WriteAsk
 from undercroft.sql.program import WriteProgram
-from undercroft.sql.rows import Rendering
+from undercroft.sql.rows import AS_ASKED
 from undercroft.sql.statement import Statement
 from undercroft.web.types import Request
 
 Answers = list[tuple[str, str]]
 """The keys of what was asked, and their answers as JSON."""
-_ROWS = Rendering()
+_ROWS = AS_ASKED
 
 
 class Carrying(Protocol):
@@ -188,7 +188,7 @@ class AppCarrying:
         call = Call(
             actor,
             calling.recipe.fill(variables),
-            Rendering("object") if field.returns == "record" else _ROWS,
+            AS_ASKED._replace(body="object") if field.returns == "record" else _ROWS,
             lambda table: _read_of(table, calling),
             plain=ask is None,
         )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import pytest
+
 from tests.api.database.place import Served
 from undercroft.access.actor import Actor
 from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline
@@ -40,10 +42,13 @@ from undercroft.sql.rows import AS_ASKED
 CIRCUMSTANCES = Circumstances("POST", "/", (), "api")
 
 
-def pipeline_of(served: Served) -> DatabasePipeline:
+def pipeline_of(served: Served, *, exact: bool = False) -> DatabasePipeline:
+    """The pipeline of the place; `exact`: as where PostgREST's bytes are asked for."""
     room = next(iter(served.app({})._house.door._rooms.values()))
     found: DatabasePipeline = room._pipeline
-    return found
+    if not exact:
+        return found
+    return DatabasePipeline(found.engine, replace(cast("DatabaseDialect", found.dialect), exact=True), found.serving)
 
 
 def field(name: str, alias: str | None = None, **more: Any) -> SelectField:
@@ -53,10 +58,7 @@ def field(name: str, alias: str | None = None, **more: Any) -> SelectField:
 def asked(
     served: Served, actor: Actor, values: Sequence[str], *members: Question | TellWord, exact: bool = False
 ) -> tuple[Any, Answered]:
-    pipeline, ask = pipeline_of(served), QuestionsAsk(members)
-    if exact:  # as where PostgREST's bytes are asked for
-        dialect = replace(cast("DatabaseDialect", pipeline.dialect), exact=True)
-        pipeline = DatabasePipeline(pipeline.engine, dialect, pipeline.serving)
+    pipeline, ask = pipeline_of(served, exact=exact), QuestionsAsk(members)
     prepared = pipeline.prepare_questions(ask, "api", lambda: ask)
     found = served._runner.run(pipeline.read(prepared, values, actor, CIRCUMSTANCES))
     return json.loads(found.body or ""), found
@@ -163,12 +165,15 @@ def test_the_rows_of_a_function_are_told_and_it_is_called_once(served: Served) -
     assert (changed["total"], changed["all"]["max"]) == (3, {"text": "new"})
 
 
-def test_what_was_written_is_shown_and_an_upsert_changes_what_is_named(served: Served) -> None:
-    pipeline, who = pipeline_of(served), actor(served, "member", sub="ann")
+@pytest.mark.parametrize("exact", [False, True])
+def test_what_was_written_is_shown_and_an_upsert_changes_what_is_named(served: Served, exact: bool) -> None:
+    pipeline, who = pipeline_of(served, exact=exact), actor(served, "member", sub="ann")
     note_of = relation(served, "letters", "notes", many=False)
     select = (
         SelectToken("nodeId", ("api", "letters"), PLACE),
-        SelectGroup("g", (field("text"), EmbedAsk("x", Ask((field("id"),)), "note", along=note_of))),
+        SelectGroup(
+            "g", (field("text"), EmbedAsk("x", Ask((field("owner", "zz"), field("id", "a"))), "note", along=note_of))
+        ),
     )
 
     def write(updates: tuple[str, ...] | None) -> Any:
@@ -179,11 +184,12 @@ def test_what_was_written_is_shown_and_an_upsert_changes_what_is_named(served: S
         bounds = WriteBounds(rollback=True)
         found = served._runner.run(pipeline.write(prepared, (), payload, bounds, who, CIRCUMSTANCES))
         (row,) = json.loads(found.body or "")
+        assert list(row["g"]["note"]) == ["zz", "a"]
         return row
 
-    assert write(None)["g"] == {"text": "changed", "note": {"id": 3}}
+    assert write(None)["g"] == {"text": "changed", "note": {"zz": "ann", "a": 3}}
     assert write(("text",)) == {
         "nodeId": "WyJhcGkiLCAibGV0dGVycyIsIDJd",
-        "g": {"text": "changed", "note": {"id": 1}},
+        "g": {"text": "changed", "note": {"zz": "ann", "a": 1}},
     }
-    assert write(())["g"] == {"text": "b", "note": {"id": 1}}
+    assert write(())["g"] == {"text": "b", "note": {"zz": "ann", "a": 1}}
