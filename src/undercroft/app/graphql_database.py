@@ -10,6 +10,7 @@ from undercroft.pipeline.database import DatabasePipeline
 
 if TYPE_CHECKING:
     from undercroft.graphql.database import SchemasAnswering
+    from undercroft.graphql.database_carrying import DatabaseCarrying
 
 
 def database_answering_of(pipeline: DatabasePipeline, settings: Settings, log: Any, *, dev: bool) -> SchemasAnswering:
@@ -18,16 +19,22 @@ def database_answering_of(pipeline: DatabasePipeline, settings: Settings, log: A
     """
     from undercroft.graphql.answering import Answering
     from undercroft.graphql.database import SchemasAnswering
+
+    answering: dict[str, Answering] = {}
+    for schema in pipeline.serving.catalogs:
+        carrying = carrying_of(pipeline, schema, settings, dev=dev)
+        for problem in carrying.outline.problems:
+            log.warning("graphql", schema=schema, problem=problem)
+        answering[schema] = Answering(carrying, limits_of(settings), settings.graphql.cached_documents)
+    return SchemasAnswering(answering)
+
+
+def carrying_of(pipeline: DatabasePipeline, schema: str, settings: Settings, *, dev: bool = False) -> DatabaseCarrying:
+    """What carries out asks over one schema, and knows what the API is for a role."""
     from undercroft.graphql.database_carrying import DatabaseCarrying, Introspecting
     from undercroft.graphql.parts.describing import Options
 
     said = settings.graphql
     options = Options(said.inflect_names, said.max_rows, said.total_count, said.aggregate)
     introspecting = Introspecting(frozenset(said.introspection), everybody=dev or "*" in said.introspection)
-    answering: dict[str, Answering] = {}
-    for schema in pipeline.serving.catalogs:
-        carrying = DatabaseCarrying(pipeline, schema, options, introspecting)
-        for problem in carrying.outline.problems:
-            log.warning("graphql", schema=schema, problem=problem)
-        answering[schema] = Answering(carrying, limits_of(settings), said.cached_documents)
-    return SchemasAnswering(answering)
+    return DatabaseCarrying(pipeline, schema, options, introspecting)

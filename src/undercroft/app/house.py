@@ -11,6 +11,7 @@ from undercroft.auth.service.room import Room as People
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Engine
+from undercroft.graphql.parts.described import Described
 from undercroft.jobs.service.background import Background
 from undercroft.mail.service import Mailer
 from undercroft.pipeline.call import Caller
@@ -58,6 +59,8 @@ class House:
     mailer: Mailer | None = None
     people: People | None = None
     """What the verbs of `/auth/v1` share, where it is served."""
+    describe: Callable[[str], Awaitable[Described]] | None = None
+    """What GraphQL is for a role, where a database decides that."""
 
     async def start(self) -> None:
         self.prepare()

@@ -11,7 +11,7 @@ import structlog
 
 from undercroft.access.policy import Rules
 from undercroft.app.blueprint import Blueprint
-from undercroft.app.graphql_database import database_answering_of
+from undercroft.app.graphql_database import carrying_of, database_answering_of
 from undercroft.app.graphql_http import GRAPHQL, graphql_room_of
 from undercroft.app.house import House
 from undercroft.app.wiring import docs_page, door_settings, rest_settings
@@ -21,6 +21,7 @@ from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.base.settings.postgrest import IN_DATABASE, overlaid
 from undercroft.catalog.types import Catalog
+from undercroft.graphql.parts.described import Described
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.database import DatabasePipeline, DatabaseSettings, Serving
 from undercroft.pipeline.hooks import sort_hooks
@@ -103,14 +104,12 @@ class Served:
         )
         caller = Caller(idle, {})
         self._house = House(settings, self._keys, engine, idle, caller, self._door(), outside, prepare=lambda: None)
+        self._house.describe = self.describe
         return self._house
 
     def _door(self) -> Door:
         """The rooms over what is known now; nothing is remembered in them of what was known before."""
-        settings = self._settings
-        dialect = DatabaseDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
-        limits = DatabaseSettings(settings.api.aggregates, settings.api.max_rows)
-        pipeline = DatabasePipeline(self._engine, dialect, serving(self._standing, settings), limits)
+        settings, pipeline = self._settings, self._pipeline()
         fault_body = body_of if settings.postgrest.error_verbosity == "verbose" else terse_body_of
         prefix = b"" if settings.postgrest.stand_in else PREFIX
         room = DatabaseRoom(
@@ -134,6 +133,16 @@ class Served:
             fault_headers=fault_headers,
             fault_body=fault_body,
         )
+
+    def _pipeline(self) -> DatabasePipeline:
+        settings = self._settings
+        dialect = DatabaseDialect(TextDialect(write_json), exact=settings.postgrest.stand_in)
+        limits = DatabaseSettings(settings.api.aggregates, settings.api.max_rows)
+        return DatabasePipeline(self._engine, dialect, serving(self._standing, settings), limits)
+
+    async def describe(self, role: str) -> Described:
+        """What GraphQL is for a role, in the first schema. Raises `DatabaseFault` for a role that there is not."""
+        return await carrying_of(self._pipeline(), self._settings.api.schemas[0], self._settings).describe(role)
 
     # --- reading ---
 

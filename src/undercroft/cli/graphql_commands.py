@@ -30,7 +30,7 @@ def graphql_schema(
 ) -> None:
     """Print the schema in GraphQL's own language; with --json, as a client would be told it.
 
-    Nothing is asked of an app's database.
+    Nothing is asked of an app's database; one that decides for itself is asked what the role may do.
     """
     from undercroft.cli.describing import tell_schema
 
