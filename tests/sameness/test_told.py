@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ PAGE = TellPage(
     "pageInfo",
     (("next", "has_next"), ("previous", "has_previous"), ("start", "start"), ("end", "end"), ("__type", "word:Page")),
 )
-COLUMNS = ("title", "rank", "at", "size", "open")
+COLUMNS = ("title", "rank", "at", "size", "open", "price", "owner")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def in_order(rows: Sequence[Row], terms: Sequence[Term]) -> list[Row]:
     for name, direction, nulls, _ in reversed(terms):
         column = name.name
         known = [row for row in found if row[column] is not None]
-        known.sort(key=lambda row: as_key(row[column]), reverse=direction == "desc")
+        known.sort(key=lambda row: as_key(column, row[column]), reverse=direction == "desc")
         if direction == "desc":  # a stable order, also when it is turned round
             known = [row for value in distinct(known, column) for row in found if row[column] == value]
         none = [row for row in found if row[column] is None]
@@ -89,7 +90,9 @@ def in_order(rows: Sequence[Row], terms: Sequence[Term]) -> list[Row]:
     return found
 
 
-def as_key(value: Any) -> Any:
+def as_key(column: str, value: Any) -> Any:
+    if column == "price":
+        return Decimal(value)
     return value.encode() if isinstance(value, str) else value
 
 
@@ -122,7 +125,7 @@ def asked_page(terms: Sequence[Term], after: Sequence[Any] | None, size: int, *,
 def random_terms(chance: random.Random) -> list[Term]:
     named = chance.sample(COLUMNS, chance.randrange(3))
     terms: list[Term] = [
-        (Field(name), chance.choice(["asc", "desc"]), chance.choice(["first", "last"]), name != "open")
+        (Field(name), chance.choice(["asc", "desc"]), chance.choice(["first", "last"]), name not in ("open", "owner"))
         for name in named
     ]
     return [*terms, (Field("id"), chance.choice(["asc", "desc"]), "last", False)]
