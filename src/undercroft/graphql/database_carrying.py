@@ -19,7 +19,7 @@ from undercroft.graphql.parts.described import Described
 from undercroft.graphql.parts.describing import Options, Outline, describe, outline
 from undercroft.graphql.parts.directed_keys import with_directed_keys
 from undercroft.graphql.parts.granted import granted_catalog, granted_rights
-from undercroft.graphql.parts.refusals import in_words, nested_here
+from undercroft.graphql.parts.refusals import in_words
 from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline, DatabaseSettings, Prepared
 from undercroft.pipeline.impersonation import Circumstances, search_path
 from undercroft.pipeline.keys import Keep
@@ -86,7 +86,7 @@ class DatabaseCarrying:
         may = self._introspecting
         opened = may.everybody or role in may.roles or bool(self.outline.directives.schema.introspection)
         rights = granted_rights(catalog, granted)
-        described = describe(self.outline, catalog, rights, introspection=opened)
+        described = replace(describe(self.outline, catalog, rights, introspection=opened), nests=False)
         before = self._pipeline
         serving = replace(before.serving, catalogs={self._schema: catalog})
         # Aggregates are there by the table's own directive: that of the data API is not asked.
@@ -160,7 +160,7 @@ class DatabaseCarrying:
 
     def _writing(self, step: WriteStep, variables: Mapping[str, Any], request: Request) -> Callable[[Together], str]:
         if step.trees:
-            raise nested_here()
+            raise AssertionError("no schema of a database of somebody else's has records within records")
         pipeline = self._roles[request.actor.role].pipeline
         prepared = pipeline.prepare_write(step.ask, self._schema, AS_ASKED, lambda: step.ask, empty=False)
         values, payload = step.recipe.fill(variables), _json(step.rows).decode()

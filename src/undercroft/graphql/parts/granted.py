@@ -19,15 +19,17 @@ _NONE = TablePrivileges()
 
 def granted_catalog(catalog: Catalog, privileges: Privileges) -> Catalog:
     """The tables that may be read or added to, with the columns that may be read or written, the relations whose
-    columns may be read, and the functions that may be called."""
+    columns may be read, and the functions that may be called. A function that takes a row is there with all the row's
+    columns only: it is handed them all."""
     tables = {
         name: _granted_table(table, privileges.tables.get(name, _NONE), privileges.functions)
         for name, table in catalog.tables.items()
         if _is_known(privileges.tables.get(name, _NONE))
     }
     reads = {name: privileges.tables[name].reads for name in tables}
+    whole = frozenset(name for name in tables if reads[name].issuperset(catalog.tables[name].columns))
     relations = {
-        name: tuple(each for each in found if _is_open(each, reads, privileges.functions))
+        name: tuple(each for each in found if _is_open(each, reads, whole, privileges.functions))
         for name, found in catalog.relations.items()
         if name in tables
     }
@@ -77,7 +79,8 @@ def _is_known(each: TablePrivileges) -> bool:
 
 def _granted_table(table: Table, each: TablePrivileges, functions: frozenset[ObjectName]) -> Table:
     known = each.reads | each.inserts | each.updates
-    computed = {name: field for name, field in table.computed.items() if field.function in functions}
+    called = functions if each.reads.issuperset(table.columns) else frozenset[ObjectName]()
+    computed = {name: field for name, field in table.computed.items() if field.function in called}
     if known.issuperset(table.columns) and len(computed) == len(table.computed):
         return table
     columns: Mapping[str, Column] = {name: column for name, column in table.columns.items() if name in known}
@@ -90,12 +93,17 @@ def _granted_table(table: Table, each: TablePrivileges, functions: frozenset[Obj
     )
 
 
-def _is_open(relation: Relation, reads: Mapping[str, frozenset[str]], functions: frozenset[ObjectName]) -> bool:
+def _is_open(
+    relation: Relation,
+    reads: Mapping[str, frozenset[str]],
+    whole: frozenset[str],
+    functions: frozenset[ObjectName],
+) -> bool:
     """Both ends, the junction and all columns of the keys may be read: the database would refuse it otherwise."""
     if relation.target not in reads:
         return False
     if relation.function is not None:
-        return relation.function in functions
+        return relation.function in functions and relation.source in whole
     source, target, junction = reads[relation.source], reads[relation.target], relation.junction
     if junction is None:
         return _all(source, (own for own, _ in relation.pairs)) and _all(target, (other for _, other in relation.pairs))

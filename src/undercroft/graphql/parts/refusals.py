@@ -65,13 +65,6 @@ def nested_upsert() -> ArgumentFault:
     return ArgumentFault("`onConflict` and records within records do not go together", hint="Insert them one by one.")
 
 
-def nested_here() -> ArgumentFault:
-    return ArgumentFault(
-        "records within records are not taken by a database that decides for itself",
-        hint="Insert them one after the other: the steps of one mutation are one transaction.",
-    )
-
-
 def in_words(fault: Fault, at_most: int | None) -> Fault:
     """A fault of the pipeline, where it speaks of REST's headers, as it is for who writes by GraphQL."""
     if fault.code != TOO_MANY:

@@ -111,6 +111,12 @@ class ServedPlace(Place):
 
         more = {"UNDERCROFT_DATABASE_URL": url, "UNDERCROFT_DATABASE_DATA": str(folder / "data"), **environment}
         super().__init__(database_app(Settings.load(None, more)), folder, **more)
+        self._served = url
+
+    def __enter__(self) -> ServedPlace:
+        super().__enter__()
+        self._url = self._served  # for statements beside the app: its tables are there already
+        return self
 
 
 class Modelled(House):
