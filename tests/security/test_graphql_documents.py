@@ -83,6 +83,35 @@ def test_f2_a_page_that_a_variable_makes_too_large(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argument", "type_", "value"),
+    [
+        ("filter", "NotesFilter", {"or": [{"id": {"eq": 1}}] * 20_000}),
+        ("filter", "NotesFilter", {"and": [{"id": {"gt": 0, "lt": 900}}] * 300}),
+        ("filter", "NotesFilter", {"or": [{}] * 100_000}),
+        ("filter", "NotesFilter", {"not": {"or": [{"and": [{"id": {"is": "NULL"}}] * 30}] * 30}}),
+        ("orderBy", "[NotesOrderBy!]", [{"id": "AscNullsFirst"}] * 20_000),
+        ("orderBy", "[NotesOrderBy!]", [{"id": None}] * 20_000),
+    ],
+)
+def test_f2_what_variables_hold_is_bounded_too(place: Place, argument: str, type_: str, value: Any) -> None:
+    """A document cannot hold so many conditions: its variables could."""
+    document = f"query ($v: {type_}) {{notesCollection({argument}: $v) {{edges {{node {{id}}}}}}}}"
+    found = min((ask(place, asked(document, {"v": value}), BEA) for _ in range(2)), key=lambda each: each.seconds)
+    assert (found.reply.status, found.statements) == (400, 0), found.reply.body[:300]
+    assert codes(found.reply) == {"UC442"}
+    # What is left is to read a message of up to a megabyte.
+    assert found.seconds < 6 * SOON * BUSY
+
+
+def test_f2_variables_of_several_collections_are_counted_together(place: Place) -> None:
+    document = f"query ($v: NotesFilter) {{{many('a#: notesCollection(filter: $v) {totalCount}', 50)}}}"
+    document = document.replace("{totalCount}", "{edges {cursor}}")
+    for number, expected in ((5, (200, 1)), (20, (400, 0))):
+        found = ask(place, asked(document, {"v": {"and": [{"id": {"gt": 0}}] * (number // 2)}}), BEA)
+        assert (found.reply.status, found.statements) == expected, found.reply.body[:300]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         deep(100_000),

@@ -12,6 +12,7 @@ from undercroft.graphql.parts.conditions import order_of
 from undercroft.graphql.parts.described import Described, FunctionField, TableType
 from undercroft.graphql.parts.fields import Asked, Collector
 from undercroft.graphql.parts.given import Given, Leaf, Recipe, Slots, absent_in, is_null, listed, plain
+from undercroft.graphql.parts.limits import MOST_ROWS, too_many
 from undercroft.graphql.parts.refusals import empty_input, nested_upsert, no_filter_value, twice_records, unknown_node
 from undercroft.graphql.parts.selecting import TYPENAME, Selecting
 from undercroft.graphql.parts.texts import payload_value
@@ -177,7 +178,10 @@ class Asking:
         members, select = self._response(kind, table, asked, selecting)
         returning: Literal["rows"] | None = "rows" if select is not None else None
         if kind == "Insert":
-            trees = tuple(tree_of(self._described, table, each) for each in listed(given["objects"]))
+            objects = listed(given["objects"])
+            if len(objects) > MOST_ROWS:
+                raise too_many("objects", MOST_ROWS)
+            trees = tuple(tree_of(self._described, table, each) for each in objects)
             if not trees:
                 raise empty_input("objects")
             rows = [tree.row for tree in trees]

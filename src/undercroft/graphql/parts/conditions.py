@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from undercroft.graphql.parts.described import NODE_ID, ColumnField, TableType
 from undercroft.graphql.parts.given import Given, Leaf, Slots, is_null, listed, plain
+from undercroft.graphql.parts.limits import too_many
 from undercroft.graphql.parts.refusals import bad_order, null_operand, unknown_node
 from undercroft.graphql.parts.texts import array_text, list_text, prefix_pattern, text_for
 from undercroft.graphql.parts.tokens import read_token
@@ -23,6 +24,7 @@ _DIRECTIONS: dict[str, tuple[Direction, Nulls]] = {
     "DescNullsFirst": ("desc", "first"),
     "DescNullsLast": ("desc", "last"),
 }
+_MOST_TERMS = 100
 
 
 class Conditions:
@@ -54,7 +56,11 @@ class Conditions:
                 yield from self._joined(table, name, listed(value))
 
     def _joined(self, table: TableType, name: str, members: Sequence[Given]) -> Iterator[Condition]:
-        terms = [inner for inner in (self.of(table, member) for member in members) if inner]
+        terms: list[tuple[Condition, ...]] = []
+        for member in members:
+            self._slots.count_condition()
+            if inner := self.of(table, member):
+                terms.append(inner)
         if name == "and":
             yield from (condition for inner in terms for condition in inner)
         elif terms:
@@ -66,6 +72,7 @@ class Conditions:
         for operator, value in given.items():
             if is_null(value):
                 raise null_operand(field.name, operator)
+            self._slots.count_condition()
             yield self._compared(field, operator, value)
 
     def _compared(self, field: ColumnField, operator: str, value: Given) -> Condition:
@@ -128,10 +135,13 @@ class Term(NamedTuple):
 def order_of(table: TableType, given: Given | None) -> list[Term]:
     """The order that was asked for, and behind it the key: no two records have one place.
 
-    Raises `GraphqlFault` for a member that names several fields, or none.
+    Raises `GraphqlFault` for a member that names several fields, or none, and for too many of them.
     """
     terms: list[Term] = []
-    for member in [] if given is None or is_null(given) else listed(given):
+    members = [] if given is None or is_null(given) else listed(given)
+    if len(members) > _MOST_TERMS:
+        raise too_many("terms of an order", _MOST_TERMS)
+    for member in members:
         named = [(name, plain(each)) for name, each in member.items()] if isinstance(member, dict) else []
         if len(named) != 1:
             raise bad_order(table.name)

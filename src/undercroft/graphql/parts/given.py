@@ -23,6 +23,7 @@ from graphql.language import (
 )
 
 from undercroft.graphql.errors import ValidationFault
+from undercroft.graphql.parts.limits import too_many
 
 Path = tuple[str | int, ...]
 
@@ -176,12 +177,26 @@ class Recipe(NamedTuple):
         return values
 
 
+MOST_CONDITIONS = 500
+"""Conditions of one operation: each is a part of its statement."""
+
+
 class Slots:
     """The values of a request in the order of their slots, and where later requests have theirs."""
 
     def __init__(self) -> None:
         self._template: list[str] = []
         self._fetches: list[tuple[int, Fetch]] = []
+        self._conditions = 0
+
+    def count_condition(self) -> None:
+        """Another condition of the request, or another member of a list of them. Raises `LimitFault`.
+
+        A document cannot hold many of them, and its variables can.
+        """
+        self._conditions += 1
+        if self._conditions > MOST_CONDITIONS:
+            raise too_many("conditions", MOST_CONDITIONS, "compare with a list of values by `in`")
 
     def take(self, given: Given, convert: Convert) -> int:
         """A slot for a value; `convert` makes its text, and raises where it is no value of its kind."""

@@ -28,6 +28,8 @@ _LISTS = frozenset({"types", "fields", "interfaces", "possibleTypes", "inputFiel
 """The lists of the schema's own types that can be nested without end."""
 MOST = 1 << 40
 """Weights do not grow beyond this: fragments that double thirty times would make numbers of any length."""
+MOST_ROWS = 50_000
+"""Objects of one insert, as many as the data API takes in one write."""
 
 _TOKEN = re.compile(
     r'"""(?:[^"\\]|\\"""|\\|"(?!""))*+"""|"(?!"")[^"\\\n\r]*+(?:\\[^\n\r][^"\\\n\r]*+)*+"|(?P<endless>")'
