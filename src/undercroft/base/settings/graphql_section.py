@@ -35,7 +35,7 @@ class Graphql(Section):
     """Fields by another name than their own."""
     max_directives: Annotated[int, Field(ge=0)] = 50
     """`@skip` and `@include` in a document."""
-    max_complexity: Count = 200_000
+    max_complexity: Count = 1_000_000
     """Fields that an operation may ask for, each as often as the pages above it have rows."""
     batch_limit: Annotated[int, Field(ge=0)] = 10
     """At most so many operations in one request, as a list; 0 takes no lists."""

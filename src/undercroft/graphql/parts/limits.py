@@ -50,7 +50,7 @@ class Limits:
     """Comments among them."""
     max_depth: int = 16
     """Fields within fields."""
-    max_complexity: int = 200_000
+    max_complexity: int = 1_000_000
     """Fields, each as often as the pages above it have rows."""
     max_aliases: int = 100
     max_directives: int = 50

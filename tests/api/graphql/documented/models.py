@@ -212,13 +212,13 @@ def _addresses() -> Modelled:
 def _generated() -> Modelled:
     made = _Models()
     made.add(
-        "account",
+        "parcel",
         key(),
-        column("first_name", sa.String(255), need=True),
-        column("last_name", sa.String(255), need=True),
-        column("full_name", sa.Text, sa.Computed("first_name || ' ' || last_name", persisted=True)),
+        column("width", sa.Integer, need=True),
+        column("height", sa.Integer, need=True),
+        column("girth", sa.Integer, sa.Computed("2 * (width + height)", persisted=True)),
     )
-    return Modelled(made.app, {"account": [{"first_name": "Grace", "last_name": "Hopper"}]})
+    return Modelled(made.app, {"parcel": [{"width": 30, "height": 12}]})
 
 
 # --- what is configured ---
