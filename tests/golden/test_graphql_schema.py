@@ -19,9 +19,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from undercroft.access.policy import rules_of
 from undercroft.catalog.reader import read_catalog
 from undercroft.catalog.types import Catalog
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.describing import describe, outline
-from undercroft.graphql.parts.rights import rights_of
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.describing.rights import rights_of
+from undercroft.graphql.parts.describing.tables import describe, outline
 from undercroft.graphql.schema import build_schema, print_sdl
 from undercroft.models.base import NAMES, Model
 

@@ -16,9 +16,9 @@ from tests.security.graphql_questions import statements
 from undercroft.access.policy import rules_of
 from undercroft.access.scope import catalog_for
 from undercroft.catalog.reader import mappers_of, read_catalog
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.describing import Options, describe, outline
-from undercroft.graphql.parts.rights import rights_of
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.describing.rights import rights_of
+from undercroft.graphql.parts.describing.tables import Options, describe, outline
 
 SETTINGS = {
     "UNDERCROFT_API_AGGREGATES": "true",

@@ -18,8 +18,8 @@ from tests.sameness.market import BEA_ID, CARL_ID
 from tests.sameness.values import GOOD_TEXTS, Kinds
 from undercroft.catalog.kinds import Kind
 from undercroft.catalog.types import Relation
-from undercroft.graphql.parts.described import ColumnField, Described, RelationField, TableType
-from undercroft.graphql.parts.operators import aggregated
+from undercroft.graphql.parts.describing.described import ColumnField, Described, RelationField, TableType
+from undercroft.graphql.parts.describing.operators import aggregated
 
 WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")

@@ -14,9 +14,9 @@ from tests.security.world import TABLES, Base, make_app
 from undercroft.access.policy import rules_of
 from undercroft.access.scope import catalog_for
 from undercroft.catalog.reader import mappers_of, read_catalog
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.describing import Options, describe, outline
-from undercroft.graphql.parts.rights import rights_of
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.describing.rights import rights_of
+from undercroft.graphql.parts.describing.tables import Options, describe, outline
 
 SETTINGS = {
     "UNDERCROFT_GRAPHQL_TOTAL_COUNT": "true",

@@ -21,7 +21,7 @@ from tests.security.graphql_world import SETTINGS, camel, columns, described, ke
 from tests.security.test_two_worlds import differences, two_worlds
 from tests.security.world import AUDITOR, BEA, BEA_ID, CARL_ID, NOBODY, TABLES, rows
 from undercroft.access.guard import Guard
-from undercroft.graphql.parts.described import ColumnField
+from undercroft.graphql.parts.describing.described import ColumnField
 
 __all__ = ["two_worlds"]
 MOMENTS = ("2026-03-31T12:00:00Z", "2026-06-01T00:00:00Z", "2030-01-01T00:00:00+01:00")

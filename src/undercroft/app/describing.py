@@ -8,10 +8,10 @@ from undercroft.app.blueprint import Blueprint
 from undercroft.base.settings import Settings
 from undercroft.catalog.types import Catalog
 from undercroft.graphql.declarations import said_directives
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.describing import Options, Outline, describe, outline
-from undercroft.graphql.parts.directed_keys import with_directed_keys
-from undercroft.graphql.parts.rights import rights_of
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.describing.directed_keys import with_directed_keys
+from undercroft.graphql.parts.describing.rights import rights_of
+from undercroft.graphql.parts.describing.tables import Options, Outline, describe, outline
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.run import Pipeline
 

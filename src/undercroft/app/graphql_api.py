@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from undercroft.app.blueprint import Blueprint
 from undercroft.app.describing import described_for, outline_of
 from undercroft.base.settings import Settings
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.limits import Limits
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.documents.limits import Limits
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.run import Pipeline
 

@@ -32,7 +32,7 @@ def database_answering_of(pipeline: DatabasePipeline, settings: Settings, log: A
 def carrying_of(pipeline: DatabasePipeline, schema: str, settings: Settings, *, dev: bool = False) -> DatabaseCarrying:
     """What carries out asks over one schema, and knows what the API is for a role."""
     from undercroft.graphql.database_carrying import DatabaseCarrying, Introspecting
-    from undercroft.graphql.parts.describing import Options
+    from undercroft.graphql.parts.describing.tables import Options
 
     said = settings.graphql
     options = Options(said.inflect_names, said.max_rows, said.total_count, said.aggregate)

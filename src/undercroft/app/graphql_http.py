@@ -9,9 +9,9 @@ from typing import Any
 
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
-from undercroft.graphql.parts.messages import Message, Outcome
-from undercroft.graphql.parts.page import GraphiQL
-from undercroft.graphql.parts.persisted import Listed, Persisted, read_list
+from undercroft.graphql.parts.http.messages import Message, Outcome
+from undercroft.graphql.parts.http.page import GraphiQL
+from undercroft.graphql.parts.http.persisted import Listed, Persisted, read_list
 from undercroft.graphql.room import Answers, GraphqlRoom, RoomSettings
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.keys import Keep

@@ -11,7 +11,7 @@ from undercroft.auth.service.room import Room as People
 from undercroft.auth.types import Keys
 from undercroft.base.settings import Settings
 from undercroft.engine.types import Engine
-from undercroft.graphql.parts.described import Described
+from undercroft.graphql.parts.describing.described import Described
 from undercroft.jobs.service.background import Background
 from undercroft.mail.service import Mailer
 from undercroft.pipeline.call import Caller

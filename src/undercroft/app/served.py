@@ -21,7 +21,7 @@ from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.base.settings.postgrest import IN_DATABASE, overlaid
 from undercroft.catalog.types import Catalog
-from undercroft.graphql.parts.described import Described
+from undercroft.graphql.parts.describing.described import Described
 from undercroft.pipeline.call import Caller
 from undercroft.pipeline.database import DatabasePipeline, DatabaseSettings, Serving
 from undercroft.pipeline.hooks import sort_hooks

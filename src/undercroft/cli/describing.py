@@ -13,7 +13,7 @@ from undercroft.cli.telling import say, warn
 
 if TYPE_CHECKING:
     from undercroft.app.house import House
-    from undercroft.graphql.parts.described import Described
+    from undercroft.graphql.parts.describing.described import Described
 
 
 def tell_schema(options: Common, *, role: str, output: Path | None, as_json: bool) -> None:

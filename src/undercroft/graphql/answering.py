@@ -18,12 +18,12 @@ from undercroft.graphql.carrying import Answers, Carrying
 from undercroft.graphql.documents import Document, Documents, Operation
 from undercroft.graphql.errors import GraphqlFault, introspection_refused, mutation_by_get
 from undercroft.graphql.introspection import introspected
-from undercroft.graphql.parts.answers import members_of, object_text
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.given import Recipe
-from undercroft.graphql.parts.limits import Limits
-from undercroft.graphql.parts.messages import Message, Outcome, failed, refused
-from undercroft.graphql.parts.pricing import check_price
+from undercroft.graphql.parts.asks.given import Recipe
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.documents.limits import Limits
+from undercroft.graphql.parts.documents.pricing import check_price
+from undercroft.graphql.parts.http.answers import members_of, object_text
+from undercroft.graphql.parts.http.messages import Message, Outcome, failed, refused
 from undercroft.graphql.schema import build_schema
 from undercroft.pipeline.cache import ShapeCache
 from undercroft.pipeline.keys import Keep

@@ -8,16 +8,22 @@ from typing import Any, Literal, NamedTuple
 
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
-from undercroft.graphql.parts.conditions import order_of
-from undercroft.graphql.parts.described import Described, FunctionField, TableType
-from undercroft.graphql.parts.fields import Asked, Collector
-from undercroft.graphql.parts.given import Given, Leaf, Recipe, Slots, absent_in, is_null, listed, plain
-from undercroft.graphql.parts.limits import MOST_ROWS, too_many
-from undercroft.graphql.parts.refusals import empty_input, nested_upsert, no_filter_value, twice_records, unknown_node
-from undercroft.graphql.parts.selecting import TYPENAME, Selecting
-from undercroft.graphql.parts.texts import payload_value
-from undercroft.graphql.parts.tokens import read_token
-from undercroft.graphql.parts.trees import Tree, row_of, tree_of
+from undercroft.graphql.parts.asks.conditions import order_of
+from undercroft.graphql.parts.asks.fields import Asked, Collector
+from undercroft.graphql.parts.asks.given import Given, Leaf, Recipe, Slots, absent_in, is_null, listed, plain
+from undercroft.graphql.parts.asks.refusals import (
+    empty_input,
+    nested_upsert,
+    no_filter_value,
+    twice_records,
+    unknown_node,
+)
+from undercroft.graphql.parts.asks.selecting import TYPENAME, Selecting
+from undercroft.graphql.parts.asks.texts import payload_value
+from undercroft.graphql.parts.asks.tokens import read_token
+from undercroft.graphql.parts.asks.trees import Tree, row_of, tree_of
+from undercroft.graphql.parts.describing.described import Described, FunctionField, TableType
+from undercroft.graphql.parts.documents.limits import MOST_ROWS, too_many
 from undercroft.query.ask import Ask, Question, QuestionsAsk, ReadAsk, SelectItem, TellWord, WriteAsk
 
 INTROSPECTION = frozenset({"__schema", "__type"})

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from undercroft.access.actor import Actor
 from undercroft.base.faults import Fault
 from undercroft.graphql.asking import Calling, Step, WordStep, WriteStep
-from undercroft.graphql.parts.answers import scalar_text, step_text, word_text
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.refusals import in_words
+from undercroft.graphql.parts.asks.refusals import in_words
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.http.answers import scalar_text, step_text, word_text
 from undercroft.graphql.planting import plant
 from undercroft.pipeline.call import Call, Caller, Result
 from undercroft.pipeline.keys import Keep

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from undercroft.base.findings import Finding
-from undercroft.graphql.parts.describing import Outline
+from undercroft.graphql.parts.describing.tables import Outline
 
 _SUBJECT = re.compile(" is |: ")
 """What follows the name of something in what is told of it."""

@@ -8,7 +8,7 @@ from undercroft.base.faults import Fault
 from undercroft.engine.errors import DatabaseFault
 from undercroft.graphql.answering import Answering
 from undercroft.graphql.errors import MessageFault
-from undercroft.graphql.parts.messages import Message, Outcome, failed
+from undercroft.graphql.parts.http.messages import Message, Outcome, failed
 from undercroft.pipeline.chosen import RaisedFault
 from undercroft.pipeline.keys import Keep
 from undercroft.web.faults import database_status_of

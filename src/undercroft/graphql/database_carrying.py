@@ -14,12 +14,12 @@ from undercroft.base.faults import Fault
 from undercroft.catalog.types import Table
 from undercroft.engine.types import Local
 from undercroft.graphql.asking import Calling, Step, WordStep, WriteStep
-from undercroft.graphql.parts.answers import scalar_text, step_text, word_text
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.describing import Options, Outline, describe, outline
-from undercroft.graphql.parts.directed_keys import with_directed_keys
-from undercroft.graphql.parts.granted import granted_catalog, granted_rights
-from undercroft.graphql.parts.refusals import in_words
+from undercroft.graphql.parts.asks.refusals import in_words
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.describing.directed_keys import with_directed_keys
+from undercroft.graphql.parts.describing.granted import granted_catalog, granted_rights
+from undercroft.graphql.parts.describing.tables import Options, Outline, describe, outline
+from undercroft.graphql.parts.http.answers import scalar_text, step_text, word_text
 from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline, DatabaseSettings, Prepared
 from undercroft.pipeline.impersonation import Circumstances, search_path
 from undercroft.pipeline.keys import Keep

@@ -11,9 +11,9 @@ from typing import Any
 
 from undercroft.base.faults import SetupFault, closest
 from undercroft.catalog.types import Catalog
-from undercroft.graphql.parts.directives import NOTHING, Directive, Directives
-from undercroft.graphql.parts.naming import RESERVED_WORDS, is_name
-from undercroft.graphql.parts.scalars import words_of
+from undercroft.graphql.parts.describing.directives import NOTHING, Directive, Directives
+from undercroft.graphql.parts.describing.naming import RESERVED_WORDS, is_name
+from undercroft.graphql.parts.describing.scalars import words_of
 from undercroft.models.declarations import column_of, table_of
 from undercroft.models.functions import Function
 

@@ -13,11 +13,11 @@ from graphql import GraphQLError, GraphQLSchema, GraphQLSyntaxError, OperationTy
 from graphql.language import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode
 
 from undercroft.graphql.errors import MessageFault, SyntaxFault, ValidationFault
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.limits import Limits, check_document, check_text
-from undercroft.graphql.parts.pricing import Price, price
-from undercroft.graphql.parts.validating import check_valid
-from undercroft.graphql.parts.variables import Variables, variables_of
+from undercroft.graphql.parts.asks.variables import Variables, variables_of
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.documents.limits import Limits, check_document, check_text
+from undercroft.graphql.parts.documents.pricing import Price, price
+from undercroft.graphql.parts.documents.validating import check_valid
 from undercroft.pipeline.cache import ShapeCache
 
 P = TypeVar("P")

@@ -12,7 +12,7 @@ from graphql import ExecutionResult, GraphQLSchema, execute_sync
 from graphql.language import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode
 
 from undercroft.graphql.errors import GraphqlFault
-from undercroft.graphql.parts.fields import Asked
+from undercroft.graphql.parts.asks.fields import Asked
 
 
 def introspected(

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from undercroft.graphql.parts.described import Described, RelationField, TableType
-from undercroft.graphql.parts.trees import Tree
+from undercroft.graphql.parts.asks.trees import Tree
+from undercroft.graphql.parts.describing.described import Described, RelationField, TableType
 from undercroft.pipeline.write import Written
 from undercroft.query.ask import Ask, Field, SelectField, WriteAsk
 

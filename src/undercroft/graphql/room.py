@@ -17,11 +17,11 @@ import msgspec
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault
 from undercroft.graphql.errors import GraphqlFault, errors_of
-from undercroft.graphql.parts.envelopes import Envelope, read_body, read_parameters
-from undercroft.graphql.parts.media import PAGE, UNSAID, Media, is_json, wanted
-from undercroft.graphql.parts.messages import Message, Outcome, failed, refused
-from undercroft.graphql.parts.page import GraphiQL
-from undercroft.graphql.parts.persisted import Found
+from undercroft.graphql.parts.http.envelopes import Envelope, read_body, read_parameters
+from undercroft.graphql.parts.http.media import PAGE, UNSAID, Media, is_json, wanted
+from undercroft.graphql.parts.http.messages import Message, Outcome, failed, refused
+from undercroft.graphql.parts.http.page import GraphiQL
+from undercroft.graphql.parts.http.persisted import Found
 from undercroft.pipeline.idempotency import Idempotency
 from undercroft.pipeline.keys import HEADER, REPLAYED, Keep, Kept, Once, claim_of
 from undercroft.web.actor import Identify

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from undercroft.graphql.parts.described import Described
+from undercroft.graphql.parts.describing.described import Described
 
 if TYPE_CHECKING:
     from graphql import GraphQLSchema
@@ -14,9 +14,9 @@ def build_schema(described: Described) -> GraphQLSchema:
     """The schema of what a role may use. It imports graphql-core, which takes a third of a second once."""
     from graphql import GraphQLSchema
 
-    from undercroft.graphql.parts.root_types import root_types
-    from undercroft.graphql.parts.shared_types import SCALARS
-    from undercroft.graphql.parts.table_types import Types
+    from undercroft.graphql.parts.types.roots import root_types
+    from undercroft.graphql.parts.types.shared import SCALARS
+    from undercroft.graphql.parts.types.tables import Types
 
     types = Types(described)
     query, mutation = root_types(described, types)

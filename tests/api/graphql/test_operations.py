@@ -18,7 +18,7 @@ from undercroft.access.actor import Actor
 from undercroft.app import build
 from undercroft.app.graphql_api import answering_of
 from undercroft.base.settings import Settings
-from undercroft.graphql.parts.messages import Message, Outcome
+from undercroft.graphql.parts.http.messages import Message, Outcome
 
 TASK_1 = "WyJwdWJsaWMiLCAidGFza3MiLCAxXQ=="
 

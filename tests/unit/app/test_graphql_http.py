@@ -12,7 +12,7 @@ from undercroft.app.graphql_http import Late, graphql_room_of
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.graphql.errors import PersistedFault
-from undercroft.graphql.parts.messages import Message, Outcome
+from undercroft.graphql.parts.http.messages import Message, Outcome
 from undercroft.graphql.room import Answers
 from undercroft.web.types import Request
 

@@ -19,7 +19,7 @@ from undercroft.app.describing import described_for, outline_of
 from undercroft.base.faults import SetupFault
 from undercroft.base.settings import Settings
 from undercroft.graphql.checks import check_names
-from undercroft.graphql.parts.described import Described
+from undercroft.graphql.parts.describing.described import Described
 from undercroft.graphql.schema import build_schema
 from undercroft.models.base import NAMES, Model
 

@@ -11,9 +11,9 @@ from tests.unit.graphql.models import Account, Base, Blog
 from undercroft.access.policy import ColumnRule, Command, Policy, rules_of
 from undercroft.access.scope import catalog_for
 from undercroft.catalog.reader import mappers_of, read_catalog
-from undercroft.graphql.parts.described import Described
-from undercroft.graphql.parts.describing import Options, describe, outline
-from undercroft.graphql.parts.rights import rights_of
+from undercroft.graphql.parts.describing.described import Described
+from undercroft.graphql.parts.describing.rights import rights_of
+from undercroft.graphql.parts.describing.tables import Options, describe, outline
 from undercroft.graphql.schema import build_schema
 
 CATALOG = read_catalog(Base.metadata, mappers=mappers_of(Base))

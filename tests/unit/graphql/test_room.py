@@ -13,9 +13,9 @@ import pytest
 from undercroft.access.actor import ANONYMOUS, Actor
 from undercroft.base.faults import Fault, Overloaded
 from undercroft.graphql.errors import SyntaxFault, ValidationFault, mutation_by_get
-from undercroft.graphql.parts.messages import Message, Outcome
-from undercroft.graphql.parts.page import GraphiQL
-from undercroft.graphql.parts.persisted import Persisted
+from undercroft.graphql.parts.http.messages import Message, Outcome
+from undercroft.graphql.parts.http.page import GraphiQL
+from undercroft.graphql.parts.http.persisted import Persisted
 from undercroft.graphql.room import GraphqlRoom, RoomSettings
 from undercroft.rest.response import fault_headers
 from undercroft.web.door import Door, DoorSettings

@@ -1,0 +1,1 @@
+"""From what a document and its variables say to asks."""

@@ -1,0 +1,1 @@
+"""The types of a role, as graphql-core has them."""
