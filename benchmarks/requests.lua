@@ -1,5 +1,5 @@
 -- Requests that differ in one value.  wrk ... -- KIND PATH ...
---   number PATH LOW HIGH   PATH followed by an integer
+--   number PATH LOW HIGH [REST]   PATH followed by an integer, and what comes behind it
 --   moment PATH LOW HIGH   PATH followed by a moment, given in seconds since 1970
 --   document PATH LOW HIGH JSON   POST of a document (as a JSON text), its variable `before` an integer
 --   insert PATH ID,ID,...  POST of a comment below one of these posts
@@ -34,7 +34,7 @@ function request()
     return wrk.format("POST", path, nil, body)
   end
   if kind == "moment" then return wrk.format("GET", path .. os.date("!%Y-%m-%dT%H:%M:%SZ", value)) end
-  return wrk.format("GET", path .. string.format("%d", value))
+  return wrk.format("GET", path .. string.format("%d", value) .. (document or ""))
 end
 
 function done(summary, latency, requests)

@@ -31,19 +31,9 @@ class Incoming:
     async def next(self) -> tuple[bytes, bool]:
         """The next piece, and whether more follow. Raises `Fault`: UC413 over the limit, UC400 where it breaks off,
         UC408 where it does not come in time.
-        """
-        message = await self._waited()
-        if message["type"] == "http.disconnect":
-            raise body_broken_off()
-        piece: bytes = message.get("body", b"")
-        self._size += len(piece)
-        if self._size > self._limit:
-            raise body_too_large(self._limit)
-        self._left += len(piece) / BYTES_A_SECOND
-        return piece, message.get("more_body", False)
 
-    async def _waited(self) -> Message:
-        """What comes next. It is `asyncio.timeout` in the few steps that one receiver needs: every write waits here."""
+        The waiting is `asyncio.timeout` in the few steps that one receiver needs: every write comes by here.
+        """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is None:
             raise AssertionError("a coroutine runs in a task")
@@ -57,7 +47,7 @@ class Incoming:
 
         timer = loop.call_later(self._left, expire)
         try:
-            return await self._receive()
+            message = await self._receive()
         except asyncio.CancelledError:
             if late and task.cancelling() == before + 1:
                 raise body_too_slow() from None
@@ -67,6 +57,17 @@ class Incoming:
             if late:
                 task.uncancel()
             self._left -= loop.time() - began
+        return self._taken(message)
+
+    def _taken(self, message: Message) -> tuple[bytes, bool]:
+        if message["type"] == "http.disconnect":
+            raise body_broken_off()
+        piece: bytes = message.get("body", b"")
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise body_too_large(self._limit)
+        self._left += len(piece) / BYTES_A_SECOND
+        return piece, message.get("more_body", False)
 
 
 def body_broken_off() -> Fault:

@@ -86,11 +86,15 @@ class Request:
         """The whole body. Raises a `Fault`: UC413 as soon as it is over the limit, UC400 where it breaks off, UC408
         where it does not come in time.
         """
-        incoming, parts, more = self._incoming(), [], True
+        incoming = self._incoming()
+        piece, more = await incoming.next()
+        if not more:
+            return piece
+        parts = [piece]
         while more:
             piece, more = await incoming.next()
             parts.append(piece)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
     async def body_kept(self) -> bytes:
         """The whole body, which may be read again. Raises as `body` does."""
