@@ -62,9 +62,10 @@ class Late:
         if self._making is None:
             self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
         try:
-            made = self._made = await asyncio.shield(self._making)
+            made: Answers = await asyncio.shield(self._making)
         except Exception:
             self._making = None
             raise
+        self._made = made
         outcome = made.answer(message, request, reads_only=reads_only, keep=keep)
         return outcome if isinstance(outcome, Outcome) else await outcome
