@@ -216,3 +216,19 @@ def test_records_within_records_are_not_offered(place: ServedPlace) -> None:
     nested = """mutation { insertIntonotesCollection(objects: [{owner: "ann", text: "x", tagsCollection: [{label: "y"}]}])
         { affectedCount } }"""
     assert refusal(place, nested, ANN) == (400, "UC441")
+
+
+def test_a_query_is_one_statement(place: ServedPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = """{ a: notesCollection { totalCount edges { node { text tagsCollection { edges { node { label } } } } }
+      pageInfo { hasNextPage } } b: peopleCollection { edges { cursor } } }"""
+    data(place, query, ANN)
+    engine: Any = place.house.engine
+    read, said = engine.read, []
+
+    async def noted(text: str, *more: Any) -> Any:
+        said.append(text)
+        return await read(text, *more)
+
+    monkeypatch.setattr(engine, "read", noted)
+    data(place, query, ANN)
+    assert len(said) == 1

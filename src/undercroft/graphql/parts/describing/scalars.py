@@ -50,6 +50,8 @@ def scalar_of(column: Column) -> Typed:
     """The scalar of a column's values; an enumeration's is `Opaque` where nothing names its words."""
     if column.kind is Kind.ARRAY:
         return scalar_of_list(column.pg_type)
+    if column.kind is Kind.OTHER and _bare(column.pg_type) == "citext":
+        return Typed("String")
     return Typed(SCALARS.get(column.kind, "Opaque"))
 
 
@@ -61,6 +63,11 @@ def scalar_of_list(spelled: str) -> Typed:
     bare = inner.partition("(")[0].strip() + inner.partition(")")[2]
     scalar = _BY_NAME.get(bare, "Opaque")
     return Typed("Opaque") if scalar in ("Opaque", "JSON") else Typed(scalar, many=True)
+
+
+def _bare(spelled: str) -> str:
+    """The name of a type without its schema and quotes."""
+    return spelled.rpartition(".")[2].strip('"')
 
 
 def words_of(column: Column) -> tuple[str, ...]:

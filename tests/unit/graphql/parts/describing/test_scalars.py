@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 from graphql import GraphQLError, parse_value
 
+from undercroft.catalog.kinds import Kind, Named
+from undercroft.catalog.types import Column
 from undercroft.graphql.parts.describing.functions import scalar_of_annotation
-from undercroft.graphql.parts.describing.scalars import scalar_of_list
+from undercroft.graphql.parts.describing.scalars import scalar_of, scalar_of_list
 from undercroft.graphql.parts.types.shared import SCALARS
 
 HUGE = "123456789012345678901234567890"
@@ -92,3 +95,11 @@ def test_arrays_by_their_names() -> None:
         "box[]": ("Opaque", False),
     }  # fmt: skip
     assert scalar_of_list("timestamp(3) with time zone[]") == ("Datetime", True)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "scalar"), [("citext", "String"), ('"public"."citext"', "String"), ("public.geometry", "Opaque")]
+)
+def test_types_of_extensions(spelled: str, scalar: str) -> None:
+    element = sa.Column("x", Named(spelled, Kind.OTHER))
+    assert scalar_of(Column("x", element, Kind.OTHER, True, False, type_name=spelled)) == (scalar, False)
