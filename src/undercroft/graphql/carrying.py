@@ -12,13 +12,13 @@ from undercroft.graphql.asking import Calling, Step, WordStep, WriteStep
 from undercroft.graphql.parts.asks.refusals import in_words
 from undercroft.graphql.parts.describing.described import Described
 from undercroft.graphql.parts.http.answers import scalar_text, step_text, word_text
-from undercroft.graphql.planting import plant
+from undercroft.graphql.planting import Rows, plant, planted
 from undercroft.pipeline.call import Call, Caller, Result
 from undercroft.pipeline.keys import Keep
 from undercroft.pipeline.run import Pipeline
 from undercroft.pipeline.shared import Apart, Data, Shared
 from undercroft.pipeline.write import WriteBounds, WriteRequest, Written
-from undercroft.query.ask import QuestionsAsk, ReadAsk, WriteAsk
+from undercroft.query.ask import QuestionsAsk, ReadAsk
 from undercroft.sql.program import WriteProgram
 from undercroft.sql.rows import AS_ASKED
 from undercroft.sql.statement import Statement
@@ -173,13 +173,21 @@ class AppCarrying:
         """Records with those that belong to them: shown when all of them are there."""
         actor = request.actor
 
-        async def insert(ask: WriteAsk, rows: list[dict[str, Any]]) -> Written:
-            inner = self.pipeline.prepare_write(ask, actor.role, _ROWS, lambda: ask)
-            return await data.write(inner, WriteRequest(actor, (), rows))
+        told = step.table.key if step.ask.returning else ()
+        planting = plant(self.describing(actor.role), step.table, step.trees, told)
+        asked = next(planting)
+        try:
+            while True:
+                written = await self._inserted(asked, actor, data)
+                asked = planting.send(planted(written.body, written.keys))
+        except StopIteration as done:
+            keys: Sequence[object] = done.value.keys
+        records = await data.show(program, request, keys)
+        return step_text(step.members, f"{step.table.name}{step.kind}Response", len(step.trees), records)
 
-        planted = await plant(self.describing(actor.role), step.table, step.trees, insert)
-        records = await data.show(program, request, planted.keys)
-        return step_text(step.members, f"{step.table.name}{step.kind}Response", len(planted.keys), records)
+    async def _inserted(self, asked: Rows, actor: Actor, data: Data) -> Written:
+        program = self.pipeline.prepare_write(asked.ask, actor.role, _ROWS, lambda: asked.ask)
+        return await data.write(program, WriteRequest(actor, (), asked.rows))
 
     # --- functions ---
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -14,19 +15,24 @@ from undercroft.base.faults import Fault
 from undercroft.catalog.types import Table
 from undercroft.engine.types import Local
 from undercroft.graphql.asking import Calling, Step, WordStep, WriteStep
+from undercroft.graphql.parts.asks.given import MOST_CONDITIONS
 from undercroft.graphql.parts.asks.refusals import in_words
+from undercroft.graphql.parts.asks.texts import text_of
 from undercroft.graphql.parts.describing.described import Described
 from undercroft.graphql.parts.describing.directed_keys import with_directed_keys
 from undercroft.graphql.parts.describing.granted import granted_catalog, granted_rights
 from undercroft.graphql.parts.describing.tables import Options, Outline, describe, outline
-from undercroft.graphql.parts.http.answers import scalar_text, step_text, word_text
+from undercroft.graphql.parts.documents.limits import too_many
+from undercroft.graphql.parts.http.answers import members_of, scalar_text, step_text, word_text
+from undercroft.graphql.planting import Planted, Rows, plant, planted
 from undercroft.pipeline.database import Answered, CallGiven, CallTaken, DatabasePipeline, DatabaseSettings, Prepared
 from undercroft.pipeline.impersonation import Circumstances, search_path
 from undercroft.pipeline.keys import Keep
 from undercroft.pipeline.privileges import privileges
 from undercroft.pipeline.together import Together, together
 from undercroft.pipeline.write import WriteBounds
-from undercroft.query.ask import Ask, Condition, Field, Filter, Logic, QuestionsAsk, ReadAsk
+from undercroft.query.ask import Ask, Condition, Field, Filter, Logic, OrderTerm, Question, QuestionsAsk, ReadAsk
+from undercroft.query.values import write_list
 from undercroft.sql.rows import AS_ASKED
 from undercroft.web.types import Request
 
@@ -86,7 +92,7 @@ class DatabaseCarrying:
         may = self._introspecting
         opened = may.everybody or role in may.roles or bool(self.outline.directives.schema.introspection)
         rights = granted_rights(catalog, granted)
-        described = replace(describe(self.outline, catalog, rights, introspection=opened), nests=False)
+        described = describe(self.outline, catalog, rights, introspection=opened)
         before = self._pipeline
         serving = replace(before.serving, catalogs={self._schema: catalog})
         # Aggregates are there by the table's own directive: that of the data API is not asked.
@@ -160,7 +166,7 @@ class DatabaseCarrying:
 
     def _writing(self, step: WriteStep, variables: Mapping[str, Any], request: Request) -> Callable[[Together], str]:
         if step.trees:
-            raise AssertionError("no schema of a database of somebody else's has records within records")
+            return self._planting(step, variables, request)
         pipeline = self._roles[request.actor.role].pipeline
         prepared = pipeline.prepare_write(step.ask, self._schema, AS_ASKED, lambda: step.ask, empty=False)
         values, payload = step.recipe.fill(variables), _json(step.rows).decode()
@@ -173,6 +179,37 @@ class DatabaseCarrying:
                 raise in_words(fault, step.at_most) from fault.__cause__
             records = None if found.body is None else _text(found)
             return step_text(step.members, f"{step.table.name}{step.kind}Response", found.rows, records)
+
+        return write
+
+    def _planting(self, step: WriteStep, variables: Mapping[str, Any], request: Request) -> Callable[[Together], str]:
+        """Records with those that belong to them: shown when all of them are there."""
+        pipeline, described = self._roles[request.actor.role]
+        key = step.table.key if step.ask.returning else ()
+        values = step.recipe.fill(variables)
+        if len(key) > 1 and len(step.trees) > MOST_CONDITIONS:
+            raise too_many("objects whose key is of several columns", MOST_CONDITIONS)
+
+        def insert(asked: Rows, unit: Together) -> Planted:
+            prepared = pipeline.prepare_write(asked.ask, self._schema, AS_ASKED, lambda: asked.ask, empty=False)
+            return planted(unit.write(prepared, (), _json(asked.rows).decode(), WriteBounds()).body)
+
+        def write(unit: Together) -> str:
+            planting = plant(described, step.table, step.trees, key)
+            asked = next(planting)
+            try:
+                while True:
+                    asked = planting.send(insert(asked, unit))
+            except StopIteration as done:
+                stored: list[dict[str, Any]] = done.value.values
+            records = None
+            if key:
+                named = _named(key, stored, len(values))
+                read = ReadAsk(step.ask.table, replace(step.ask.ask, conditions=(named.condition,), order=_by(key)))
+                ask = QuestionsAsk((Question("records", read),))
+                prepared = pipeline.prepare_questions(ask, self._schema, lambda: ask)
+                records = members_of(_text(unit.read(prepared, [*values, *named.values])))["records"]
+            return step_text(step.members, f"{step.table.name}{step.kind}Response", len(step.trees), records)
 
         return write
 
@@ -208,6 +245,26 @@ class DatabaseCarrying:
 
 def _text(found: Answered) -> str:
     return found.body.decode() if isinstance(found.body, bytes) else found.body or "null"
+
+
+class _Named(NamedTuple):
+    """Records by their keys."""
+
+    condition: Condition
+    values: list[str]
+
+
+def _named(key: Sequence[str], stored: Sequence[Mapping[str, Any]], first: int) -> _Named:
+    """The records that have been stored; `first` is the slot of the first of the values."""
+    if len(key) == 1:
+        return _Named(Filter(Field(key[0]), "in", first), [write_list([text_of(each[key[0]]) for each in stored])])
+    slots = count(first)
+    terms = (Logic("and", tuple(Filter(Field(name), "eq", next(slots)) for name in key)) for _ in stored)
+    return _Named(Logic("or", tuple(terms)), [text_of(each[name]) for each in stored for name in key])
+
+
+def _by(key: Sequence[str]) -> tuple[OrderTerm, ...]:
+    return tuple(OrderTerm(Field(name), "asc", "last") for name in key)
 
 
 def _saying(step: WordStep) -> Callable[[Together], str]:

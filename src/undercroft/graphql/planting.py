@@ -7,64 +7,70 @@ document, however many records.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from undercroft.graphql.parts.asks.trees import Tree
 from undercroft.graphql.parts.describing.described import Described, RelationField, TableType
-from undercroft.pipeline.write import Written
 from undercroft.query.ask import Ask, Field, SelectField, WriteAsk
 
 Values = dict[str, Any]
 
 
-class Insert(Protocol):
-    """Writes rows to a table; the body is those that were written, in order, as a JSON list."""
-
-    async def __call__(self, ask: WriteAsk, rows: list[Values]) -> Written: ...
-
-
 class Planted(NamedTuple):
-    """Records that are there: their keys, and what was stored in the columns that others refer to."""
+    """Records that are there: their keys, where whoever wrote them knows of any, and what was stored in the columns
+    that were asked for."""
 
     keys: tuple[object, ...]
     values: list[Values]
 
 
-async def plant(
-    described: Described, table: TableType, trees: Sequence[Tree], insert: Insert, needed: Iterable[str] = ()
-) -> Planted:
-    """Insert records and all that belong to them; `needed` are columns whose values are given back.
+class Rows(NamedTuple):
+    """Rows to be written to a table, and what of them is to be told."""
 
-    Raises what `insert` does.
-    """
+    ask: WriteAsk
+    rows: list[Values]
+
+
+Planting = Generator[Rows, Planted, Planted]
+"""Gives what is to be written next, takes what became of it, and ends with the records themselves: whoever drives it
+waits for the database as it must."""
+
+
+def planted(body: bytes | str | None, keys: tuple[object, ...] = ()) -> Planted:
+    """What became of rows whose answer is a JSON list, or nothing where nothing of them was asked for."""
+    return Planted(keys, _DECODER.decode(body or "[]"))
+
+
+def plant(described: Described, table: TableType, trees: Sequence[Tree], needed: Iterable[str] = ()) -> Planting:
+    """Insert records and all that belong to them; `needed` are columns whose values are told in the end."""
     rows = [dict(tree.row) for tree in trees]
     for field, places in _before(trees).items():
         target = described.tables[field.target]
         theirs = [other for _, other in field.relation.pairs]
-        found = await plant(described, target, [each for _, each in places], insert, theirs)
+        found = yield from plant(described, target, [each for _, each in places], theirs)
         for (place, _), values in zip(places, found.values, strict=True):
             rows[place] |= {own: values[other] for own, other in field.relation.pairs}
     children = _behind(trees)
     wanted = {*needed, *(own for field in children for own, _ in field.relation.pairs)}
-    planted = await _inserted(table, rows, sorted(wanted) or table.key, insert)
+    stored = yield _inserted(table, rows, sorted(wanted))
     for field, places in children.items():
         below = [
-            each._replace(row=each.row | {other: planted.values[place][own] for own, other in field.relation.pairs})
+            each._replace(row=each.row | {other: stored.values[place][own] for own, other in field.relation.pairs})
             for place, each in places
         ]
-        await plant(described, described.tables[field.target], below, insert)
-    return planted
+        yield from plant(described, described.tables[field.target], below)
+    return stored
 
 
-async def _inserted(table: TableType, rows: list[Values], wanted: Sequence[str], insert: Insert) -> Planted:
+def _inserted(table: TableType, rows: list[Values], wanted: Sequence[str]) -> Rows:
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
     select = tuple(SelectField(Field(name)) for name in wanted)
-    ask = WriteAsk(table.table.name, "insert", Ask(select), columns=columns, missing_default=True, returning="rows")
-    written = await insert(ask, rows)
-    return Planted(written.keys, _DECODER.decode(written.body or "[]"))
+    returning: Literal["rows"] | None = "rows" if select else None  # what is not told need not be readable
+    ask = WriteAsk(table.table.name, "insert", Ask(select), columns=columns, missing_default=True, returning=returning)
+    return Rows(ask, rows)
 
 
 def _before(trees: Sequence[Tree]) -> dict[RelationField, list[tuple[int, Tree]]]:

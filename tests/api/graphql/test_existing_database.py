@@ -24,6 +24,8 @@ CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, secret text);
 CREATE TABLE notes (id serial PRIMARY KEY, owner text NOT NULL, person_id int REFERENCES people,
   text text NOT NULL CHECK (text <> 'bad'));
 CREATE TABLE tags (id serial PRIMARY KEY, note_id int REFERENCES notes, label text);
+CREATE TABLE pairs (a int, b text, PRIMARY KEY (a, b));
+CREATE TABLE parts (id serial PRIMARY KEY, a int, b text, label text, FOREIGN KEY (a, b) REFERENCES pairs);
 CREATE TABLE vault (id int PRIMARY KEY, code text);
 CREATE TABLE other.things (id int PRIMARY KEY, label text);
 COMMENT ON TABLE notes IS '@graphql({{"totalCount": {{"enabled": true}}}})';
@@ -47,7 +49,8 @@ GRANT EXECUTE ON FUNCTION remember TO {p}member;
 GRANT USAGE ON SCHEMA public, other TO {p}anon, {p}member;
 GRANT SELECT (id, name) ON people TO {p}anon, {p}member;
 GRANT INSERT (id, name, secret) ON people TO {p}member;
-GRANT SELECT, INSERT ON tags TO {p}member; GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO {p}member; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {p}member;
+GRANT SELECT, INSERT ON tags, pairs, parts TO {p}member;
+GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO {p}member; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {p}member;
 GRANT SELECT ON other.things TO {p}anon;
 """
 
@@ -140,6 +143,8 @@ def test_each_role_has_a_schema_of_its_own(place: ServedPlace) -> None:
             "remember",
             "insertIntonotesCollection",
             "insertIntotagsCollection",
+            "insertIntopairsCollection",
+            "insertIntopartsCollection",
             "insertIntopeopleCollection",
             "updatenotesCollection",
             "deleteFromnotesCollection",
@@ -149,7 +154,7 @@ def test_each_role_has_a_schema_of_its_own(place: ServedPlace) -> None:
 
 def test_what_may_be_written_and_not_read(place: ServedPlace) -> None:
     told = data(place, '{ __type(name: "peopleInsertInput") { inputFields { name } } }', ANN)["__type"]
-    assert {each["name"] for each in told["inputFields"]} == {"id", "name", "secret"}
+    assert {each["name"] for each in told["inputFields"]} == {"id", "name", "secret", "notesCollection"}
     assert refusal(place, "{ peopleCollection { edges { node { secret } } } }", ANN) == (400, "UC441")
 
 
@@ -212,10 +217,43 @@ def test_a_request_names_its_schema(place: ServedPlace) -> None:
     )
 
 
-def test_records_within_records_are_not_offered(place: ServedPlace) -> None:
-    nested = """mutation { insertIntonotesCollection(objects: [{owner: "ann", text: "x", tagsCollection: [{label: "y"}]}])
-        { affectedCount } }"""
-    assert refusal(place, nested, ANN) == (400, "UC441")
+def test_records_within_records_are_written_together_as_their_caller(place: ServedPlace) -> None:
+    nested = """mutation { insertIntonotesCollection(objects: [
+      {owner: "ann", text: "n1", tagsCollection: [{label: "l1"}, {label: "l2"}]},
+      {owner: "ann", text: "n2", person: {id: %d, name: "Eve"}}])
+      { affectedCount records { text person { name }
+          tagsCollection(filter: {label: {neq: "l1"}}) { edges { node { label } } } } } }"""
+    before = notes(place)
+    assert data(place, nested % 7, ANN)["insertIntonotesCollection"] == {
+        "affectedCount": 2,
+        "records": [
+            {"text": "n1", "person": None, "tagsCollection": {"edges": [{"node": {"label": "l2"}}]}},
+            {"text": "n2", "person": {"name": "Eve"}, "tagsCollection": {"edges": []}},
+        ],
+    }
+    assert notes(place) == [*before, ("ann", "n1"), ("ann", "n2")]
+    # All of it or nothing: the key of the person is there already, and the policy of notes is met by each of them.
+    assert refusal(place, nested % 7, ANN) == (200, "23505")
+    assert (
+        refusal(place, (nested % 8).replace('owner: "ann", text: "n2"', 'owner: "bob", text: "n2"'), ANN)[1] == "42501"
+    )
+    assert notes(place) == [*before, ("ann", "n1"), ("ann", "n2")]
+    assert place.sql("SELECT count(*) FROM tags WHERE label LIKE 'l_'") == [(2,)]
+    place.sql("DELETE FROM tags; DELETE FROM notes WHERE text IN ('n1', 'n2'); DELETE FROM people WHERE id = 7")
+
+
+def test_records_with_a_key_of_two_columns_are_told_after_they_were_written(place: ServedPlace) -> None:
+    made = """mutation { insertIntopairsCollection(objects: [
+      {a: 2, b: "x,y", partsCollection: [{label: "p"}]}, {a: 1, b: "(z)"}])
+      { affectedCount records { a b partsCollection { edges { node { label } } } } } }"""
+    assert data(place, made, ANN)["insertIntopairsCollection"] == {
+        "affectedCount": 2,
+        "records": [
+            {"a": 1, "b": "(z)", "partsCollection": {"edges": []}},
+            {"a": 2, "b": "x,y", "partsCollection": {"edges": [{"node": {"label": "p"}}]}},
+        ],
+    }
+    place.sql("DELETE FROM parts; DELETE FROM pairs")
 
 
 def test_a_query_is_one_statement(place: ServedPlace, monkeypatch: pytest.MonkeyPatch) -> None:

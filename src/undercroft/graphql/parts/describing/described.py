@@ -134,5 +134,3 @@ class Described:
     """Whether this role may ask for the schema."""
     schema: str = "public"
     """The first word of every `nodeId`."""
-    nests: bool = True
-    """Records may be inserted together with those that belong to them."""

@@ -9,4 +9,4 @@ def can_nest(described: Described, field: RelationField) -> bool:
     """Whether records of a relation may be inserted with the record that has it."""
     target = described.tables.get(field.target)
     plain_key = field.relation.junction is None and field.relation.function is None
-    return described.nests and plain_key and target is not None and target.inserts is not None
+    return plain_key and target is not None and target.inserts is not None
