@@ -48,10 +48,15 @@ def concat(parts: Sequence[Expression]) -> Expression:
 
 def _joined(parts: Sequence[Expression]) -> Expression:
     if len(parts) <= _CHAIN:
-        return reduce(lambda one, other: one.concat(other), parts)
+        return reduce(lambda one, other: one.concat(other), parts[1:], _as_text(parts[0]))
     half = len(parts) // 2
     left, right = _joined(parts[:half]), _joined(parts[half:])
     return cast("Expression", Grouping(left)).concat(Grouping(right))
+
+
+def _as_text(part: Expression) -> Expression:
+    """JSON as the text that it is by now: a chain has the type of its first part, and only texts are joined."""
+    return sa.type_coerce(part, sa.Text()) if isinstance(part.type, sa.JSON) else part
 
 
 def _melted(parts: Sequence[Expression]) -> list[Expression]:
