@@ -113,7 +113,7 @@ class Door:
                     else:
                         made = await found
                         if isinstance(made, Stream):
-                            await self._stream(request, made, given, receive, send, started)
+                            await self._stream(scope, request, made, given, receive, send, started)
                             return
                         answer = made
                 finally:
@@ -132,13 +132,20 @@ class Door:
             headers.append((b"content-length", b"%d" % len(answer.body)))
         seconds = perf_counter() - started
         if answer.status >= 500 or seconds > self._told_seconds:
-            self._tell(request, answer.status, seconds)
+            self._tell(scope, request, answer.status, seconds)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         unsent = request.method == "HEAD" or answer.status in _BODILESS
         await send({"type": "http.response.body", "body": b"" if unsent else answer.body})
 
     async def _stream(
-        self, request: Request, stream: Stream, given: Given, receive: Receive, send: Send, started: float
+        self,
+        scope: Scope,
+        request: Request,
+        stream: Stream,
+        given: Given,
+        receive: Receive,
+        send: Send,
+        started: float,
     ) -> None:
         """Send a body as it is made; its place is held meanwhile. Raises `Overloaded` where too many are sent,
         `StreamCut` where it breaks off.
@@ -159,7 +166,7 @@ class Door:
         finally:
             seconds = perf_counter() - started
             if seconds > self._told_seconds:
-                self._tell(request, stream.status, seconds)
+                self._tell(scope, request, stream.status, seconds)
 
     def _identified(self, request: Request, given: Given, started: float, room: Room) -> None:
         """Find out who asks. Raises a `Fault` for a credential that is none."""
@@ -195,12 +202,13 @@ class Door:
             headers.append((b"server-timing", _timing(request.marks)))
         return headers
 
-    def _tell(self, request: Request, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
         tell = self._log.warning if status >= 500 else self._log.info
-        path = request.path.decode("latin-1")
+        path, whole = request.path.decode("latin-1"), raw_path(scope).decode("latin-1")
         tell(
             "request",
             method=request.method,
+            mount=whole.removesuffix(path)[:300],  # the path of a question in GraphQL is empty
             path=path[:300],
             status=status,
             ms=round(seconds * 1000, 2),

@@ -239,6 +239,13 @@ async def test_a_path_cannot_fill_the_log() -> None:
     assert len(entrance.log.lines[0][2]["path"]) == 300
 
 
+async def test_the_log_tells_the_room_and_the_path_within_it() -> None:
+    entrance = Entrance(answers(FINE), log_all=True)
+    for path in (b"/r/notes", b"/r"):
+        await entrance.ask(path=path)
+    assert [(line["mount"], line["path"]) for _, _, line in entrance.log.lines] == [("/r", "/notes"), ("/r", "")]
+
+
 async def test_quiet_requests_are_not_told_and_failures_are() -> None:
     entrance = Entrance(answers(FINE))
     await entrance.ask()

@@ -33,7 +33,12 @@ class Line:
     """One connection: what was sent to it, and when it hangs up."""
 
     def __init__(self, *, method: str = "GET", body: tuple[bytes, ...] = (b"",)) -> None:
-        self.scope: dict[str, Any] = {"method": method, "query_string": b"", "headers": [(b"origin", b"http://x")]}
+        self.scope: dict[str, Any] = {
+            "method": method,
+            "path": "/f/x",
+            "query_string": b"",
+            "headers": [(b"origin", b"http://x")],
+        }
         self.sent: list[Any] = []
         self.gone = asyncio.Event()
         self._body = [*body]
