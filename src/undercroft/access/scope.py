@@ -5,7 +5,6 @@ Names are bound against this, so "forbidden" and "missing" cannot be told apart:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from undercroft.access.policy import Rules
@@ -41,18 +40,6 @@ def _without(table: Table, hidden: frozenset[str]) -> Table:
 
 def _is_known(relation: Relation, tables: dict[str, Table]) -> bool:
     """Both ends, the junction and all columns of the keys are known: an embed would tell which hidden values match."""
-    if relation.target not in tables:
-        return False
-    source, target, junction = tables[relation.source], tables[relation.target], relation.junction
-    if junction is None:
-        return _has(source, (own for own, _ in relation.pairs)) and _has(target, (other for _, other in relation.pairs))
-    return (
-        junction.table in tables
-        and _has(source, (own for own, _ in junction.source_pairs))
-        and _has(target, (own for own, _ in junction.target_pairs))
-        and _has(tables[junction.table], (key for _, key in (*junction.source_pairs, *junction.target_pairs)))
+    return all(
+        name in tables and tables[name].columns.keys() >= set(columns) for name, columns in relation.key_columns()
     )
-
-
-def _has(table: Table, names: Iterable[str]) -> bool:
-    return all(name in table.columns for name in names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -142,6 +142,17 @@ class Relation:
     @property
     def is_self(self) -> bool:
         return self.source == self.target
+
+    def key_columns(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The tables that are compared along the relation, each with its columns of the keys."""
+        if self.junction is None:
+            yield self.source, tuple(own for own, _ in self.pairs)
+            yield self.target, tuple(other for _, other in self.pairs)
+        else:
+            source, target = self.junction.source_pairs, self.junction.target_pairs
+            yield self.source, tuple(own for own, _ in source)
+            yield self.target, tuple(own for own, _ in target)
+            yield self.junction.table, tuple(key for _, key in (*source, *target))
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,10 @@ class House:
             sent.append(message)
 
         pairs = [(name.encode(), value.encode()) for name, value in headers]
-        found = self.door.room_of(f"/graphql/v1{path}".encode())
+        whole = f"/graphql/v1{path}"
+        found = self.door.room_of(whole.encode())
         assert found is not None
-        scope: dict[str, Any] = {"method": method, "query_string": query.encode(), "headers": pairs}
+        scope: dict[str, Any] = {"method": method, "path": whole, "query_string": query.encode(), "headers": pairs}
         await self.door(scope, receive, send, *found)
         told = {name.decode(): value.decode() for name, value in reversed(sent[0]["headers"])}
         assert b"canary" not in sent[1]["body"]

@@ -197,7 +197,7 @@ async def test_a_body_that_does_not_come_gives_its_place_back() -> None:
         sent.append(message)
 
     async with asyncio.timeout(10):
-        scope = {"method": "POST", "query_string": b"", "headers": []}
+        scope = {"method": "POST", "path": "/r/x", "query_string": b"", "headers": []}
         await entrance.door(scope, never, send, room, b"/x")
     assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "UC408")
     assert entrance.door._active == 0

@@ -6,7 +6,7 @@ Protocol: pg_graphql, "Security": visibility of tables and columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from undercroft.catalog.types import Catalog, Column, ObjectName, Relation, Table
@@ -100,23 +100,9 @@ def _is_open(
     functions: frozenset[ObjectName],
 ) -> bool:
     """Both ends, the junction and all columns of the keys may be read: the database would refuse it otherwise."""
-    if relation.target not in reads:
-        return False
     if relation.function is not None:
-        return relation.function in functions and relation.source in whole
-    source, target, junction = reads[relation.source], reads[relation.target], relation.junction
-    if junction is None:
-        return _all(source, (own for own, _ in relation.pairs)) and _all(target, (other for _, other in relation.pairs))
-    return (
-        junction.table in reads
-        and _all(source, (own for own, _ in junction.source_pairs))
-        and _all(target, (own for own, _ in junction.target_pairs))
-        and _all(reads[junction.table], (key for _, key in (*junction.source_pairs, *junction.target_pairs)))
-    )
-
-
-def _all(reads: frozenset[str], names: Iterable[str]) -> bool:
-    return all(name in reads for name in names)
+        return relation.target in reads and relation.function in functions and relation.source in whole
+    return all(name in reads and reads[name].issuperset(columns) for name, columns in relation.key_columns())
 
 
 def _written(table: Table) -> frozenset[str]:
