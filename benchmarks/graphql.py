@@ -54,22 +54,15 @@ def compared(bench: Bench, place: Place, what: str) -> Iterator[Figure]:
         for value in (low, high):
             same_answers(ours, peer, value, headers)
         by_rest, by_get, by_graphql, by_peer = in_turns(contestants, bench.rounds, place.backends())
-    by_cost = paired(costs(by_rest), costs(by_get)).figure
-    yield Figure(
-        f"{what}: 20 posts with authors by GET, against the data API",
-        Bar(0.70),
-        paired(rates(by_get), rates(by_rest)),
-        f"{told(by_get)} against {told(by_rest)}; by processor time {by_cost:.2f}",
-        (got.shown(ours.url),),
-    )
-    by_cost = paired(costs(by_rest), costs(by_graphql)).figure
-    yield Figure(
-        f"{what}: 20 posts with authors by POST, against the data API",
-        Bar(0.70),
-        paired(rates(by_graphql), rates(by_rest)),
-        f"{told(by_graphql)} against {told(by_rest)}; by processor time {by_cost:.2f}",
-        (asked.shown(ours.url),),
-    )
+    for method, load, rounds in (("GET", got, by_get), ("POST", asked, by_graphql)):
+        by_cost = paired(costs(by_rest), costs(rounds)).figure
+        yield Figure(
+            f"{what}: 20 posts with authors by {method}, against the data API",
+            Bar(0.70),
+            paired(rates(rounds), rates(by_rest)),
+            f"{told(rounds)} against {told(by_rest)}; by processor time {by_cost:.2f}",
+            (load.shown(ours.url),),
+        )
     by_cost = paired(costs(by_peer), costs(by_graphql)).figure
     yield Figure(
         f"{what}: 20 posts with authors, against Strawberry + SQLAlchemy + dataloaders",
